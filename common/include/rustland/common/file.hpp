@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+#include "rustland/common/result.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace rustland {
+
+// The whole of a small file (sysfs, procfs, configuration). Errors carry the path and errno.
+Result<std::string> read_file(const std::string& path);
+
+// As read_file, without trailing white space: one value out of sysfs.
+Result<std::string> read_line(const std::string& path);
+
+// Writes text to an existing file (sysfs, sysctl).
+Status write_file(const std::string& path, std::string_view text);
+
+} // namespace rustland

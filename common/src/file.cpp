@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "rustland/common/file.hpp"
+
+#include "rustland/common/unique_fd.hpp"
+
+#include <array>
+#include <fcntl.h>
+
+namespace rustland {
+
+Result<std::string> read_file(const std::string& path) {
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd)
+        return Error::from_errno(path);
+    std::string text;
+    std::array<char, 4096> buffer{};
+    for (;;) {
+        const ssize_t n = ::read(fd.get(), buffer.data(), buffer.size());
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return Error::from_errno(path);
+        if (n == 0)
+            return text;
+        text.append(buffer.data(), static_cast<std::size_t>(n));
+    }
+}
+
+Result<std::string> read_line(const std::string& path) {
+    auto text = read_file(path);
+    if (text) {
+        const auto end = text->find_last_not_of(" \t\r\n");
+        text->resize(end == std::string::npos ? 0 : end + 1);
+    }
+    return text;
+}
+
+Status write_file(const std::string& path, std::string_view text) {
+    const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!fd)
+        return Error::from_errno(path);
+    const ssize_t n = ::write(fd.get(), text.data(), text.size());
+    if (n != static_cast<ssize_t>(text.size()))
+        return Error::from_errno(path);
+    return {};
+}
+
+} // namespace rustland

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "rustland/common/log.hpp"
+
+#include <cstdlib>
+#include <memory>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <spdlog/pattern_formatter.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace rustland {
+namespace {
+
+spdlog::level::level_enum to_spdlog(LogLevel level) {
+    switch (level) {
+    case LogLevel::Error:
+        return spdlog::level::err;
+    case LogLevel::Warning:
+        return spdlog::level::warn;
+    case LogLevel::Info:
+        return spdlog::level::info;
+    case LogLevel::Debug:
+        return spdlog::level::debug;
+    }
+    return spdlog::level::info;
+}
+
+// "<N>", the priority that journald reads from a line's start (sd-daemon(3)).
+class PriorityFlag : public spdlog::custom_flag_formatter {
+  public:
+    void format(const spdlog::details::log_msg& msg, const std::tm&,
+                spdlog::memory_buf_t& dest) override {
+        const char* prefix = "<6>";
+        if (msg.level >= spdlog::level::err)
+            prefix = "<3>";
+        else if (msg.level == spdlog::level::warn)
+            prefix = "<4>";
+        else if (msg.level <= spdlog::level::debug)
+            prefix = "<7>";
+        dest.append(prefix, prefix + 3);
+    }
+    [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
+        return std::make_unique<PriorityFlag>();
+    }
+};
+
+// systemd names the journal's socket by device and inode in JOURNAL_STREAM.
+bool stderr_is_journal() {
+    const char* stream = std::getenv("JOURNAL_STREAM");
+    struct stat st = {};
+    if (stream == nullptr || ::fstat(STDERR_FILENO, &st) != 0)
+        return false;
+    return std::to_string(st.st_dev) + ":" + std::to_string(st.st_ino) == stream;
+}
+
+} // namespace
+
+void setup_logging(const std::string& program, LogLevel level) {
+    auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    auto logger = std::make_shared<spdlog::logger>(program, sink);
+    auto formatter = std::make_unique<spdlog::pattern_formatter>();
+    formatter->add_flag<PriorityFlag>('*').set_pattern(stderr_is_journal() ? "%*%v"
+                                                                           : "%n: %l: %v");
+    logger->set_formatter(std::move(formatter));
+    logger->set_level(to_spdlog(level));
+    spdlog::set_default_logger(logger);
+}
+
+} // namespace rustland

@@ -30,21 +30,19 @@ struct {
 /* Grows with each change of any weight, so that tasks know when to compute theirs again. */
 u32 weight_generation = 1;
 
-static __always_inline u32 clamp_weight(u64 weight)
-{
+static __always_inline u32 clamp_weight(u64 weight) {
     if (weight < WEIGHT_MIN)
         return WEIGHT_MIN;
     return weight > WEIGHT_MAX ? WEIGHT_MAX : weight;
 }
 
-static u32 flatten_weight(u64 cgroup_id, u32 nice_weight)
-{
+static u32 flatten_weight(u64 cgroup_id, u32 nice_weight) {
     u64 weight = (u64)nice_weight << 16;
     u64 id = cgroup_id;
     int level;
 
     bpf_for(level, 0, CGROUP_DEPTH) {
-        struct cgroup_node *node = bpf_map_lookup_elem(&cgroups, &id);
+        struct cgroup_node* node = bpf_map_lookup_elem(&cgroups, &id);
 
         if (!node)
             break;
@@ -56,8 +54,7 @@ static u32 flatten_weight(u64 cgroup_id, u32 nice_weight)
     return clamp_weight(weight >> 16);
 }
 
-static __always_inline u32 weight_of(struct task_ctx *tc)
-{
+static __always_inline u32 weight_of(struct task_ctx* tc) {
     if (tc->weight_generation != weight_generation) {
         tc->weight_generation = weight_generation;
         tc->weight = flatten_weight(tc->cgroup_id, tc->nice_weight);
@@ -65,11 +62,10 @@ static __always_inline u32 weight_of(struct task_ctx *tc)
     return tc->weight;
 }
 
-static __always_inline void cgroup_store(struct cgroup *cgrp, u32 weight)
-{
+static __always_inline void cgroup_store(struct cgroup* cgrp, u32 weight) {
     u64 id = cgrp->kn->id;
     struct cgroup_node node = {.weight = weight};
-    struct cgroup *parent;
+    struct cgroup* parent;
 
     if (cgrp->level > 0) {
         parent = bpf_cgroup_ancestor(cgrp, cgrp->level - 1);

@@ -28,47 +28,46 @@ struct {
 } lease_timer SEC(".maps");
 
 u32 timer_armed;
+/* No pending task is older than this: the head of the DSQ when it was last looked at. */
+u64 oldest_hint;
+/* Since when a record lies in the ring without a wake-up; 0: none does. */
+u64 unheard_since;
 
-static __always_inline void timer_start(u64 delay)
-{
+static __always_inline void timer_start(u64 delay) {
     u32 key = 0;
-    struct timer_slot *slot = bpf_map_lookup_elem(&lease_timer, &key);
+    struct timer_slot* slot = bpf_map_lookup_elem(&lease_timer, &key);
 
     if (slot)
         bpf_timer_start(&slot->timer, delay, 0);
 }
 
 /* Called at each enqueue into the pending DSQ; a plain read but for the first of a burst. */
-static __always_inline void lease_arm(void)
-{
+static __always_inline void lease_arm(void) {
     if (!timer_armed && !__sync_val_compare_and_swap(&timer_armed, 0, 1))
         timer_start(config.lease_ns);
 }
 
-static __always_inline void wake_user_space(void)
-{
-    void *nothing = bpf_ringbuf_reserve(&queued_ring, 8, 0);
+static __always_inline void wake_user_space(void) {
+    void* nothing = bpf_ringbuf_reserve(&queued_ring, 8, 0);
 
+    unheard_since = 0;
     count(notified);
     if (nothing)
         bpf_ringbuf_discard(nothing, BPF_RB_FORCE_WAKEUP);
 }
 
-static __always_inline u64 slice_without_policy(void)
-{
+static __always_inline u64 slice_without_policy(void) {
     return config.slice_busy_ns;
 }
 
-static __always_inline void note_silence(struct rl_control *c, u64 now)
-{
+static __always_inline void note_silence(struct rl_control* c, u64 now) {
     if (!c->lease_since && now - c->last_commit > config.lease_ns)
         c->lease_since = now;
 }
 
 /* Moves expired pending tasks, oldest first, to where a decision would have put them. */
-static void lease_drain(u64 now)
-{
-    struct rl_control *c = the_control();
+static void lease_drain(u64 now) {
+    struct rl_control* c = the_control();
     struct bpf_iter_scx_dsq it;
     struct target target;
     int i;
@@ -78,7 +77,7 @@ static void lease_drain(u64 now)
     if (!bpf_iter_scx_dsq_new(&it, DSQ_PENDING, 0)) {
         bpf_for(i, 0, LEASE_BATCH) {
             struct task_struct *listed = bpf_iter_scx_dsq_next(&it), *p;
-            struct task_ctx *tc;
+            struct task_ctx* tc;
             u64 word;
 
             if (!listed)
@@ -88,6 +87,8 @@ static void lease_drain(u64 now)
             if (!p)
                 continue;
             tc = task_ctx_of(p);
+            if (tc)
+                oldest_hint = tc->enqueued_at;
             if (!tc || now - tc->enqueued_at < config.lease_ns) {
                 bpf_task_release(p);
                 break;
@@ -95,8 +96,10 @@ static void lease_drain(u64 now)
             note_silence(c, now);
             word = tc->word;
             if ((word & WORD_MASK) == WORD_PENDING && word_claim(tc, word >> 2)) {
-                pick_target(p, 0, false, now, &target);
-                if (move_pending(&it, p, home_dsq(p, target.cpu), tc->enqueued_at,
+                const cpumask_t* allowed = p->cpus_ptr;
+
+                pick_target(allowed, 0, false, now, &target);
+                if (move_pending(&it, p, home_dsq(p, allowed, target.cpu), tc->enqueued_at,
                                  slice_without_policy())) {
                     count(fallback);
                     kick_target(&target, now);
@@ -111,11 +114,10 @@ static void lease_drain(u64 now)
 }
 
 /* The CPU on which the oldest pending task could run, or -1; *waited is for how long it waits. */
-static s32 oldest_pending(u64 now, u64 *waited)
-{
+static s32 oldest_pending(u64 now, u64* waited) {
     struct bpf_iter_scx_dsq it;
     struct task_struct *listed, *p;
-    struct task_ctx *tc;
+    struct task_ctx* tc;
     s32 cpu = -1;
 
     *waited = 0;
@@ -126,9 +128,11 @@ static s32 oldest_pending(u64 now, u64 *waited)
             tc = task_ctx_of(p);
             if (tc && now > tc->enqueued_at)
                 *waited = now - tc->enqueued_at;
+            const cpumask_t* allowed = p->cpus_ptr;
+
             cpu = scx_bpf_task_cpu(p);
-            if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
-                cpu = bpf_cpumask_first(p->cpus_ptr);
+            if (!bpf_cpumask_test_cpu(cpu, allowed))
+                cpu = bpf_cpumask_first(allowed);
             bpf_task_release(p);
         }
     }
@@ -136,11 +140,10 @@ static s32 oldest_pending(u64 now, u64 *waited)
     return cpu;
 }
 
-static int lease_timer_fired(void *map, u32 *key, struct timer_slot *slot)
-{
+static int lease_timer_fired(void* map, u32* key, struct timer_slot* slot) {
     static char leave_msg[] = "user space did not decide for too long";
     unsigned long long no_args[1] = {};
-    struct rl_control *c = the_control();
+    struct rl_control* c = the_control();
     u64 now = now_ns(), waited;
     s32 cpu;
 
@@ -169,10 +172,9 @@ static int lease_timer_fired(void *map, u32 *key, struct timer_slot *slot)
     return 0;
 }
 
-static __always_inline int lease_init(void)
-{
+static __always_inline int lease_init(void) {
     u32 key = 0;
-    struct timer_slot *slot = bpf_map_lookup_elem(&lease_timer, &key);
+    struct timer_slot* slot = bpf_map_lookup_elem(&lease_timer, &key);
 
     if (!slot)
         return -2;

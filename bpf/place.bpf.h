@@ -2,6 +2,9 @@
 /*
  * Where a decided task waits, and which CPU is told.
  *
+ * The affinity mask is read from the task once and handed on: the verifier searches the kernel's
+ * types for each such read, which made loading take seconds.
+ *
  * A task that may run everywhere waits in the deadline-ordered DSQ of a last-level cache, which all
  * CPUs of that cache consume. One with a narrower affinity waits in the DSQ of one CPU, so that
  * no CPU ever walks over a long row of tasks that it may not run. Tasks are never moved straight
@@ -16,22 +19,20 @@
 /* How long a CPU counts as taken by the urgent task that was sent to it. */
 #define PREEMPT_SETTLE_NS 2000000ULL
 
-static __always_inline bool is_restricted(const struct task_struct *p)
-{
+static __always_inline bool is_restricted(const struct task_struct* p) {
     return (u32)p->nr_cpus_allowed < nr_online;
 }
 
-/* A CPU that p may use and whose last dispatch found nothing, or -1; takes the mark off. */
-static s32 pick_dry_cpu(struct task_struct *p)
-{
+/* An allowed CPU whose last dispatch found nothing, or -1; takes the mark off. */
+static s32 pick_dry_cpu(const cpumask_t* allowed) {
     s32 cpu;
 
     if (nr_dry <= 0)
         return -1;
     bpf_for(cpu, 0, config.nr_cpus) {
-        struct cpu_ctx *cc = cpu_ctx_of(cpu);
+        struct cpu_ctx* cc = cpu_ctx_of(cpu);
 
-        if (cc && cc->dry && bpf_cpumask_test_cpu(cpu, p->cpus_ptr) && dry_clear(cc))
+        if (cc && cc->dry && bpf_cpumask_test_cpu(cpu, allowed) && dry_clear(cc))
             return cpu;
     }
     return -1;
@@ -42,19 +43,18 @@ static s32 pick_dry_cpu(struct task_struct *p)
  * key (grown by how long it has run), if that is worse than the urgent task's by the margin. A CPU
  * that another urgent task has just been sent to is left alone.
  */
-static s32 pick_victim(struct task_struct *p, s64 key, u64 now)
-{
+static s32 pick_victim(const cpumask_t* allowed, s64 key, u64 now) {
     s64 worst = key + (s64)config.preempt_margin_ns;
     s32 victim = -1, cpu;
 
     bpf_for(cpu, 0, config.nr_cpus) {
-        struct cpu_ctx *cc = cpu_ctx_of(cpu);
+        struct cpu_ctx* cc = cpu_ctx_of(cpu);
         s64 its;
 
         if (!cc || !cc->pid || now - cc->preempted_at < PREEMPT_SETTLE_NS)
             continue;
         its = cc->key + (s64)(now - cc->started_at);
-        if (its > worst && bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
+        if (its > worst && bpf_cpumask_test_cpu(cpu, allowed)) {
             worst = its;
             victim = cpu;
         }
@@ -67,27 +67,26 @@ struct target {
     u64 kick;
 };
 
-/* Which CPU should hear about p: an idle one, one that has run dry, or one worth interrupting. */
-static __always_inline void pick_target(struct task_struct *p, s64 key, bool preempt, u64 now,
-                                        struct target *target)
-{
+/* Which CPU should hear about a task: an idle one, one that has run dry, or one worth interrupting.
+ */
+static __always_inline void pick_target(const cpumask_t* allowed, s64 key, bool preempt, u64 now,
+                                        struct target* target) {
     target->kick = SCX_KICK_IDLE;
-    target->cpu = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+    target->cpu = scx_bpf_pick_idle_cpu(allowed, 0);
     if (target->cpu >= 0)
         return;
     target->kick = SCX_KICK_PREEMPT;
-    target->cpu = pick_dry_cpu(p);
+    target->cpu = pick_dry_cpu(allowed);
     if (target->cpu >= 0) {
         count(kick_dry);
         return;
     }
     if (preempt)
-        target->cpu = pick_victim(p, key, now);
+        target->cpu = pick_victim(allowed, key, now);
 }
 
-static __always_inline void kick_target(const struct target *target, u64 now)
-{
-    struct cpu_ctx *cc;
+static __always_inline void kick_target(const struct target* target, u64 now) {
+    struct cpu_ctx* cc;
 
     if (target->cpu < 0)
         return;
@@ -103,33 +102,31 @@ static __always_inline void kick_target(const struct target *target, u64 now)
 }
 
 /* The DSQ in which p waits for a CPU, given the CPU that will be told (or -1). */
-static __always_inline u64 home_dsq(struct task_struct *p, s32 target_cpu)
-{
+static __always_inline u64 home_dsq(struct task_struct* p, const cpumask_t* allowed,
+                                    s32 target_cpu) {
     s32 cpu = target_cpu;
 
     if (cpu < 0 || (u32)cpu >= config.nr_cpus)
         cpu = scx_bpf_task_cpu(p);
     if (!is_restricted(p))
         return DSQ_LLC(llc_of(cpu));
-    if (!bpf_cpumask_test_cpu(cpu, p->cpus_ptr))
-        cpu = bpf_cpumask_first(p->cpus_ptr);
+    if (!bpf_cpumask_test_cpu(cpu, allowed))
+        cpu = bpf_cpumask_first(allowed);
     return (u32)cpu < config.nr_cpus ? DSQ_CPU(cpu) : DSQ_LLC(0);
 }
 
 /* Moves a pending task to its place in deadline order. False if it is no longer pending. */
-static __always_inline bool move_pending(struct bpf_iter_scx_dsq *it, struct task_struct *p,
-                                         u64 dsq, u64 deadline, u64 slice)
-{
+static __always_inline bool move_pending(struct bpf_iter_scx_dsq* it, struct task_struct* p,
+                                         u64 dsq, u64 deadline, u64 slice) {
     scx_bpf_dsq_move_set_slice(it, slice);
     scx_bpf_dsq_move_set_vtime(it, deadline);
     return scx_bpf_dsq_move_vtime(it, p, dsq, 0);
 }
 
 /* The deadline of the first task in a DSQ; the largest number if it is empty. */
-static __always_inline u64 head_deadline(u64 dsq)
-{
+static __always_inline u64 head_deadline(u64 dsq) {
     struct bpf_iter_scx_dsq it;
-    struct task_struct *p;
+    struct task_struct* p;
     u64 deadline = ~0ULL;
 
     if (!bpf_iter_scx_dsq_new(&it, dsq, 0)) {
@@ -143,10 +140,9 @@ static __always_inline u64 head_deadline(u64 dsq)
 
 /* Whether one of the first few tasks in a DSQ may run on this CPU: only then is it consumed, since
  * the kernel would walk over all the others. */
-static __always_inline bool head_allows(u64 dsq, s32 cpu)
-{
+static __always_inline bool head_allows(u64 dsq, s32 cpu) {
     struct bpf_iter_scx_dsq it;
-    struct task_struct *p;
+    struct task_struct* p;
     bool allowed = false;
     int i;
 
@@ -166,8 +162,7 @@ static __always_inline bool head_allows(u64 dsq, s32 cpu)
 }
 
 /* Own cache's DSQ and own DSQ, the earlier deadline first. */
-static __always_inline bool consume_own(s32 cpu, u64 llc_dsq)
-{
+static __always_inline bool consume_own(s32 cpu, u64 llc_dsq) {
     u64 cpu_dsq = DSQ_CPU(cpu);
 
     if (scx_bpf_dsq_nr_queued(cpu_dsq) <= 0)
@@ -178,9 +173,9 @@ static __always_inline bool consume_own(s32 cpu, u64 llc_dsq)
     return dsq_move_to_local(cpu_dsq) || dsq_move_to_local(llc_dsq);
 }
 
-/* What waits elsewhere, for a CPU that would go idle: other caches first, then single CPUs' DSQs. */
-static __always_inline bool steal(s32 cpu, u32 own_llc)
-{
+/* What waits elsewhere, for a CPU that would go idle: other caches first, then single CPUs' DSQs.
+ */
+static __always_inline bool steal(s32 cpu, u32 own_llc) {
     s32 i;
 
     bpf_for(i, 1, config.nr_llcs) {

@@ -27,16 +27,13 @@ struct {
     __uint(value_size, 65536);
 } exit_dump SEC(".maps");
 
-static __always_inline u64 kernel_slice(s32 cpu)
-{
-    return scx_bpf_dsq_nr_queued(DSQ_LLC(llc_of(cpu))) > 0 ? config.slice_busy_ns
-                                                           : config.slice_ns;
+static __always_inline u64 kernel_slice(s32 cpu) {
+    return scx_bpf_dsq_nr_queued(DSQ_LLC(llc_of(cpu))) > 0 ? config.slice_busy_ns : config.slice_ns;
 }
 
 /* Kernel threads that are bound to a CPU, and those that free memory: user space must never be
  * waited for by something that it may itself wait for. */
-static __always_inline bool bypasses_user_space(const struct task_struct *p)
-{
+static __always_inline bool bypasses_user_space(const struct task_struct* p) {
     if (!(p->flags & PF_KTHREAD))
         return false;
     if (p->nr_cpus_allowed == 1)
@@ -47,8 +44,7 @@ static __always_inline bool bypasses_user_space(const struct task_struct *p)
 }
 
 SEC("struct_ops/select_cpu")
-s32 BPF_PROG(rl_select_cpu, struct task_struct *p, s32 prev_cpu, u64 wake_flags)
-{
+s32 BPF_PROG(rl_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
     bool is_idle = false;
     s32 cpu = scx_bpf_select_cpu_dfl(p, prev_cpu, wake_flags, &is_idle);
 
@@ -60,8 +56,7 @@ s32 BPF_PROG(rl_select_cpu, struct task_struct *p, s32 prev_cpu, u64 wake_flags)
 }
 
 /* An idle CPU for a task that did not come through ops.select_cpu. */
-static __always_inline bool enqueue_on_idle_cpu(struct task_struct *p, u64 enq_flags, u64 now)
-{
+static __always_inline bool enqueue_on_idle_cpu(struct task_struct* p, u64 enq_flags, u64 now) {
     s32 cpu = scx_bpf_task_cpu(p);
 
     if (p->nr_cpus_allowed == 1) {
@@ -79,19 +74,19 @@ static __always_inline bool enqueue_on_idle_cpu(struct task_struct *p, u64 enq_f
 }
 
 /* Straight into deadline order, without user space. */
-static __always_inline void enqueue_decided(struct task_struct *p, u64 enq_flags, u64 deadline,
-                                            bool preempt, u64 now)
-{
+static __always_inline void enqueue_decided(struct task_struct* p, u64 enq_flags, u64 deadline,
+                                            bool preempt, u64 now) {
+    const cpumask_t* allowed = p->cpus_ptr;
     struct target target;
 
-    pick_target(p, -(1LL << 40), preempt, now, &target);
-    dsq_insert_vtime(p, home_dsq(p, target.cpu), slice_without_policy(), deadline, enq_flags);
+    pick_target(allowed, -(1LL << 40), preempt, now, &target);
+    dsq_insert_vtime(p, home_dsq(p, allowed, target.cpu), slice_without_policy(), deadline,
+                     enq_flags);
     kick_target(&target, now);
 }
 
-static __always_inline void fill_record(struct rl_queued *rec, struct task_struct *p,
-                                        struct task_ctx *tc, u64 seq, bool wakeup, u64 now)
-{
+static __always_inline void fill_record(struct rl_queued* rec, struct task_struct* p,
+                                        struct task_ctx* tc, u64 seq, bool wakeup, u64 now) {
     s32 cpu = scx_bpf_task_cpu(p);
 
     rec->seq = seq;
@@ -113,13 +108,13 @@ static __always_inline void fill_record(struct rl_queued *rec, struct task_struc
 }
 
 SEC("struct_ops/enqueue")
-void BPF_PROG(rl_enqueue, struct task_struct *p, u64 enq_flags)
-{
+void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     u64 wakeup = enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_WAKEUP);
     u64 selected = enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_CPU_SELECTED);
-    struct task_ctx *tc = task_ctx_of(p);
-    struct rl_queued *rec;
+    struct task_ctx* tc = task_ctx_of(p);
+    struct rl_queued* rec;
     u64 now = now_ns(), seq;
+    bool self;
 
     if (!tc) {
         count(errors);
@@ -134,16 +129,14 @@ void BPF_PROG(rl_enqueue, struct task_struct *p, u64 enq_flags)
     }
     if (!selected && enqueue_on_idle_cpu(p, enq_flags, now))
         return;
-    if (p->tgid == config.self_tgid) {
-        count(bypass_self);
-        enqueue_decided(p, enq_flags, 0, true, now);
-        return;
-    }
-
-    rec = bpf_ringbuf_reserve(&queued_ring, sizeof(*rec), 0);
+    self = p->tgid == config.self_tgid;
+    rec = self ? NULL : bpf_ringbuf_reserve(&queued_ring, sizeof(*rec), 0);
     if (!rec) {
-        count(congested);
-        enqueue_decided(p, enq_flags, now, false, now);
+        if (self)
+            count(bypass_self);
+        else
+            count(congested);
+        enqueue_decided(p, enq_flags, self ? 0 : now, self, now);
         return;
     }
     seq = word_begin(tc);
@@ -154,22 +147,29 @@ void BPF_PROG(rl_enqueue, struct task_struct *p, u64 enq_flags)
     lease_arm();
     /* A task that used its slice up is in no hurry while the CPUs have other work: ops.dispatch
      * wakes user space before they run out, so that one wake-up decides several. */
-    bpf_ringbuf_submit(rec, !wakeup && config.defer && rec->nr_waiting >= nr_online
-                                ? BPF_RB_NO_WAKEUP
-                                : 0);
+    if (!wakeup && config.defer && rec->nr_waiting >= nr_online) {
+        if (!unheard_since)
+            unheard_since = now;
+        bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);
+    } else {
+        bpf_ringbuf_submit(rec, 0);
+    }
 }
 
 SEC("struct_ops/dispatch")
-void BPF_PROG(rl_dispatch, s32 cpu, struct task_struct *prev)
-{
+void BPF_PROG(rl_dispatch, s32 cpu, struct task_struct* prev) {
     u32 llc = llc_of(cpu);
     s32 pending = scx_bpf_dsq_nr_queued(DSQ_PENDING);
-    struct cpu_ctx *cc = cpu_ctx_of(cpu);
+    struct cpu_ctx* cc = cpu_ctx_of(cpu);
     bool prev_goes_on;
 
     if (pending > 0) {
-        lease_drain(now_ns());
-        if (config.defer && (u32)scx_bpf_dsq_nr_queued(DSQ_LLC(llc)) <= nr_online / 2)
+        u64 now = now_ns();
+
+        if (now - oldest_hint >= config.lease_ns)
+            lease_drain(now);
+        if (unheard_since && (now - unheard_since >= config.notify_ns ||
+                              (u32)scx_bpf_dsq_nr_queued(DSQ_LLC(llc)) <= nr_online / 2))
             wake_user_space();
     }
     if (consume_own(cpu, DSQ_LLC(llc)) || steal(cpu, llc))
@@ -187,11 +187,10 @@ void BPF_PROG(rl_dispatch, s32 cpu, struct task_struct *prev)
 }
 
 SEC("struct_ops/running")
-void BPF_PROG(rl_running, struct task_struct *p)
-{
+void BPF_PROG(rl_running, struct task_struct* p) {
     s32 cpu = bpf_get_smp_processor_id();
-    struct task_ctx *tc = task_ctx_of(p);
-    struct cpu_ctx *cc = cpu_ctx_of(cpu);
+    struct task_ctx* tc = task_ctx_of(p);
+    struct cpu_ctx* cc = cpu_ctx_of(cpu);
 
     if (!tc || !cc)
         return;
@@ -205,10 +204,9 @@ void BPF_PROG(rl_running, struct task_struct *p)
 }
 
 SEC("struct_ops/stopping")
-void BPF_PROG(rl_stopping, struct task_struct *p, bool runnable)
-{
-    struct task_ctx *tc = task_ctx_of(p);
-    struct cpu_ctx *cc = cpu_ctx_of(scx_bpf_task_cpu(p));
+void BPF_PROG(rl_stopping, struct task_struct* p, bool runnable) {
+    struct task_ctx* tc = task_ctx_of(p);
+    struct cpu_ctx* cc = cpu_ctx_of(scx_bpf_task_cpu(p));
     u64 ran;
 
     if (cc)
@@ -223,9 +221,8 @@ void BPF_PROG(rl_stopping, struct task_struct *p, bool runnable)
 }
 
 SEC("struct_ops/quiescent")
-void BPF_PROG(rl_quiescent, struct task_struct *p, u64 deq_flags)
-{
-    struct task_ctx *tc = task_ctx_of(p);
+void BPF_PROG(rl_quiescent, struct task_struct* p, u64 deq_flags) {
+    struct task_ctx* tc = task_ctx_of(p);
 
     if (!tc)
         return;
@@ -238,9 +235,8 @@ void BPF_PROG(rl_quiescent, struct task_struct *p, u64 deq_flags)
 }
 
 SEC("struct_ops/set_weight")
-void BPF_PROG(rl_set_weight, struct task_struct *p, u32 weight)
-{
-    struct task_ctx *tc = task_ctx_of(p);
+void BPF_PROG(rl_set_weight, struct task_struct* p, u32 weight) {
+    struct task_ctx* tc = task_ctx_of(p);
 
     if (tc) {
         tc->nice_weight = weight;
@@ -249,10 +245,9 @@ void BPF_PROG(rl_set_weight, struct task_struct *p, u32 weight)
 }
 
 SEC("struct_ops/cpu_release")
-void BPF_PROG(rl_cpu_release, s32 cpu, struct scx_cpu_release_args *args)
-{
-    struct cpu_ctx *cc = cpu_ctx_of(cpu);
-    struct task_struct *taker = args->task;
+void BPF_PROG(rl_cpu_release, s32 cpu, struct scx_cpu_release_args* args) {
+    struct cpu_ctx* cc = cpu_ctx_of(cpu);
+    struct task_struct* taker = args->task;
 
     if (cc)
         cc->pid = 0;
@@ -264,9 +259,8 @@ void BPF_PROG(rl_cpu_release, s32 cpu, struct scx_cpu_release_args *args)
 }
 
 SEC("struct_ops.s/init_task")
-s32 BPF_PROG(rl_init_task, struct task_struct *p, struct scx_init_task_args *args)
-{
-    struct task_ctx *tc = bpf_task_storage_get(&tasks, p, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+s32 BPF_PROG(rl_init_task, struct task_struct* p, struct scx_init_task_args* args) {
+    struct task_ctx* tc = bpf_task_storage_get(&tasks, p, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
     if (!tc)
         return -12; /* ENOMEM */
@@ -277,33 +271,29 @@ s32 BPF_PROG(rl_init_task, struct task_struct *p, struct scx_init_task_args *arg
 }
 
 SEC("struct_ops/disable")
-void BPF_PROG(rl_disable, struct task_struct *p)
-{
-    struct task_ctx *tc = task_ctx_of(p);
+void BPF_PROG(rl_disable, struct task_struct* p) {
+    struct task_ctx* tc = task_ctx_of(p);
 
     if (tc)
         word_forget(tc);
 }
 
 SEC("struct_ops.s/cgroup_init")
-s32 BPF_PROG(rl_cgroup_init, struct cgroup *cgrp, struct scx_cgroup_init_args *args)
-{
+s32 BPF_PROG(rl_cgroup_init, struct cgroup* cgrp, struct scx_cgroup_init_args* args) {
     cgroup_store(cgrp, args->weight);
     return 0;
 }
 
 SEC("struct_ops.s/cgroup_exit")
-void BPF_PROG(rl_cgroup_exit, struct cgroup *cgrp)
-{
+void BPF_PROG(rl_cgroup_exit, struct cgroup* cgrp) {
     u64 id = cgrp->kn->id;
 
     bpf_map_delete_elem(&cgroups, &id);
 }
 
 SEC("struct_ops/cgroup_move")
-void BPF_PROG(rl_cgroup_move, struct task_struct *p, struct cgroup *from, struct cgroup *to)
-{
-    struct task_ctx *tc = task_ctx_of(p);
+void BPF_PROG(rl_cgroup_move, struct task_struct* p, struct cgroup* from, struct cgroup* to) {
+    struct task_ctx* tc = task_ctx_of(p);
 
     if (tc) {
         tc->cgroup_id = to->kn->id;
@@ -312,10 +302,9 @@ void BPF_PROG(rl_cgroup_move, struct task_struct *p, struct cgroup *from, struct
 }
 
 SEC("struct_ops/cgroup_set_weight")
-void BPF_PROG(rl_cgroup_set_weight, struct cgroup *cgrp, u32 weight)
-{
+void BPF_PROG(rl_cgroup_set_weight, struct cgroup* cgrp, u32 weight) {
     u64 id = cgrp->kn->id;
-    struct cgroup_node *node = bpf_map_lookup_elem(&cgroups, &id);
+    struct cgroup_node* node = bpf_map_lookup_elem(&cgroups, &id);
 
     if (node) {
         node->weight = weight;
@@ -324,10 +313,9 @@ void BPF_PROG(rl_cgroup_set_weight, struct cgroup *cgrp, u32 weight)
 }
 
 SEC("struct_ops/cgroup_set_bandwidth")
-void BPF_PROG(rl_cgroup_set_bandwidth, struct cgroup *cgrp, u64 period_us, u64 quota_us,
-              u64 burst_us)
-{
-    struct rl_control *c = the_control();
+void BPF_PROG(rl_cgroup_set_bandwidth, struct cgroup* cgrp, u64 period_us, u64 quota_us,
+              u64 burst_us) {
+    struct rl_control* c = the_control();
 
     if (c && quota_us != ~0ULL)
         __sync_fetch_and_add(&c->cpu_max_set, 1);
@@ -335,15 +323,13 @@ void BPF_PROG(rl_cgroup_set_bandwidth, struct cgroup *cgrp, u64 period_us, u64 q
 
 /* Present so that the scheduler stays attached when CPUs come and go. */
 SEC("struct_ops/cpu_online")
-void BPF_PROG(rl_cpu_online, s32 cpu)
-{
+void BPF_PROG(rl_cpu_online, s32 cpu) {
     __sync_fetch_and_add(&nr_online, 1);
 }
 
 SEC("struct_ops/cpu_offline")
-void BPF_PROG(rl_cpu_offline, s32 cpu)
-{
-    struct cpu_ctx *cc = cpu_ctx_of(cpu);
+void BPF_PROG(rl_cpu_offline, s32 cpu) {
+    struct cpu_ctx* cc = cpu_ctx_of(cpu);
 
     __sync_fetch_and_add(&nr_online, -1);
     if (cc)
@@ -351,8 +337,7 @@ void BPF_PROG(rl_cpu_offline, s32 cpu)
 }
 
 SEC("struct_ops.s/init")
-s32 BPF_PROG(rl_init)
-{
+s32 BPF_PROG(rl_init) {
     s32 err, i;
 
     nr_online = config.nr_online;
@@ -373,11 +358,10 @@ s32 BPF_PROG(rl_init)
 }
 
 SEC("struct_ops.s/exit")
-void BPF_PROG(rl_exit, struct scx_exit_info *info)
-{
-    struct rl_control *c = the_control();
+void BPF_PROG(rl_exit, struct scx_exit_info* info) {
+    struct rl_control* c = the_control();
     u32 key = 0, *news;
-    char *dump = bpf_map_lookup_elem(&exit_dump, &key);
+    char* dump = bpf_map_lookup_elem(&exit_dump, &key);
 
     if (!c)
         return;
@@ -396,21 +380,21 @@ void BPF_PROG(rl_exit, struct scx_exit_info *info)
 }
 
 /* Carries out one row of the decision table. */
-static __always_inline u32 commit_one(struct bpf_iter_scx_dsq *it, struct task_struct *p,
-                                      struct rl_decision *d, u64 now)
-{
-    struct task_ctx *tc = task_ctx_of(p);
+static __always_inline u32 commit_one(struct bpf_iter_scx_dsq* it, struct task_struct* p,
+                                      struct rl_decision* d, u64 now) {
+    struct task_ctx* tc = task_ctx_of(p);
+    const cpumask_t* allowed = p->cpus_ptr;
     struct target target;
 
     if (!tc || !word_claim(tc, d->seq)) {
         count(stale);
         return RL_RESULT_STALE;
     }
-    pick_target(p, d->key, d->flags & RL_DECISION_PREEMPT, now, &target);
+    pick_target(allowed, d->key, d->flags & RL_DECISION_PREEMPT, now, &target);
     tc->state = d->state;
     tc->key = d->key;
-    if (move_pending(it, p, home_dsq(p, target.cpu >= 0 ? target.cpu : d->cpu), d->deadline,
-                     d->slice)) {
+    if (move_pending(it, p, home_dsq(p, allowed, target.cpu >= 0 ? target.cpu : d->cpu),
+                     d->deadline, d->slice)) {
         count(decided);
         kick_target(&target, now);
         return RL_RESULT_MOVED;
@@ -421,9 +405,8 @@ static __always_inline u32 commit_one(struct bpf_iter_scx_dsq *it, struct task_s
 }
 
 SEC("syscall")
-int rl_commit(void *ctx)
-{
-    struct rl_control *c = the_control();
+int rl_commit(void* ctx) {
+    struct rl_control* c = the_control();
     struct bpf_iter_scx_dsq it;
     u64 now = now_ns();
     u32 i;
@@ -432,12 +415,13 @@ int rl_commit(void *ctx)
         return -1;
     c->last_commit = now;
     c->lease_since = 0;
+    unheard_since = 0;
     bpf_rcu_read_lock();
     if (!bpf_iter_scx_dsq_new(&it, DSQ_PENDING, 0)) {
         bpf_for(i, 0, c->nr_decisions) {
             u32 row = i;
-            struct rl_decision *d = bpf_map_lookup_elem(&decisions, &row);
-            struct task_struct *p;
+            struct rl_decision* d = bpf_map_lookup_elem(&decisions, &row);
+            struct task_struct* p;
 
             if (!d)
                 break;
@@ -458,24 +442,24 @@ int rl_commit(void *ctx)
 
 SEC(".struct_ops.link")
 struct sched_ext_ops rustland_ops = {
-    .select_cpu = (void *)rl_select_cpu,
-    .enqueue = (void *)rl_enqueue,
-    .dispatch = (void *)rl_dispatch,
-    .running = (void *)rl_running,
-    .stopping = (void *)rl_stopping,
-    .quiescent = (void *)rl_quiescent,
-    .set_weight = (void *)rl_set_weight,
-    .cpu_release = (void *)rl_cpu_release,
-    .init_task = (void *)rl_init_task,
-    .disable = (void *)rl_disable,
-    .cgroup_init = (void *)rl_cgroup_init,
-    .cgroup_exit = (void *)rl_cgroup_exit,
-    .cgroup_move = (void *)rl_cgroup_move,
-    .cgroup_set_weight = (void *)rl_cgroup_set_weight,
-    .cgroup_set_bandwidth = (void *)rl_cgroup_set_bandwidth,
-    .cpu_online = (void *)rl_cpu_online,
-    .cpu_offline = (void *)rl_cpu_offline,
-    .init = (void *)rl_init,
-    .exit = (void *)rl_exit,
+    .select_cpu = (void*)rl_select_cpu,
+    .enqueue = (void*)rl_enqueue,
+    .dispatch = (void*)rl_dispatch,
+    .running = (void*)rl_running,
+    .stopping = (void*)rl_stopping,
+    .quiescent = (void*)rl_quiescent,
+    .set_weight = (void*)rl_set_weight,
+    .cpu_release = (void*)rl_cpu_release,
+    .init_task = (void*)rl_init_task,
+    .disable = (void*)rl_disable,
+    .cgroup_init = (void*)rl_cgroup_init,
+    .cgroup_exit = (void*)rl_cgroup_exit,
+    .cgroup_move = (void*)rl_cgroup_move,
+    .cgroup_set_weight = (void*)rl_cgroup_set_weight,
+    .cgroup_set_bandwidth = (void*)rl_cgroup_set_bandwidth,
+    .cpu_online = (void*)rl_cpu_online,
+    .cpu_offline = (void*)rl_cpu_offline,
+    .init = (void*)rl_init,
+    .exit = (void*)rl_exit,
     .name = "rustland",
 };

@@ -45,9 +45,9 @@ struct rl_queued {
     __u64 sleeps;      /* times that it gave the CPU up by itself */
     __u64 last_sleep;  /* how long its last sleep took */
     struct rl_state state;
-    __s32 pid;  /* thread id, initial PID namespace */
-    __s32 tgid; /* its process */
-    __s32 cpu;  /* where it ran last */
+    __s32 pid;    /* thread id, initial PID namespace */
+    __s32 tgid;   /* its process */
+    __s32 cpu;    /* where it ran last */
     __u32 weight; /* 1 to 10000, 100 is nice 0 in the root cgroup: nice and cgroup together */
     __u32 flags;  /* enum rl_queued_flags */
     __u32 nr_cpus_allowed;
@@ -95,21 +95,21 @@ struct rl_control {
 
 /* Counters, one set a CPU, only ever growing. */
 struct rl_counters {
-    __u64 queued;        /* records given to user space */
-    __u64 decided;       /* … that user space decided */
-    __u64 fallback;      /* … that the lease dispatched */
-    __u64 dequeued;      /* … that the kernel took away before either */
-    __u64 congested;     /* the ring was full: dispatched with a provisional deadline */
-    __u64 idle;          /* an idle CPU was found: user space was not asked */
+    __u64 queued;         /* records given to user space */
+    __u64 decided;        /* … that user space decided */
+    __u64 fallback;       /* … that the lease dispatched */
+    __u64 dequeued;       /* … that the kernel took away before either */
+    __u64 congested;      /* the ring was full: dispatched with a provisional deadline */
+    __u64 idle;           /* an idle CPU was found: user space was not asked */
     __u64 bypass_kthread; /* per-CPU kernel threads and memory-management daemons */
-    __u64 bypass_self;   /* our own threads */
-    __u64 stale;         /* decisions for an enqueue that was over */
-    __u64 retried;       /* decisions that came before the enqueue was finished */
+    __u64 bypass_self;    /* our own threads */
+    __u64 stale;          /* decisions for an enqueue that was over */
+    __u64 retried;        /* decisions that came before the enqueue was finished */
     __u64 kick_idle;
     __u64 kick_preempt;
-    __u64 kick_dry; /* kicked a CPU that had just found nothing to run */
-    __u64 stolen;   /* taken from another CPU's or cache's queue */
-    __u64 notified; /* user space woken because queued work ran low */
+    __u64 kick_dry;   /* kicked a CPU that had just found nothing to run */
+    __u64 stolen;     /* taken from another CPU's or cache's queue */
+    __u64 notified;   /* user space woken because queued work ran low */
     __u64 reenqueued; /* pushed off a CPU that a higher class took */
     __u64 errors;     /* a task without our context: should stay 0 */
     __u64 reserved[7];
@@ -117,17 +117,17 @@ struct rl_counters {
 
 /* Constants of one run, set before the program is loaded. */
 struct rl_config {
-    __u64 lease_ns;    /* longest wait for a decision */
-    __u64 leave_ns;    /* on the lease for longer: detach */
-    __u64 slice_ns;    /* slice of a task that user space was not asked about */
-    __u64 slice_busy_ns; /* the same while others wait */
-    __u64 notify_ns;   /* longest time that a record without a wake-up may lie in the ring */
+    __u64 lease_ns;          /* longest wait for a decision */
+    __u64 leave_ns;          /* on the lease for longer: detach */
+    __u64 slice_ns;          /* slice of a task that user space was not asked about */
+    __u64 slice_busy_ns;     /* the same while others wait */
+    __u64 notify_ns;         /* longest time that a record without a wake-up may lie in the ring */
     __u64 preempt_margin_ns; /* by how much keys must differ for a preemption */
-    __u32 nr_cpus;     /* possible CPU ids */
+    __u32 nr_cpus;           /* possible CPU ids */
     __u32 nr_llcs;
     __s32 self_tgid;
-    __u32 dump_len; /* room in the exit_dump map */
-    __u32 defer;    /* batch the records of tasks that used their slice up */
+    __u32 dump_len;  /* room in the exit_dump map */
+    __u32 defer;     /* batch the records of tasks that used their slice up */
     __u32 nr_online; /* CPUs that are online at attach */
     __u16 cpu_llc[RL_MAX_CPUS];
 };

@@ -28,7 +28,7 @@ typedef u16 __sum16;
 typedef _Bool bool;
 #define true 1
 #define false 0
-#define NULL ((void *)0)
+#define NULL ((void*)0)
 
 /* Map types and flags, from the kernel's stable user-space interface (linux/bpf.h). */
 enum {
@@ -56,7 +56,7 @@ struct kernfs_node {
 
 struct cgroup {
     int level;
-    struct kernfs_node *kn;
+    struct kernfs_node* kn;
 };
 
 struct sched_ext_entity {
@@ -71,9 +71,9 @@ struct task_struct {
     s32 pid;
     s32 tgid;
     int nr_cpus_allowed;
-    const cpumask_t *cpus_ptr;
-    struct task_struct *group_leader;
-    struct task_struct *real_parent;
+    const cpumask_t* cpus_ptr;
+    struct task_struct* group_leader;
+    struct task_struct* real_parent;
     struct sched_ext_entity scx;
     char comm[16];
 };
@@ -83,14 +83,14 @@ enum scx_exit_kind { SCX_EXIT_NONE = 0 };
 struct scx_exit_info {
     enum scx_exit_kind kind;
     s64 exit_code;
-    const char *reason;
-    char *msg;
-    char *dump;
+    const char* reason;
+    char* msg;
+    char* dump;
 };
 
 struct scx_init_task_args {
     bool fork;
-    struct cgroup *cgroup;
+    struct cgroup* cgroup;
 };
 
 struct scx_exit_task_args {
@@ -102,7 +102,7 @@ struct scx_cgroup_init_args {
 };
 
 struct scx_cpu_release_args {
-    struct task_struct *task;
+    struct task_struct* task;
 };
 
 enum scx_dsq_id_flags {
@@ -150,27 +150,27 @@ struct bpf_iter_num {
  * clears the ones that the kernel does not have (see kernel/bpf_object.cpp).
  */
 struct sched_ext_ops {
-    s32 (*select_cpu)(struct task_struct *p, s32 prev_cpu, u64 wake_flags);
-    void (*enqueue)(struct task_struct *p, u64 enq_flags);
-    void (*dispatch)(s32 cpu, struct task_struct *prev);
-    void (*running)(struct task_struct *p);
-    void (*stopping)(struct task_struct *p, bool runnable);
-    void (*quiescent)(struct task_struct *p, u64 deq_flags);
-    void (*set_weight)(struct task_struct *p, u32 weight);
-    void (*cpu_release)(s32 cpu, struct scx_cpu_release_args *args);
-    s32 (*init_task)(struct task_struct *p, struct scx_init_task_args *args);
-    void (*exit_task)(struct task_struct *p, struct scx_exit_task_args *args);
-    void (*enable)(struct task_struct *p);
-    void (*disable)(struct task_struct *p);
-    s32 (*cgroup_init)(struct cgroup *cgrp, struct scx_cgroup_init_args *args);
-    void (*cgroup_exit)(struct cgroup *cgrp);
-    void (*cgroup_move)(struct task_struct *p, struct cgroup *from, struct cgroup *to);
-    void (*cgroup_set_weight)(struct cgroup *cgrp, u32 weight);
-    void (*cgroup_set_bandwidth)(struct cgroup *cgrp, u64 period_us, u64 quota_us, u64 burst_us);
+    s32 (*select_cpu)(struct task_struct* p, s32 prev_cpu, u64 wake_flags);
+    void (*enqueue)(struct task_struct* p, u64 enq_flags);
+    void (*dispatch)(s32 cpu, struct task_struct* prev);
+    void (*running)(struct task_struct* p);
+    void (*stopping)(struct task_struct* p, bool runnable);
+    void (*quiescent)(struct task_struct* p, u64 deq_flags);
+    void (*set_weight)(struct task_struct* p, u32 weight);
+    void (*cpu_release)(s32 cpu, struct scx_cpu_release_args* args);
+    s32 (*init_task)(struct task_struct* p, struct scx_init_task_args* args);
+    void (*exit_task)(struct task_struct* p, struct scx_exit_task_args* args);
+    void (*enable)(struct task_struct* p);
+    void (*disable)(struct task_struct* p);
+    s32 (*cgroup_init)(struct cgroup* cgrp, struct scx_cgroup_init_args* args);
+    void (*cgroup_exit)(struct cgroup* cgrp);
+    void (*cgroup_move)(struct task_struct* p, struct cgroup* from, struct cgroup* to);
+    void (*cgroup_set_weight)(struct cgroup* cgrp, u32 weight);
+    void (*cgroup_set_bandwidth)(struct cgroup* cgrp, u64 period_us, u64 quota_us, u64 burst_us);
     void (*cpu_online)(s32 cpu);
     void (*cpu_offline)(s32 cpu);
     s32 (*init)(void);
-    void (*exit)(struct scx_exit_info *info);
+    void (*exit)(struct scx_exit_info* info);
     u64 flags;
     u32 timeout_ms;
     u32 exit_dump_len;

@@ -107,37 +107,33 @@ struct {
 s32 nr_dry;
 u32 nr_online;
 
-static __always_inline struct task_ctx *task_ctx_of(struct task_struct *p)
-{
+static __always_inline struct task_ctx* task_ctx_of(struct task_struct* p) {
     return bpf_task_storage_get(&tasks, p, 0, 0);
 }
 
-static __always_inline struct cpu_ctx *cpu_ctx_of(s32 cpu)
-{
+static __always_inline struct cpu_ctx* cpu_ctx_of(s32 cpu) {
     u32 key = cpu;
 
     return bpf_map_lookup_elem(&cpus, &key);
 }
 
-static __always_inline struct rl_control *the_control(void)
-{
+static __always_inline struct rl_control* the_control(void) {
     u32 key = 0;
 
     return bpf_map_lookup_elem(&control, &key);
 }
 
 /* Atomic because the commit program can be interrupted by another program on the same CPU. */
-#define count_n(name, n)                                                                          \
+#define count_n(name, n)                                                                           \
     do {                                                                                           \
         u32 count_cpu_ = bpf_get_smp_processor_id();                                               \
-        struct rl_counters *count_ = bpf_map_lookup_elem(&counters, &count_cpu_);                  \
+        struct rl_counters* count_ = bpf_map_lookup_elem(&counters, &count_cpu_);                  \
         if (count_)                                                                                \
             __sync_fetch_and_add(&count_->name, n);                                                \
     } while (0)
 #define count(name) count_n(name, 1)
 
-static __always_inline u32 llc_of(s32 cpu)
-{
+static __always_inline u32 llc_of(s32 cpu) {
     u64 index = (u32)cpu;
 
     barrier_var(index); /* keeps the compiler from undoing the mask that the verifier needs */
@@ -146,8 +142,7 @@ static __always_inline u32 llc_of(s32 cpu)
 }
 
 /* Ends an enqueue that nobody decided; called wherever a task turns up outside the pending DSQ. */
-static __always_inline void word_forget(struct task_ctx *tc)
-{
+static __always_inline void word_forget(struct task_ctx* tc) {
     u64 word = tc->word;
 
     if ((word & WORD_MASK) != WORD_PENDING)
@@ -157,8 +152,7 @@ static __always_inline void word_forget(struct task_ctx *tc)
 }
 
 /* Starts an enqueue; returns its sequence number. */
-static __always_inline u64 word_begin(struct task_ctx *tc)
-{
+static __always_inline u64 word_begin(struct task_ctx* tc) {
     u64 seq;
 
     word_forget(tc);
@@ -167,30 +161,26 @@ static __always_inline u64 word_begin(struct task_ctx *tc)
     return seq;
 }
 
-static __always_inline bool word_claim(struct task_ctx *tc, u64 seq)
-{
+static __always_inline bool word_claim(struct task_ctx* tc, u64 seq) {
     u64 word = seq << 2 | WORD_PENDING;
 
     return __sync_val_compare_and_swap(&tc->word, word, seq << 2 | WORD_DONE) == word;
 }
 
 /* Takes a claim back when the task could not be moved. */
-static __always_inline bool word_unclaim(struct task_ctx *tc, u64 seq)
-{
+static __always_inline bool word_unclaim(struct task_ctx* tc, u64 seq) {
     u64 word = seq << 2 | WORD_DONE;
 
     return __sync_val_compare_and_swap(&tc->word, word, seq << 2 | WORD_PENDING) == word;
 }
 
-static __always_inline void dry_set(struct cpu_ctx *cc)
-{
+static __always_inline void dry_set(struct cpu_ctx* cc) {
     if (!__sync_val_compare_and_swap(&cc->dry, 0, 1))
         __sync_fetch_and_add(&nr_dry, 1);
 }
 
 /* True for the one who took the mark off. */
-static __always_inline bool dry_clear(struct cpu_ctx *cc)
-{
+static __always_inline bool dry_clear(struct cpu_ctx* cc) {
     if (!cc->dry || !__sync_val_compare_and_swap(&cc->dry, 1, 0))
         return false;
     __sync_fetch_and_add(&nr_dry, -1);

@@ -101,6 +101,7 @@ Status BpfScheduler::configure(const BpfSettings& settings) {
     config->leave_ns = ns(settings.leave);
     config->slice_ns = ns(settings.slice);
     config->slice_busy_ns = ns(settings.slice_busy);
+    config->notify_ns = ns(settings.notify);
     config->preempt_margin_ns = ns(settings.preempt_margin);
     config->nr_cpus = settings.nr_cpus;
     config->nr_online = settings.nr_online;

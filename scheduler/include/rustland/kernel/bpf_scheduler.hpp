@@ -26,6 +26,7 @@ struct BpfSettings {
     Nanos leave = seconds(2);
     Nanos slice = millis(20);
     Nanos slice_busy = millis(5);
+    Nanos notify = millis(3); // longest time that a deferred record lies in the ring
     Nanos preempt_margin = millis(2);
     std::uint32_t timeout_ms = 10000; // the kernel's watchdog, at most 30000
     std::uint32_t exit_dump_len = 0;  // bytes, 0: the kernel's default

@@ -16,6 +16,7 @@ OK = "ok"
 MISSING = "missing"  # cannot be had
 UNKNOWN = "unknown"  # could not be looked at
 
+REMEMBERED = "capability.2"  # another name whenever the meaning changes
 PROBE = "if [ -e /sys/kernel/sched_ext/state ]; then cat /sys/kernel/btf/vmlinux; fi"
 
 
@@ -55,6 +56,8 @@ def hidden_arguments(btf_json):
     def points_to_prog_aux(identifier):
         pointer = types.get(identifier, {})
         target = types.get(pointer.get("type_id"), {})
+        while target.get("kind") in ("CONST", "VOLATILE", "TYPE_TAG"):
+            target = types.get(target["type_id"], {})
         return pointer.get("kind") == "PTR" and target.get("name") == "bpf_prog_aux"
 
     found = []
@@ -94,7 +97,7 @@ def examine(series):
     folder = os.path.realpath(os.path.join(cache_dir(), "kernels", series))
     if not os.path.exists(os.path.join(folder, "vmlinuz")):
         return Kernel(series, MISSING)
-    remembered = os.path.join(folder, "capability")
+    remembered = os.path.join(folder, REMEMBERED)
     if os.path.exists(remembered):
         with open(remembered, encoding="ascii") as file:
             return Kernel(series, file.read().strip())

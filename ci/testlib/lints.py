@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The checks of the source text. Each returns (True or False, what it found)."""
+"""The checks of the source text. Each returns (True, False or None, what it found).
+
+None means that there was nothing to look at, and why.
+"""
 
 import concurrent.futures
 import hashlib
@@ -64,7 +67,7 @@ def spelling():
 def man_pages():
     pages = [name for name in sources(".1", ".5", ".7", ".8") if name.startswith("man/")]
     if not pages:
-        return True, ""
+        return None, "no man pages yet"
     return verdict(run(["mandoc", "-T", "lint", "-W", "warning", *pages]))
 
 

@@ -45,8 +45,9 @@ def python_syntax():
 
 
 def clang_format():
-    files = sources(*CXX)
-    return verdict(run(["clang-format-16", "--dry-run", "--Werror", *files]))
+    bad = [name for name in sources(*CXX)
+           if run(["clang-format-16", "--dry-run", "--Werror", name]).status != 0]
+    return not bad, "\n".join(f"clang-format-16 -i {name}" for name in bad)
 
 
 def licence_lines():

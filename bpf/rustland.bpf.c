@@ -22,6 +22,9 @@ char _license[] SEC("license") = "GPL";
 /* The rest of a slice that is still worth a turn. */
 #define RESUME_MIN_NS 300000ULL
 
+/* More urgent than any task. */
+#define SELF_KEY (-1000000000LL)
+
 /* The kernel's exit dump; its size is set before loading. */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -112,14 +115,20 @@ static __always_inline bool enqueue_on_idle_cpu(struct task_struct* p, u64 enq_f
     return true;
 }
 
-/* Straight into deadline order, without user space. */
-static __always_inline void enqueue_decided(struct task_struct* p, u64 enq_flags, u64 deadline,
-                                            bool preempt, u64 now) {
+/*
+ * Straight into deadline order, without user space: what it last said about the task still tells
+ * whether it is urgent. Our own threads come first when they wake.
+ */
+static __always_inline void enqueue_unasked(struct task_struct* p, struct task_ctx* tc,
+                                            u64 enq_flags, bool wakeup, bool self, u64 now) {
     const cpumask_t* allowed = p->cpus_ptr;
     struct target target;
+    s64 key = self && wakeup ? SELF_KEY : tc->decided_key;
 
-    pick_target(allowed, -(1LL << 40), preempt, now, &target);
-    dsq_insert_vtime(p, home_dsq(p, allowed, target.cpu), slice_without_policy(), deadline,
+    tc->key = key;
+    grant(tc, slice_without_policy());
+    pick_target(allowed, key, wakeup, now, &target);
+    dsq_insert_vtime(p, home_dsq(p, allowed, target.cpu), slice_without_policy(), now + key,
                      enq_flags);
     kick_target(&target, now);
 }
@@ -176,7 +185,8 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     struct task_ctx* tc = task_ctx_of(p);
     struct rl_queued* rec;
     u64 now = now_ns(), seq;
-    bool self;
+    struct rl_control* c = the_control();
+    bool self, silent;
 
     if (!tc) {
         count(errors);
@@ -194,14 +204,16 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     if (!wakeup && resume_interrupted(p, tc, enq_flags, now))
         return;
     self = p->tgid == config.self_tgid;
-    rec = self ? NULL : bpf_ringbuf_reserve(&queued_ring, sizeof(*rec), 0);
+    silent = c && c->lease_since;
+    rec = self || silent ? NULL : bpf_ringbuf_reserve(&queued_ring, sizeof(*rec), 0);
     if (!rec) {
         if (self)
             count(bypass_self);
+        else if (silent)
+            count(unasked);
         else
             count(congested);
-        grant(tc, slice_without_policy());
-        enqueue_decided(p, enq_flags, now, self && wakeup, now);
+        enqueue_unasked(p, tc, enq_flags, wakeup, self, now);
         return;
     }
     seq = word_begin(tc);
@@ -468,6 +480,7 @@ static __always_inline u32 commit_one(struct bpf_iter_scx_dsq* it, struct task_s
     pick_target(allowed, d->key, d->flags & RL_DECISION_PREEMPT, now, &target);
     tc->state = d->state;
     tc->key = d->key;
+    tc->decided_key = d->key;
     grant(tc, d->slice);
     if (move_pending(it, p, home_dsq(p, allowed, target.cpu >= 0 ? target.cpu : d->cpu),
                      d->deadline, d->slice)) {

@@ -99,7 +99,8 @@ struct rl_counters {
     __u64 decided;        /* … that user space decided */
     __u64 fallback;       /* … that the lease dispatched */
     __u64 dequeued;       /* … that the kernel took away before either */
-    __u64 congested;      /* the ring was full: dispatched with a provisional deadline */
+    __u64 congested;      /* the ring was full: the same */
+    __u64 unasked;        /* user space was silent: dispatched by its last word about the task */
     __u64 idle;           /* an idle CPU was found: user space was not asked */
     __u64 bypass_kthread; /* per-CPU kernel threads and memory-management daemons */
     __u64 bypass_self;    /* our own threads */
@@ -113,7 +114,7 @@ struct rl_counters {
     __u64 notified;   /* user space woken because queued work ran low */
     __u64 reenqueued; /* pushed off a CPU that a higher class took */
     __u64 errors;     /* a task without our context: should stay 0 */
-    __u64 reserved[6];
+    __u64 reserved[5];
 };
 
 /* Constants of one run, set before the program is loaded. */

@@ -71,9 +71,10 @@ struct task_ctx {
     u64 burst_exec;
     u64 sleeps;
     u64 cgroup_id;
-    s64 key;     /* of the last decision, grown by the CPU time used since */
-    u64 granted; /* slice of the last decision */
-    u64 used;    /* how much of it is gone */
+    s64 key;         /* of the last decision, grown by the CPU time used since */
+    s64 decided_key; /* of the last decision, as it was then */
+    u64 granted;     /* slice of the last decision */
+    u64 used;        /* how much of it is gone */
     struct rl_state state;
     u32 nice_weight;
     u32 weight; /* nice_weight through the cgroups; valid for weight_generation */

@@ -76,6 +76,17 @@ static __always_inline bool select_cpu_self(struct task_struct* p, s32* cpu) {
     return true;
 }
 
+/* Where CPUs differ in capacity, an idle large one; else the choice is left to the kernel, which
+ * knows about SMT siblings, caches and nodes. */
+static __always_inline s32 select_big_cpu(struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
+    struct bpf_cpumask* big;
+
+    if (!config.heterogeneous)
+        return -1;
+    big = big_cpus;
+    return big ? select_cpu_among(p, prev_cpu, wake_flags, (const cpumask_t*)big) : -1;
+}
+
 SEC("struct_ops/select_cpu")
 s32 BPF_PROG(rl_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
     struct task_ctx* tc;
@@ -84,7 +95,11 @@ s32 BPF_PROG(rl_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags)
 
     if (p->tgid == config.self_tgid && select_cpu_self(p, &cpu))
         return cpu;
-    cpu = scx_bpf_select_cpu_dfl(p, prev_cpu, wake_flags, &is_idle);
+    cpu = select_big_cpu(p, prev_cpu, wake_flags);
+    if (cpu >= 0)
+        is_idle = true;
+    else
+        cpu = scx_bpf_select_cpu_dfl(p, prev_cpu, wake_flags, &is_idle);
     if (is_idle) {
         u64 slice = kernel_slice(cpu);
 
@@ -194,7 +209,7 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
         return;
     }
     word_forget(tc);
-    if (bypasses_user_space(p)) {
+    if (bypasses_user_space(p) || (config.percpu_local && p->nr_cpus_allowed == 1)) {
         count(bypass_kthread);
         dsq_insert(p, SCX_DSQ_LOCAL, config.slice_busy_ns, enq_flags);
         return;
@@ -251,7 +266,7 @@ void BPF_PROG(rl_dispatch, s32 cpu, struct task_struct* prev) {
                               (u32)scx_bpf_dsq_nr_queued(DSQ_LLC(llc)) <= nr_online / 2))
             wake_user_space();
     }
-    if (consume_own(cpu, DSQ_LLC(llc)) || steal(cpu, llc))
+    if (fetch_overdue(cc, llc) || consume_own(cpu, DSQ_LLC(llc)) || steal(cpu, llc))
         return;
 
     prev_goes_on = prev && (prev->scx.flags & SCX_TASK_QUEUED);
@@ -423,6 +438,25 @@ void BPF_PROG(rl_cpu_offline, s32 cpu) {
         dry_clear(cc);
 }
 
+static int big_cpus_init(void) {
+    struct bpf_cpumask* mask;
+    s32 i;
+
+    if (!config.heterogeneous)
+        return 0;
+    mask = bpf_cpumask_create();
+    if (!mask)
+        return -12; /* ENOMEM */
+    bpf_for(i, 0, config.nr_cpus) {
+        if (i >= 0 && i < RL_MAX_CPUS && config.big_cpu[i])
+            bpf_cpumask_set_cpu(i, mask);
+    }
+    mask = bpf_kptr_xchg(&big_cpus, mask);
+    if (mask)
+        bpf_cpumask_release(mask);
+    return 0;
+}
+
 SEC("struct_ops.s/init")
 s32 BPF_PROG(rl_init) {
     s32 err, i;
@@ -441,7 +475,8 @@ s32 BPF_PROG(rl_init) {
         if (err)
             return err;
     }
-    return lease_init();
+    err = big_cpus_init();
+    return err ? err : lease_init();
 }
 
 SEC("struct_ops.s/exit")

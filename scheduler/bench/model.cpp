@@ -151,8 +151,8 @@ JobPlan plan_job(std::uint64_t seed, std::uint64_t job, std::uint64_t iterations
     plan.source_chunks = 1 + static_cast<unsigned>(ms * kSourceChunksPerMs);
     plan.memory_pages = 1 + static_cast<unsigned>(
                                 kPagesPerIteration * static_cast<double>(plan.total()));
-    plan.disk_waits = static_cast<unsigned>(rng.next() % 3);
-    plan.disk_wait = micros(static_cast<std::int64_t>(rng.uniform(200.0, 3000.0)));
+    plan.disk_waits = static_cast<unsigned>(rng.next() % 9);
+    plan.disk_wait = micros(static_cast<std::int64_t>(rng.uniform(200.0, 2000.0)));
     return plan;
 }
 

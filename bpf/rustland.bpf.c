@@ -198,19 +198,25 @@ static __always_inline bool resume_interrupted(struct task_struct* p, struct tas
     struct cpu_ctx* cc = cpu_ctx_of(scx_bpf_task_cpu(p));
     struct target target = {.kick = SCX_KICK_PREEMPT};
     const cpumask_t* allowed = p->cpus_ptr;
+    s32 cpu = scx_bpf_task_cpu(p);
     s64 offset = tc->key;
+    u64 dsq;
 
     if (tc->granted < tc->used + RESUME_MIN_NS)
         return false;
-    if (cc && cc->self_coming) {
-        cc->interrupted = tc->key;
-        if (offset > 0)
-            offset = 0;
-    }
     count(resumed);
     target.cpu = pick_dry_cpu(allowed);
-    dsq_insert_vtime(p, home_dsq(p, allowed, target.cpu), tc->granted - tc->used, now + offset,
-                     enq_flags);
+    dsq = home_dsq(p, allowed, target.cpu);
+    if (cc && cc->self_coming) {
+        cc->interrupted = tc->key;
+        if (offset > 0) {
+            offset = 0;
+            /* Not urgent: it stays, since moving it to another CPU costs more than the wait. */
+            if (bpf_cpumask_test_cpu(cpu, allowed))
+                dsq = DSQ_CPU(cpu);
+        }
+    }
+    dsq_insert_vtime(p, dsq, tc->granted - tc->used, now + offset, enq_flags);
     kick_target(&target, now);
     return true;
 }

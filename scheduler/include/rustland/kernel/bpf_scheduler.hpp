@@ -32,7 +32,6 @@ struct BpfSettings {
     std::uint32_t exit_dump_len = 0;  // bytes, 0: the kernel's default
     bool partial = false;             // only tasks of class SCHED_EXT
     bool numa_local = false;          // look for idle CPUs per NUMA node
-    bool percpu_local = false;        // tasks bound to one CPU go there without a decision
     bool defer = true;                // batch the records of tasks that used their slice up
     bool percpu_local = false;        // tasks bound to one CPU do not ask user space
     std::uint32_t nr_cpus = 1;        // possible CPU ids
@@ -84,6 +83,7 @@ class BpfScheduler final : public Kernel {
     bpf_link* link_ = nullptr;
     bpf_map* ops_ = nullptr;
     ring_buffer* ring_ = nullptr;
+    int queued_fd_ = -1;
     int news_fd_ = -1;
     int dump_fd_ = -1;
     int commit_fd_ = -1;

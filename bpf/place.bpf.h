@@ -63,16 +63,38 @@ static s32 pick_victim(const cpumask_t* allowed, s64 key, u64 now) {
 }
 
 struct target {
-    s32 cpu; /* to be kicked, -1: none */
-    u64 kick;
+    s32 cpu;  /* to be told, -1: none */
+    u64 kick; /* 0: it will look by itself */
 };
 
-/* Which CPU should hear about a task: an idle one, one that has run dry, or one worth interrupting.
+/*
+ * The CPU that we are on, if it is our own thread that runs here: it is about to sleep, and this
+ * CPU looks for the next task then, which is sooner than any other CPU could be made to. One task
+ * may claim it, unless what our thread interrupted is about as urgent.
  */
+static s32 claim_this_cpu(const cpumask_t* allowed, s64 key) {
+    s32 cpu = bpf_get_smp_processor_id();
+    struct cpu_ctx* cc = cpu_ctx_of(cpu);
+
+    if (!cc || !cc->self_running || !bpf_cpumask_test_cpu(cpu, allowed))
+        return -1;
+    if (cc->interrupted != NO_TASK_INTERRUPTED &&
+        cc->interrupted <= key + (s64)config.preempt_margin_ns)
+        return -1;
+    cc->interrupted = key;
+    return cpu;
+}
+
+/* Which CPU should hear about a task: an idle one, this one if it is about to be free, one that has
+ * run dry, or one worth interrupting. */
 static __always_inline void pick_target(const cpumask_t* allowed, s64 key, bool preempt, u64 now,
                                         struct target* target) {
     target->kick = SCX_KICK_IDLE;
     target->cpu = scx_bpf_pick_idle_cpu(allowed, 0);
+    if (target->cpu >= 0)
+        return;
+    target->kick = 0;
+    target->cpu = claim_this_cpu(allowed, key);
     if (target->cpu >= 0)
         return;
     target->kick = SCX_KICK_PREEMPT;
@@ -88,7 +110,7 @@ static __always_inline void pick_target(const cpumask_t* allowed, s64 key, bool 
 static __always_inline void kick_target(const struct target* target, u64 now) {
     struct cpu_ctx* cc;
 
-    if (target->cpu < 0)
+    if (target->cpu < 0 || !target->kick)
         return;
     if (target->kick == SCX_KICK_IDLE) {
         count(kick_idle);

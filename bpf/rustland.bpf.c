@@ -19,6 +19,9 @@
 
 char _license[] SEC("license") = "GPL";
 
+/* The rest of a slice that is still worth a turn. */
+#define RESUME_MIN_NS 300000ULL
+
 /* The kernel's exit dump; its size is set before loading. */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -43,14 +46,50 @@ static __always_inline bool bypasses_user_space(const struct task_struct* p) {
            !bpf_strncmp(p->comm, 10, "khugepaged");
 }
 
+/* Starts a grant that user space was not asked for. */
+static __always_inline void grant(struct task_ctx* tc, u64 slice) {
+    tc->granted = slice;
+    tc->used = 0;
+}
+
+/*
+ * Our own thread wakes on the CPU where the event happened that it is to answer, at once, whatever
+ * of our class runs there. No other CPU has to be interrupted, and the task that it decides about
+ * can follow it on the same CPU.
+ */
+static __always_inline bool select_cpu_self(struct task_struct* p, s32* cpu) {
+    struct task_struct* current = (void*)bpf_get_current_task_btf();
+    s32 here = bpf_get_smp_processor_id();
+    struct cpu_ctx* cc = cpu_ctx_of(here);
+
+    if (!cc || current->prio < MAX_RT_PRIO || !bpf_cpumask_test_cpu(here, p->cpus_ptr))
+        return false;
+    cc->self_coming = 1;
+    cc->interrupted = NO_TASK_INTERRUPTED;
+    count(bypass_self);
+    dsq_insert(p, SCX_DSQ_LOCAL, config.slice_busy_ns,
+               bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_PREEMPT));
+    *cpu = here;
+    return true;
+}
+
 SEC("struct_ops/select_cpu")
 s32 BPF_PROG(rl_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
+    struct task_ctx* tc;
     bool is_idle = false;
-    s32 cpu = scx_bpf_select_cpu_dfl(p, prev_cpu, wake_flags, &is_idle);
+    s32 cpu;
 
+    if (p->tgid == config.self_tgid && select_cpu_self(p, &cpu))
+        return cpu;
+    cpu = scx_bpf_select_cpu_dfl(p, prev_cpu, wake_flags, &is_idle);
     if (is_idle) {
+        u64 slice = kernel_slice(cpu);
+
         count(idle);
-        dsq_insert(p, SCX_DSQ_LOCAL, kernel_slice(cpu), 0);
+        tc = task_ctx_of(p);
+        if (tc)
+            grant(tc, slice);
+        dsq_insert(p, SCX_DSQ_LOCAL, slice, 0);
     }
     return cpu;
 }
@@ -107,6 +146,29 @@ static __always_inline void fill_record(struct rl_queued* rec, struct task_struc
     rec->reserved = 0;
 }
 
+/*
+ * A task that was interrupted with part of its slice left: the decision still stands, so it goes
+ * back by itself. Interrupted by our own thread, it comes before all that are not urgent, so that
+ * it goes on; interrupted by an urgent task, it takes its place as if it were decided now.
+ */
+static __always_inline bool resume_interrupted(struct task_struct* p, struct task_ctx* tc,
+                                               u64 enq_flags, u64 now) {
+    struct cpu_ctx* cc = cpu_ctx_of(scx_bpf_task_cpu(p));
+    s64 offset = tc->key;
+
+    if (tc->granted < tc->used + RESUME_MIN_NS)
+        return false;
+    if (cc && cc->self_coming) {
+        cc->interrupted = tc->key;
+        if (offset > 0)
+            offset = 0;
+    }
+    count(resumed);
+    dsq_insert_vtime(p, home_dsq(p, p->cpus_ptr, -1), tc->granted - tc->used, now + offset,
+                     enq_flags);
+    return true;
+}
+
 SEC("struct_ops/enqueue")
 void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     u64 wakeup = enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_WAKEUP);
@@ -129,6 +191,8 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     }
     if (!selected && enqueue_on_idle_cpu(p, enq_flags, now))
         return;
+    if (!wakeup && resume_interrupted(p, tc, enq_flags, now))
+        return;
     self = p->tgid == config.self_tgid;
     rec = self ? NULL : bpf_ringbuf_reserve(&queued_ring, sizeof(*rec), 0);
     if (!rec) {
@@ -136,7 +200,8 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
             count(bypass_self);
         else
             count(congested);
-        enqueue_decided(p, enq_flags, self ? 0 : now, self, now);
+        grant(tc, slice_without_policy());
+        enqueue_decided(p, enq_flags, now, self && wakeup, now);
         return;
     }
     seq = word_begin(tc);
@@ -152,7 +217,9 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
             unheard_since = now;
         bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);
     } else {
-        bpf_ringbuf_submit(rec, 0);
+        /* The ring by itself wakes a reader only if it had read everything before. */
+        bpf_ringbuf_submit(rec, unheard_since ? BPF_RB_FORCE_WAKEUP : 0);
+        unheard_since = 0;
     }
 }
 
@@ -197,9 +264,13 @@ void BPF_PROG(rl_running, struct task_struct* p) {
     dry_clear(cc);
     word_forget(tc);
     tc->started_at = now_ns();
+    cc->preempted_at = 0;
+    cc->self_coming = 0;
+    cc->self_running = p->tgid == config.self_tgid;
+    if (cc->self_running)
+        return;
     cc->started_at = tc->started_at;
     cc->key = tc->key;
-    cc->preempted_at = 0;
     cc->pid = p->pid;
 }
 
@@ -207,17 +278,21 @@ SEC("struct_ops/stopping")
 void BPF_PROG(rl_stopping, struct task_struct* p, bool runnable) {
     struct task_ctx* tc = task_ctx_of(p);
     struct cpu_ctx* cc = cpu_ctx_of(scx_bpf_task_cpu(p));
-    u64 ran;
+    u64 now, ran;
 
-    if (cc)
+    if (cc) {
         cc->pid = 0;
+        cc->self_running = 0;
+    }
     if (!tc)
         return;
-    ran = now_ns() - tc->started_at;
-    tc->started_at = now_ns();
+    now = now_ns();
+    ran = now - tc->started_at;
+    tc->started_at = now;
     tc->sum_exec += ran;
     tc->burst_exec += ran;
     tc->key += ran;
+    tc->used += ran;
 }
 
 SEC("struct_ops/quiescent")
@@ -393,6 +468,7 @@ static __always_inline u32 commit_one(struct bpf_iter_scx_dsq* it, struct task_s
     pick_target(allowed, d->key, d->flags & RL_DECISION_PREEMPT, now, &target);
     tc->state = d->state;
     tc->key = d->key;
+    grant(tc, d->slice);
     if (move_pending(it, p, home_dsq(p, allowed, target.cpu >= 0 ? target.cpu : d->cpu),
                      d->deadline, d->slice)) {
         count(decided);

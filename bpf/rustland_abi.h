@@ -103,6 +103,7 @@ struct rl_counters {
     __u64 idle;           /* an idle CPU was found: user space was not asked */
     __u64 bypass_kthread; /* per-CPU kernel threads and memory-management daemons */
     __u64 bypass_self;    /* our own threads */
+    __u64 resumed;        /* interrupted, and put back with the rest of their slice */
     __u64 stale;          /* decisions for an enqueue that was over */
     __u64 retried;        /* decisions that came before the enqueue was finished */
     __u64 kick_idle;
@@ -112,7 +113,7 @@ struct rl_counters {
     __u64 notified;   /* user space woken because queued work ran low */
     __u64 reenqueued; /* pushed off a CPU that a higher class took */
     __u64 errors;     /* a task without our context: should stay 0 */
-    __u64 reserved[7];
+    __u64 reserved[6];
 };
 
 /* Constants of one run, set before the program is loaded. */

@@ -15,7 +15,7 @@ static volatile bool stop;
 int main(int argc, char**) {
     std::signal(SIGINT, [](int) { stop = true; });
     std::signal(SIGTERM, [](int) { stop = true; });
-    set_libbpf_verbosity(argc > 1);
+    set_libbpf_verbosity(false);
     BpfSettings s;
     s.nr_cpus = s.nr_online = static_cast<unsigned>(sysconf(_SC_NPROCESSORS_ONLN));
     auto k = BpfScheduler::load(s);
@@ -31,7 +31,7 @@ int main(int argc, char**) {
     ::mlockall(MCL_CURRENT | MCL_FUTURE);
     sched_param sp{};
     sp.sched_priority = 1;
-    if (sched_setscheduler(0, SCHED_FIFO, &sp) != 0)
+    if (argc > 1 && sched_setscheduler(0, SCHED_FIFO, &sp) != 0)
         perror("fifo");
     if (auto r = (*k)->attach(); !r) {
         fmt::print(stderr, "{}\n{}", r.error().message(), take_libbpf_messages());
@@ -41,7 +41,7 @@ int main(int argc, char**) {
     std::fflush(stdout);
     while (!stop && !(*k)->exit_info().ended()) {
         epoll_event ev{};
-        epoll_wait((*k)->queued_fd(), &ev, 1, 100);
+        epoll_wait((*k)->queued_fd(), &ev, 1, -1);
         while (loop.run_once(monotonic_now()) != DispatchLoop::Round::Idle) {
         }
     }
@@ -53,8 +53,9 @@ int main(int argc, char**) {
     auto c = (*k)->counters();
     fmt::print(
         "queued={} decided={} fallback={} dequeued={} congested={} idle={} kthread={} self={} "
+        "resumed={} "
         "stale={} retried={} ki={} kp={} kd={} stolen={} notified={} reenq={} err={} rounds={}\n",
         c.queued, c.decided, c.fallback, c.dequeued, c.congested, c.idle, c.bypass_kthread,
-        c.bypass_self, c.stale, c.retried, c.kick_idle, c.kick_preempt, c.kick_dry, c.stolen,
-        c.notified, c.reenqueued, c.errors, counters.rounds.get());
+        c.bypass_self, c.resumed, c.stale, c.retried, c.kick_idle, c.kick_preempt, c.kick_dry,
+        c.stolen, c.notified, c.reenqueued, c.errors, counters.rounds.get());
 }

@@ -6,8 +6,8 @@
 #include "bench/work.hpp"
 #include "rustland/common/unique_fd.hpp"
 
-#include <array>
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>

@@ -271,6 +271,7 @@ void FakeKernel::dequeue(std::int32_t pid) {
     if (t.where == Where::Running) {
         account(t.cpu);
         cpus_[t.cpu].pid = 0;
+        cpus_[t.cpu].dry = false;
     }
     if (t.where == Where::Asleep)
         sleepers_.erase({t.wake_at, pid});
@@ -285,10 +286,15 @@ void FakeKernel::dequeue(std::int32_t pid) {
 void FakeKernel::place_decided(std::int32_t pid, Nanos deadline, CpuId preferred, bool preempt) {
     Task& t = task(pid);
     const auto idle = idle_cpu(t);
-    const auto taken = !idle && preempt ? victim(t) : std::nullopt;
-    std::size_t cpu = idle ? *idle : taken ? *taken : t.cpu;
-    if (!idle && !taken && !preferred.any() &&
-        static_cast<std::size_t>(preferred.value) < cpus_.size())
+    auto interrupted = idle ? std::nullopt : dry_cpu(t);
+    if (!idle && !interrupted && preempt)
+        interrupted = victim(t);
+    const auto told = idle ? idle : interrupted;
+
+    std::size_t cpu = t.cpu;
+    if (told)
+        cpu = *told;
+    else if (!preferred.any() && static_cast<std::size_t>(preferred.value) < cpus_.size())
         cpu = static_cast<std::size_t>(preferred.value);
     const bool narrow = restricted(t);
     for (std::size_t other = 0; narrow && !allowed(t, cpu); ++other)
@@ -297,14 +303,17 @@ void FakeKernel::place_decided(std::int32_t pid, Nanos deadline, CpuId preferred
     if (t.queue != nullptr)
         t.queue->erase(t.place);
     insert(pid, narrow ? singles_[cpu] : llc_queue(cpu), deadline, Where::Decided);
-    if (idle) {
+    if (idle)
         look_for_work(*idle);
-    } else if (taken) {
-        ++counters_.preempted;
-        cpus_[*taken].preempted_at = now_;
-        account(*taken);
-        slice_ended(*taken);
-    }
+    else if (interrupted)
+        preempt_cpu(*interrupted);
+}
+
+void FakeKernel::preempt_cpu(std::size_t cpu) {
+    ++counters_.preempted;
+    cpus_[cpu].preempted_at = now_;
+    account(cpu);
+    slice_ended(cpu);
 }
 
 std::optional<std::size_t> FakeKernel::idle_cpu(const Task& t) const {
@@ -312,6 +321,15 @@ std::optional<std::size_t> FakeKernel::idle_cpu(const Task& t) const {
         const std::size_t cpu = (t.cpu + i) % cpus_.size();
         if (cpus_[cpu].pid == 0 && allowed(t, cpu))
             return cpu;
+    }
+    return std::nullopt;
+}
+
+// An allowed CPU whose task goes on only because everybody else was still undecided.
+std::optional<std::size_t> FakeKernel::dry_cpu(const Task& t) const {
+    for (std::size_t i = 0; i < cpus_.size(); ++i) {
+        if (cpus_[i].dry && allowed(t, i))
+            return i;
     }
     return std::nullopt;
 }
@@ -398,6 +416,7 @@ void FakeKernel::start(std::int32_t pid, std::size_t cpu, Nanos slice) {
     cpus_[cpu].pid = pid;
     cpus_[cpu].started_at = now_;
     cpus_[cpu].slice_ends = now_ + slice;
+    cpus_[cpu].dry = false;
     const Nanos waited = now_ - t.queued_at;
     t.stats.longest_wait = std::max(t.stats.longest_wait, waited);
     ++t.stats.starts;
@@ -431,6 +450,7 @@ void FakeKernel::run_ended(std::size_t cpu) {
         return;
     }
     cpus_[cpu].pid = 0;
+    cpus_[cpu].dry = false;
     step_done(pid);
     if (cpus_[cpu].pid == 0)
         look_for_work(cpu);
@@ -442,6 +462,7 @@ void FakeKernel::slice_ended(std::size_t cpu) {
     const std::int32_t next = take(cpu);
     if (next == 0) {
         cpus_[cpu].slice_ends = now_ + params_.slice;
+        cpus_[cpu].dry = !pending_.empty();
         return;
     }
     start(next, cpu, task(next).granted - task(next).used);

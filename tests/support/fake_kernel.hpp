@@ -155,6 +155,7 @@ class FakeKernel final : public Kernel {
         Nanos started_at;
         Nanos slice_ends;
         Nanos preempted_at = seconds(-1);
+        bool dry = false; // its last look for work found only undecided tasks
     };
 
     Task& task(std::int32_t pid) { return tasks_.at(pid); }
@@ -176,7 +177,9 @@ class FakeKernel final : public Kernel {
     // place
     void place_decided(std::int32_t pid, Nanos deadline, CpuId preferred, bool preempt);
     [[nodiscard]] std::optional<std::size_t> idle_cpu(const Task& t) const;
+    [[nodiscard]] std::optional<std::size_t> dry_cpu(const Task& t) const;
     [[nodiscard]] std::optional<std::size_t> victim(const Task& t) const;
+    void preempt_cpu(std::size_t cpu);
     CommitResult commit_one(const Decision& decision);
     void dispatch_expired();
 

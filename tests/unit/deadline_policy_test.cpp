@@ -224,6 +224,7 @@ TEST(DeadlinePolicy, DeadlinesLieBetweenTheCreditAndTheBound) {
         std::mt19937_64 random(seed);
         DeadlinePolicy policy = make(params);
         std::vector<Actor> actors;
+        actors.reserve(8);
         for (std::int32_t i = 0; i < 8; ++i)
             actors.emplace_back(i + 1,
                                 std::vector<std::uint32_t>{1, 15, 100, 300, 10000}[random() % 5]);

@@ -220,6 +220,7 @@ TEST(DispatchLoop, ABatchFullOfRetriesReadsNothingAndLosesNothing) {
 TEST(DispatchLoop, DecidesByItselfForTasksThatThePolicyHasNoRoomFor) {
     BusyMachine sim({}, 10);
     std::vector<Pid> pids;
+    pids.reserve(100);
     for (int i = 0; i < 100; ++i)
         pids.push_back(sim.kernel.spawn(once(micros(100))));
     EXPECT_EQ(sim.loop.run_once(sim.kernel.now()), Round::Done);
@@ -290,6 +291,7 @@ TEST(DispatchLoop, WhatThePolicyForgetsTheLeaseDispatches) {
 TEST(DispatchLoop, TasksRunWhileUserSpaceIsSilentAndWhatItSaysLaterIsStale) {
     BusyMachine sim;
     std::vector<Pid> pids;
+    pids.reserve(20);
     for (int i = 0; i < 20; ++i)
         pids.push_back(sim.kernel.spawn(periodic(millis(1), millis(5))));
     sim.kernel.advance_to(sim.kernel.now() + millis(500));

@@ -63,6 +63,7 @@ TEST(FifoPolicy, RunsTasksInTheOrderOfTheirArrival) {
 TEST(FifoPolicy, GivesEachHogItsTurn) {
     Simulation<FifoPolicy> sim({.cpus = 2}, millis(5), std::size_t{64});
     std::vector<Pid> hogs;
+    hogs.reserve(7);
     for (int i = 0; i < 7; ++i)
         hogs.push_back(sim.kernel.spawn(hog()));
     sim.run_for(seconds(2));

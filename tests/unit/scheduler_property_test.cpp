@@ -4,11 +4,11 @@
 #include "rustland/core/dispatch_loop.hpp"
 #include "rustland/policy/deadline_policy.hpp"
 #include "rustland/policy/fifo_policy.hpp"
+#include "support/random_task.hpp"
 #include "support/simulation.hpp"
 
 #include <gtest/gtest.h>
 #include <memory>
-#include <random>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -17,26 +17,6 @@ using namespace rustland;
 using namespace rustland::testing;
 
 namespace {
-
-class Random {
-  public:
-    explicit Random(std::uint64_t seed) : engine_(seed) {}
-    // From 0 to n - 1.
-    std::uint64_t below(std::uint64_t n) { return engine_() % n; }
-    std::size_t between(std::size_t low, std::size_t high) {
-        return low + static_cast<std::size_t>(below(high - low + 1));
-    }
-    Nanos up_to(Nanos span) {
-        return Nanos{1 + static_cast<std::int64_t>(below(static_cast<std::uint64_t>(span.value)))};
-    }
-    bool chance(std::uint64_t percent) { return below(100) < percent; }
-    template <typename T> const T& one_of(const std::vector<T>& from) {
-        return from[static_cast<std::size_t>(below(from.size()))];
-    }
-
-  private:
-    std::mt19937_64 engine_;
-};
 
 // Sits between the loop and the kernel and watches what the loop says of each enqueue: something,
 // about nothing but what it was told, and nothing more once it was answered.
@@ -79,25 +59,6 @@ class Auditor final : public Kernel {
     Kernel& kernel_;
     std::unordered_map<std::uint64_t, int> open_;
 };
-
-TaskSpec random_task(Random& random, std::size_t cpus, bool finite) {
-    TaskSpec spec;
-    spec.weight = random.one_of<std::uint32_t>({1, 15, 100, 100, 100, 300, 10000});
-    if (random.chance(25)) {
-        spec.allowed = CpuSet(random.below(1ULL << cpus));
-        if (spec.allowed.none())
-            spec.allowed.set(random.below(cpus));
-    }
-    if (!finite && random.chance(30)) {
-        spec.steps = {{kForever, {}}};
-        return spec;
-    }
-    const Nanos run = random.one_of<Nanos>({micros(50), millis(1), millis(8), millis(50)});
-    for (std::size_t i = random.between(1, 6); i > 0; --i)
-        spec.steps.push_back({random.up_to(run), random.up_to(millis(10))});
-    spec.repeat = !finite && random.chance(70);
-    return spec;
-}
 
 Nanos total(const TaskSpec& spec) {
     Nanos sum;
@@ -263,10 +224,10 @@ class Run {
     std::int32_t last_pid_ = 0;
 };
 
-void run_seeds(std::uint64_t first, std::uint64_t last) {
+void run_seeds(std::uint64_t first) {
     FakeCounters met;
     LoopCounters said;
-    for (std::uint64_t seed = first; seed <= last; ++seed) {
+    for (std::uint64_t seed = first; seed < first + 750 / kRunsShare; ++seed) {
         SCOPED_TRACE(::testing::Message() << "seed " << seed);
         const auto run = std::make_unique<Run>(seed);
         run->go();
@@ -287,114 +248,23 @@ void run_seeds(std::uint64_t first, std::uint64_t last) {
     for (const std::uint64_t times :
          {met.fallback, met.dequeued, met.congested, met.unasked, met.resumed, met.preempted,
           said.stale.get(), said.given_up.get(), said.no_room.get()})
-        EXPECT_GT(times, 100U);
-}
-
-// How long a task waits at most, from its enqueue to its start.
-//
-// Its deadline is at most deadline_bound after the moment of the decision, and every later decision
-// has a deadline of at least its own moment minus lag_credit. So from lag_credit + deadline_bound
-// on, nobody who is enqueued anew comes before it. By then at most the other tasks are before it,
-// each once and for at most slice_max, on all CPUs of its queue at the same time; a CPU that has
-// just started one adds one slice more. A late decision adds its latency.
-Nanos waiting_bound(const DeadlineParams& params, std::size_t tasks, std::size_t cpus,
-                    Nanos latency) {
-    const auto turns = static_cast<std::int64_t>((tasks + cpus - 1) / cpus);
-    return params.lag_credit + DeadlinePolicy::deadline_bound(params) +
-           params.slice_max * (turns + 1) + latency;
+        EXPECT_GT(times, 20U);
 }
 
 } // namespace
 
+// In parts, since the test runner takes test cases in parallel.
 TEST(SchedulerProperties, NoTaskIsLostOrRunTwiceUnderMishaps1) {
-    run_seeds(1, 750);
+    run_seeds(0);
 }
 TEST(SchedulerProperties, NoTaskIsLostOrRunTwiceUnderMishaps2) {
-    run_seeds(751, 1500);
+    run_seeds(1000);
 }
 TEST(SchedulerProperties, NoTaskIsLostOrRunTwiceUnderMishaps3) {
-    run_seeds(1501, 2250);
+    run_seeds(2000);
 }
 TEST(SchedulerProperties, NoTaskIsLostOrRunTwiceUnderMishaps4) {
-    run_seeds(2251, 3000);
-}
-
-TEST(SchedulerProperties, WaitingTimeIsBounded) {
-    for (std::uint64_t seed = 1; seed <= 300; ++seed) {
-        SCOPED_TRACE(::testing::Message() << "seed " << seed);
-        Random random(seed);
-        const std::size_t cpus = random.between(1, 4);
-        DeadlineParams params;
-        params.nr_cpus = static_cast<std::uint32_t>(cpus);
-        auto sim = std::make_unique<Simulation<DeadlinePolicy>>(MachineParams{.cpus = cpus}, params,
-                                                                std::size_t{4096});
-        const std::size_t tasks = random.between(2, 30);
-        const Nanos latency = random.chance(50) ? Nanos{} : random.up_to(millis(5));
-        const bool narrow = random.chance(30);
-        for (std::size_t i = 0; i < tasks; ++i) {
-            TaskSpec spec = random_task(random, cpus, false);
-            if (!narrow)
-                spec.allowed.set();
-            sim->kernel.spawn(std::move(spec));
-        }
-        // With narrow affinities all may want the same CPU.
-        const Nanos bound = waiting_bound(params, tasks, narrow ? 1 : cpus, latency);
-        Nanos longest;
-        sim->kernel.on_start = [&](const Start& start) {
-            longest = std::max(longest, start.waited);
-        };
-        sim->run_for(seconds(2), latency);
-        ASSERT_LE(longest, bound) << longest.value << " ns of " << bound.value;
-    }
-}
-
-TEST(SchedulerProperties, AnOldHogIsNotStarvedByAStreamOfNewShortTasks) {
-    for (const std::uint32_t weight : {1U, 100U}) {
-        for (const std::size_t cpus : {std::size_t{1}, std::size_t{3}}) {
-            DeadlineParams params;
-            params.nr_cpus = static_cast<std::uint32_t>(cpus);
-            Simulation<DeadlinePolicy> sim(MachineParams{.cpus = cpus}, params, std::size_t{4096});
-            const Pid old = sim.kernel.spawn(hog(weight));
-            for (std::size_t i = 0; i < cpus; ++i)
-                sim.kernel.spawn(hog(10000));
-            sim.run_for(seconds(1));
-            // One new task of 1 ms per CPU each millisecond: more than the machine can do, and
-            // each looks more urgent than the hog.
-            Nanos longest;
-            std::size_t most = 0;
-            std::uint64_t turns = 0;
-            sim.kernel.on_start = [&](const Start& start) {
-                if (start.pid != old)
-                    return;
-                ++turns;
-                longest = std::max(longest, start.waited);
-            };
-            for (int ms = 0; ms < 3000; ++ms) {
-                for (std::size_t i = 0; i < cpus; ++i)
-                    sim.kernel.spawn(once(millis(1)));
-                sim.run_for(millis(1));
-                most = std::max(most, sim.kernel.waiting());
-            }
-            const Nanos bound = waiting_bound(params, most + cpus + 1, cpus, {});
-            EXPECT_GE(turns, 3U) << "weight " << weight << ", " << cpus << " CPUs";
-            EXPECT_LE(longest, bound) << longest.value << " ns, weight " << weight;
-            // The stream's tasks take 1 ms each, so that what is before it is worth far less.
-            EXPECT_LE(longest, seconds(1)) << longest.value << " ns, weight " << weight;
-        }
-    }
-}
-
-TEST(SchedulerProperties, ANice19TaskAmongHeavyOnesWaitsNoLongerThanTheBound) {
-    for (const std::size_t others : {std::size_t{1}, std::size_t{4}, std::size_t{40}}) {
-        const DeadlineParams params;
-        Simulation<DeadlinePolicy> sim(MachineParams{}, params, std::size_t{4096});
-        const Pid nice = sim.kernel.spawn(hog(1));
-        for (std::size_t i = 0; i < others; ++i)
-            sim.kernel.spawn(i % 2 == 0 ? hog(10000) : periodic(millis(3), millis(2), 10000));
-        sim.run_for(seconds(10));
-        EXPECT_LE(sim.kernel.stats(nice).longest_wait, waiting_bound(params, others + 1, 1, {}));
-        EXPECT_GE(sim.kernel.stats(nice).starts, 8U) << others << " others";
-    }
+    run_seeds(3000);
 }
 
 TEST(SchedulerProperties, ThousandsAtOnceAllRunOverACongestedRing) {
@@ -406,6 +276,7 @@ TEST(SchedulerProperties, ThousandsAtOnceAllRunOverACongestedRing) {
         for (int i = 0; i < 4; ++i)
             sim.kernel.spawn(hog());
         std::vector<Pid> pids;
+        pids.reserve(6000);
         for (int i = 0; i < 6000; ++i)
             pids.push_back(
                 sim.kernel.spawn({.steps = {{micros(40), millis(1)}, {micros(40), {}}}}));

@@ -51,11 +51,11 @@ assert_le() {
     [ "$2" -le "$3" ] || fail "$1: expected at most $3, is $2"
 }
 
-# assert_ok WHAT COMMAND…
+# assert_ok WHAT COMMAND…: sets OUTPUT to what it prints.
 assert_ok() {
-    local what=$1 output
+    local what=$1
     shift
-    output=$("$@" 2>&1) || fail "$what: '$*' failed with status $?: $output"
+    OUTPUT=$("$@" 2>&1) || fail "$what: '$*' failed with status $?: $OUTPUT"
 }
 
 # --- sched_ext ---------------------------------------------------------------------------
@@ -106,4 +106,72 @@ show_scheduler_log() {
         echo "--- last lines of the scheduler's output:"
         tail -n 60 "$SCHEDULER_LOG"
     fi
+}
+
+# --- tasks to schedule -------------------------------------------------------------------
+
+SPINNERS=()
+
+# Tasks that never sleep.
+spin_on() { # CPU
+    taskset -c "$1" sh -c 'while :; do :; done' &
+    SPINNERS+=($!)
+}
+spin_anywhere() {
+    sh -c 'while :; do :; done' &
+    SPINNERS+=($!)
+}
+stop_spinners() {
+    local pid
+    for pid in "${SPINNERS[@]}"; do kill -KILL "$pid"; done
+    wait "${SPINNERS[@]}" 2>/dev/null
+    SPINNERS=()
+}
+
+# cpu_ticks PID: CPU time of a process, in hundredths of a second
+cpu_ticks() {
+    local stat
+    stat=$(cat "/proc/$1/stat") || return
+    set -- ${stat##*) }
+    echo $((${12} + ${13}))
+}
+
+spinners_have_run() {
+    local pid
+    for pid in "${SPINNERS[@]}"; do
+        [ "$(cpu_ticks "$pid")" -gt 0 ] || return 1
+    done
+}
+
+# start_beat OPTION…: threads that sleep 10 ms and work for a moment in turn.
+BEAT_LOG=/tmp/beat.log
+BEAT_PID=
+start_beat() {
+    : >"$BEAT_LOG"
+    vm-tasks beat "$@" >"$BEAT_LOG" &
+    BEAT_PID=$!
+    read_beats
+}
+# read_beats: sets BEATS to the number of beats of the slowest thread, LONGEST_US to the longest
+# time that one of them waited for a CPU since it was last read.
+read_beats() {
+    local lines
+    wait_for 20 "the beat program is ready" grep -q ready "$BEAT_LOG"
+    lines=$(beat_lines)
+    kill -USR1 "$BEAT_PID" || fail "the beat program is gone"
+    wait_for 20 "the beat program reports" new_beat_line "$lines"
+    [[ $(tail -n 1 "$BEAT_LOG") =~ ^beats=([0-9]+)\ longest_us=([0-9]+)$ ]] ||
+        fail "the beat program reports $(tail -n 1 "$BEAT_LOG")"
+    BEATS=${BASH_REMATCH[1]} LONGEST_US=${BASH_REMATCH[2]}
+}
+beat_lines() { wc -l <"$BEAT_LOG"; }
+new_beat_line() { [ "$(beat_lines)" -gt "$1" ]; }
+beats_at_least() {
+    read_beats
+    [ "$BEATS" -ge "$1" ]
+}
+stop_beat() {
+    kill -TERM "$BEAT_PID"
+    wait "$BEAT_PID" 2>/dev/null
+    BEAT_PID=
 }

@@ -183,6 +183,33 @@ static __always_inline bool head_allows(u64 dsq, s32 cpu) {
     return allowed;
 }
 
+/* By how much a task of another cache must be due before ours, to be fetched by a busy CPU. */
+#define CROSS_LLC_NS 10000000ULL
+
+/*
+ * Where there are several caches: looks into one other, a different one each time, and takes its
+ * first task if that has waited for longer by far. Keeps caches from drifting apart while no CPU
+ * is idle.
+ */
+static __always_inline bool fetch_overdue(struct cpu_ctx* cc, u32 own_llc) {
+    u32 other;
+    u64 theirs;
+
+    if (config.nr_llcs < 2 || !cc)
+        return false;
+    cc->llc_turn++;
+    other = (own_llc + 1 + cc->llc_turn % (config.nr_llcs - 1)) % config.nr_llcs;
+    if (scx_bpf_dsq_nr_queued(DSQ_LLC(other)) <= 0)
+        return false;
+    theirs = head_deadline(DSQ_LLC(other));
+    if (theirs == ~0ULL || theirs + CROSS_LLC_NS >= head_deadline(DSQ_LLC(own_llc)))
+        return false;
+    if (!dsq_move_to_local(DSQ_LLC(other)))
+        return false;
+    count(stolen);
+    return true;
+}
+
 /* Own cache's DSQ and own DSQ, the earlier deadline first. */
 static __always_inline bool consume_own(s32 cpu, u64 llc_dsq) {
     u64 cpu_dsq = DSQ_CPU(cpu);

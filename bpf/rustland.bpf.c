@@ -22,6 +22,9 @@ char _license[] SEC("license") = "GPL";
 /* The rest of a slice that is still worth a turn. */
 #define RESUME_MIN_NS 300000ULL
 
+/* More urgent than any task. */
+#define SELF_KEY (-1000000000LL)
+
 /* The kernel's exit dump; its size is set before loading. */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -73,6 +76,17 @@ static __always_inline bool select_cpu_self(struct task_struct* p, s32* cpu) {
     return true;
 }
 
+/* Where CPUs differ in capacity, an idle large one; else the choice is left to the kernel, which
+ * knows about SMT siblings, caches and nodes. */
+static __always_inline s32 select_big_cpu(struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
+    struct bpf_cpumask* big;
+
+    if (!config.heterogeneous)
+        return -1;
+    big = big_cpus;
+    return big ? select_cpu_among(p, prev_cpu, wake_flags, (const cpumask_t*)big) : -1;
+}
+
 SEC("struct_ops/select_cpu")
 s32 BPF_PROG(rl_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
     struct task_ctx* tc;
@@ -81,7 +95,11 @@ s32 BPF_PROG(rl_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags)
 
     if (p->tgid == config.self_tgid && select_cpu_self(p, &cpu))
         return cpu;
-    cpu = scx_bpf_select_cpu_dfl(p, prev_cpu, wake_flags, &is_idle);
+    cpu = select_big_cpu(p, prev_cpu, wake_flags);
+    if (cpu >= 0)
+        is_idle = true;
+    else
+        cpu = scx_bpf_select_cpu_dfl(p, prev_cpu, wake_flags, &is_idle);
     if (is_idle) {
         u64 slice = kernel_slice(cpu);
 
@@ -112,14 +130,20 @@ static __always_inline bool enqueue_on_idle_cpu(struct task_struct* p, u64 enq_f
     return true;
 }
 
-/* Straight into deadline order, without user space. */
-static __always_inline void enqueue_decided(struct task_struct* p, u64 enq_flags, u64 deadline,
-                                            bool preempt, u64 now) {
+/*
+ * Straight into deadline order, without user space: what it last said about the task still tells
+ * whether it is urgent. Our own threads come first when they wake.
+ */
+static __always_inline void enqueue_unasked(struct task_struct* p, struct task_ctx* tc,
+                                            u64 enq_flags, bool wakeup, bool self, u64 now) {
     const cpumask_t* allowed = p->cpus_ptr;
     struct target target;
+    s64 key = self && wakeup ? SELF_KEY : tc->decided_key;
 
-    pick_target(allowed, -(1LL << 40), preempt, now, &target);
-    dsq_insert_vtime(p, home_dsq(p, allowed, target.cpu), slice_without_policy(), deadline,
+    tc->key = key;
+    grant(tc, slice_without_policy());
+    pick_target(allowed, key, wakeup, now, &target);
+    dsq_insert_vtime(p, home_dsq(p, allowed, target.cpu), slice_without_policy(), now + key,
                      enq_flags);
     kick_target(&target, now);
 }
@@ -176,7 +200,8 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     struct task_ctx* tc = task_ctx_of(p);
     struct rl_queued* rec;
     u64 now = now_ns(), seq;
-    bool self;
+    struct rl_control* c = the_control();
+    bool self, silent;
 
     if (!tc) {
         count(errors);
@@ -184,7 +209,7 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
         return;
     }
     word_forget(tc);
-    if (bypasses_user_space(p)) {
+    if (bypasses_user_space(p) || (config.percpu_local && p->nr_cpus_allowed == 1)) {
         count(bypass_kthread);
         dsq_insert(p, SCX_DSQ_LOCAL, config.slice_busy_ns, enq_flags);
         return;
@@ -194,14 +219,16 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     if (!wakeup && resume_interrupted(p, tc, enq_flags, now))
         return;
     self = p->tgid == config.self_tgid;
-    rec = self ? NULL : bpf_ringbuf_reserve(&queued_ring, sizeof(*rec), 0);
+    silent = c && c->lease_since;
+    rec = self || silent ? NULL : bpf_ringbuf_reserve(&queued_ring, sizeof(*rec), 0);
     if (!rec) {
         if (self)
             count(bypass_self);
+        else if (silent)
+            count(unasked);
         else
             count(congested);
-        grant(tc, slice_without_policy());
-        enqueue_decided(p, enq_flags, now, self && wakeup, now);
+        enqueue_unasked(p, tc, enq_flags, wakeup, self, now);
         return;
     }
     seq = word_begin(tc);
@@ -239,7 +266,7 @@ void BPF_PROG(rl_dispatch, s32 cpu, struct task_struct* prev) {
                               (u32)scx_bpf_dsq_nr_queued(DSQ_LLC(llc)) <= nr_online / 2))
             wake_user_space();
     }
-    if (consume_own(cpu, DSQ_LLC(llc)) || steal(cpu, llc))
+    if (fetch_overdue(cc, llc) || consume_own(cpu, DSQ_LLC(llc)) || steal(cpu, llc))
         return;
 
     prev_goes_on = prev && (prev->scx.flags & SCX_TASK_QUEUED);
@@ -411,6 +438,25 @@ void BPF_PROG(rl_cpu_offline, s32 cpu) {
         dry_clear(cc);
 }
 
+static int big_cpus_init(void) {
+    struct bpf_cpumask* mask;
+    s32 i;
+
+    if (!config.heterogeneous)
+        return 0;
+    mask = bpf_cpumask_create();
+    if (!mask)
+        return -12; /* ENOMEM */
+    bpf_for(i, 0, config.nr_cpus) {
+        if (i >= 0 && i < RL_MAX_CPUS && config.big_cpu[i])
+            bpf_cpumask_set_cpu(i, mask);
+    }
+    mask = bpf_kptr_xchg(&big_cpus, mask);
+    if (mask)
+        bpf_cpumask_release(mask);
+    return 0;
+}
+
 SEC("struct_ops.s/init")
 s32 BPF_PROG(rl_init) {
     s32 err, i;
@@ -429,7 +475,8 @@ s32 BPF_PROG(rl_init) {
         if (err)
             return err;
     }
-    return lease_init();
+    err = big_cpus_init();
+    return err ? err : lease_init();
 }
 
 SEC("struct_ops.s/exit")
@@ -468,6 +515,7 @@ static __always_inline u32 commit_one(struct bpf_iter_scx_dsq* it, struct task_s
     pick_target(allowed, d->key, d->flags & RL_DECISION_PREEMPT, now, &target);
     tc->state = d->state;
     tc->key = d->key;
+    tc->decided_key = d->key;
     grant(tc, d->slice);
     if (move_pending(it, p, home_dsq(p, allowed, target.cpu >= 0 ? target.cpu : d->cpu),
                      d->deadline, d->slice)) {

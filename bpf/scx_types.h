@@ -52,6 +52,10 @@ enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 struct cpumask {};
 typedef struct cpumask cpumask_t;
 
+struct bpf_cpumask {
+    cpumask_t cpumask;
+};
+
 struct kernfs_node {
     u64 id;
 };
@@ -134,6 +138,12 @@ struct scx_bpf_dsq_insert_vtime_args {
     u64 slice;
     u64 vtime;
     u64 enq_flags;
+};
+
+struct scx_bpf_select_cpu_and_args {
+    s32 prev_cpu;
+    u64 wake_flags;
+    u64 flags;
 };
 
 #pragma clang attribute pop

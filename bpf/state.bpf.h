@@ -71,9 +71,10 @@ struct task_ctx {
     u64 burst_exec;
     u64 sleeps;
     u64 cgroup_id;
-    s64 key;     /* of the last decision, grown by the CPU time used since */
-    u64 granted; /* slice of the last decision */
-    u64 used;    /* how much of it is gone */
+    s64 key;         /* of the last decision, grown by the CPU time used since */
+    s64 decided_key; /* of the last decision, as it was then */
+    u64 granted;     /* slice of the last decision */
+    u64 used;        /* how much of it is gone */
     struct rl_state state;
     u32 nice_weight;
     u32 weight; /* nice_weight through the cgroups; valid for weight_generation */
@@ -97,7 +98,8 @@ struct cpu_ctx {
     u32 self_coming;  /* our thread is about to interrupt what runs here */
     u32 self_running; /* our thread runs here: this CPU is free once it sleeps */
     s64 interrupted;  /* key of the task that our thread interrupted, S64_MAX: none */
-    u64 pad[2];
+    u64 llc_turn;     /* which other cache to look into next */
+    u64 pad;
 };
 
 #define NO_TASK_INTERRUPTED ((s64)0x7fffffffffffffffLL)
@@ -113,6 +115,9 @@ struct {
  * after its dispatch has returned. */
 s32 nr_dry;
 u32 nr_online;
+
+/* The CPUs of large capacity, where CPUs differ. */
+struct bpf_cpumask __kptr* big_cpus;
 
 static __always_inline struct task_ctx* task_ctx_of(struct task_struct* p) {
     return bpf_task_storage_get(&tasks, p, 0, 0);

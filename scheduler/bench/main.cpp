@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bench/compare.hpp"
-#include "bench/job.hpp"
 #include "bench/options.hpp"
 #include "bench/report.hpp"
 #include "bench/run.hpp"
@@ -113,10 +112,6 @@ int print_calibration() {
 } // namespace
 
 int main(int argc, char** argv) {
-    // A stage of a build job: kept first, as it is executed some hundred times a minute.
-    if (const auto job = parse_job_order({argv + 1, static_cast<std::size_t>(argc - 1)}))
-        return run_job(*job);
-
     const Command command = parse_command_line(argc, argv, cpu_count());
     if (const auto* message = std::get_if<Message>(&command)) {
         fmt::print(message->status == kExitOk ? stdout : stderr, "{}", message->text);

@@ -17,9 +17,10 @@ constexpr std::uint64_t kSleeperStream = 1000;
 // Shares of a job's CPU time.
 constexpr double kPreprocessShare = 0.08;
 constexpr double kAssembleShare = 0.12;
-// First-touched memory: about 25 MB for a second of compiling.
-constexpr double kPagesPerMs = 6.0;
-constexpr double kSourceChunksPerMs = 0.25;
+constexpr double kSourceChunksPerMs = 0.1;
+// First-touched memory goes with the work, not with the time: about 25 MB for a second of compiling
+// at a million iterations per millisecond, and less on a machine that gets less done in it.
+constexpr double kPagesPerIteration = 7e-6;
 
 std::uint64_t iterations_for_ms(double ms, std::uint64_t iterations_per_ms) {
     return static_cast<std::uint64_t>(ms * static_cast<double>(iterations_per_ms));
@@ -148,9 +149,10 @@ JobPlan plan_job(std::uint64_t seed, std::uint64_t job, std::uint64_t iterations
     plan.assemble = iterations_for_ms(ms * kAssembleShare, iterations_per_ms);
     plan.compile = iterations_for_ms(ms, iterations_per_ms) - plan.preprocess - plan.assemble;
     plan.source_chunks = 1 + static_cast<unsigned>(ms * kSourceChunksPerMs);
-    plan.memory_pages = static_cast<unsigned>(ms * kPagesPerMs);
-    plan.disk_waits = static_cast<unsigned>(rng.next() % 3);
-    plan.disk_wait = micros(static_cast<std::int64_t>(rng.uniform(200.0, 3000.0)));
+    plan.memory_pages = 1 + static_cast<unsigned>(
+                                kPagesPerIteration * static_cast<double>(plan.total()));
+    plan.disk_waits = static_cast<unsigned>(rng.next() % 9);
+    plan.disk_wait = micros(static_cast<std::int64_t>(rng.uniform(200.0, 2000.0)));
     return plan;
 }
 

@@ -105,6 +105,11 @@ Status BpfScheduler::configure(const BpfSettings& settings) {
     config->preempt_margin_ns = ns(settings.preempt_margin);
     config->nr_cpus = settings.nr_cpus;
     config->nr_online = settings.nr_online;
+    config->percpu_local = settings.percpu_local ? 1 : 0;
+    config->heterogeneous = settings.big_cpu.empty() ? 0 : 1;
+    for (std::size_t cpu = 0; cpu < std::min(settings.big_cpu.size(), std::size_t{RL_MAX_CPUS});
+         ++cpu)
+        config->big_cpu[cpu] = settings.big_cpu[cpu] != 0 ? 1 : 0;
     config->nr_llcs = 1;
     config->self_tgid = ::getpid();
     config->dump_len = dump_len_;

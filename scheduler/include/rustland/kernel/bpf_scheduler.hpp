@@ -33,9 +33,12 @@ struct BpfSettings {
     bool partial = false;             // only tasks of class SCHED_EXT
     bool numa_local = false;          // look for idle CPUs per NUMA node
     bool defer = true;                // batch the records of tasks that used their slice up
+    bool percpu_local = false;        // tasks bound to one CPU do not ask user space
     std::uint32_t nr_cpus = 1;        // possible CPU ids
     std::uint32_t nr_online = 1;
     std::vector<std::uint16_t> cpu_llc; // by CPU id; may be shorter than nr_cpus
+    // By CPU id: whether it is one of the large CPUs; empty where all have the same capacity.
+    std::vector<std::uint8_t> big_cpu;
 };
 
 // The loaded BPF program: owns the object, the link while attached, and the mapped tables.

@@ -16,9 +16,13 @@ std::string messages;
 int on_print(libbpf_print_level level, const char* format, va_list args) {
     if (level == LIBBPF_DEBUG && !verbose)
         return 0;
-    char line[8192];
-    const int length = std::vsnprintf(line, sizeof(line), format, args);
-    std::string text(line);
+    // A verifier's log comes as one message of any size.
+    va_list again;
+    va_copy(again, args);
+    const int length = std::vsnprintf(nullptr, 0, format, args);
+    std::string text(length > 0 ? static_cast<std::size_t>(length) : 0, '\0');
+    std::vsnprintf(text.data(), text.size() + 1, format, again);
+    va_end(again);
     while (!text.empty() && text.back() == '\n')
         text.pop_back();
     if (verbose)

@@ -7,6 +7,13 @@ set -uo pipefail
 SCX=/sys/kernel/sched_ext
 SCHEDULER_LOG=/tmp/scheduler.log
 SCHEDULER_PID=
+SCHEDULER=(rustland) # the command
+
+# Exit statuses of rustland, as its manual page lists them.
+# shellcheck disable=SC2034
+EXIT_USAGE=2 EXIT_NO_PRIVILEGE=3 EXIT_NO_SCHED_EXT=4 EXIT_KERNEL_TYPES=5 EXIT_OTHER_SCHEDULER=6
+# shellcheck disable=SC2034
+EXIT_WATCHDOG=10 EXIT_SILENT=12
 
 fail() {
     echo "FAIL: $*"
@@ -73,7 +80,7 @@ scheduler_runs_or_died() {
 
 # start_scheduler OPTION…: returns when rustland is attached. Its output is in $SCHEDULER_LOG.
 start_scheduler() {
-    rustland "$@" >"$SCHEDULER_LOG" 2>&1 &
+    "${SCHEDULER[@]}" "$@" >"$SCHEDULER_LOG" 2>&1 &
     SCHEDULER_PID=$!
     trap show_scheduler_log EXIT
     wait_for 30 "the scheduler is attached (state: $(scx_state))" scheduler_runs_or_died
@@ -106,6 +113,36 @@ show_scheduler_log() {
         echo "--- last lines of the scheduler's output:"
         tail -n 60 "$SCHEDULER_LOG"
     fi
+}
+
+# counter NAME: a number of the running scheduler's statistics
+counter() {
+    local value
+    value=$(vm-tasks stats | sed -n "s/^stats\\.$1 //p")
+    [ -n "$value" ] || fail "the statistics have no '$1'"
+    echo "$value"
+}
+
+show_counters() {
+    echo "counters:$(vm-tasks stats | sed -n 's/^stats\.\([a-z_]*\) /\1=/p' |
+        grep -v '=0$' | tr '\n' ' ' | sed 's/^/ /')"
+}
+
+fallback_at_least() { [ "$(counter fallback)" -ge "$1" ]; }
+
+# Each task that was given to user space has been decided, has run without a decision or was taken
+# away; true only while nothing is on its way.
+counters_agree() {
+    local queued decided fallback dequeued name value
+    while read -r name value; do
+        case $name in
+        stats.queued) queued=$value ;;
+        stats.decided) decided=$value ;;
+        stats.fallback) fallback=$value ;;
+        stats.dequeued) dequeued=$value ;;
+        esac
+    done < <(vm-tasks stats)
+    [ "$queued" -gt 0 ] && [ "$queued" -eq $((decided + fallback + dequeued)) ]
 }
 
 # --- tasks to schedule -------------------------------------------------------------------

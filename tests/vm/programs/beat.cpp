@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Prints "ready" when it listens; on SIGUSR1 the beats of the thread with the fewest and the longest
-// time that any of them waited since the last report; ends on SIGTERM.
+// Prints "ready" when it listens; on SIGUSR1 the beats of the thread with the fewest and the
+// longest time that any of them waited since the last report; ends on SIGTERM.
 #include "commands.hpp"
 #include "support.hpp"
 

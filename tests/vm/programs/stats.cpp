@@ -5,6 +5,7 @@
 #include "rustland/common/unique_fd.hpp"
 
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
@@ -19,6 +20,9 @@ void print_flat(const nlohmann::json& value, const std::string& name) {
     if (value.is_structured()) {
         for (const auto& [key, child] : value.items())
             print_flat(child, name.empty() ? key : name + "." + key);
+    } else if (value.is_number_float() && std::trunc(value.get<double>()) == value.get<double>()) {
+        // Most are counters: a shell can compute with whole numbers.
+        fmt::print("{} {:.0f}\n", name, value.get<double>());
     } else {
         fmt::print("{} {}\n", name, value.is_string() ? value.get<std::string>() : value.dump());
     }

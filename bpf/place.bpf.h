@@ -16,6 +16,9 @@
 
 #include "state.bpf.h"
 
+/* Key of our own threads: more urgent than any task. */
+#define SELF_KEY (-1000000000LL)
+
 /* How long a CPU counts as taken by the urgent task that was sent to it. */
 #define PREEMPT_SETTLE_NS 2000000ULL
 
@@ -51,7 +54,7 @@ static s32 pick_victim(const cpumask_t* allowed, s64 key, u64 now) {
         struct cpu_ctx* cc = cpu_ctx_of(cpu);
         s64 its;
 
-        if (!cc || !cc->pid || now - cc->preempted_at < PREEMPT_SETTLE_NS)
+        if (!cc || !cc->pid || (key != SELF_KEY && now - cc->preempted_at < PREEMPT_SETTLE_NS))
             continue;
         its = cc->key + (s64)(now - cc->started_at);
         if (its > worst && bpf_cpumask_test_cpu(cpu, allowed)) {
@@ -126,6 +129,7 @@ static __always_inline void kick_target(const struct target* target, u64 now) {
 /* The DSQ in which p waits for a CPU, given the CPU that will be told (or -1). */
 static __always_inline u64 home_dsq(struct task_struct* p, const cpumask_t* allowed,
                                     s32 target_cpu) {
+    struct cpu_ctx* cc;
     s32 cpu = target_cpu;
 
     if (cpu < 0 || (u32)cpu >= config.nr_cpus)
@@ -134,7 +138,8 @@ static __always_inline u64 home_dsq(struct task_struct* p, const cpumask_t* allo
         return DSQ_LLC(llc_of(cpu));
     if (!bpf_cpumask_test_cpu(cpu, allowed))
         cpu = bpf_cpumask_first(allowed);
-    return (u32)cpu < config.nr_cpus ? DSQ_CPU(cpu) : DSQ_LLC(0);
+    cc = cpu_ctx_of(cpu);
+    return cc && !cc->offline ? DSQ_CPU(cpu) : DSQ_LLC(0);
 }
 
 /* Moves a pending task to its place in deadline order. False if it is no longer pending. */
@@ -183,28 +188,28 @@ static __always_inline bool head_allows(u64 dsq, s32 cpu) {
     return allowed;
 }
 
-/* By how much a task of another cache must be due before ours, to be fetched by a busy CPU. */
-#define CROSS_LLC_NS 10000000ULL
+/* How long a task of another queue must be overdue to be fetched by a CPU that has work. */
+#define OVERDUE_NS 20000000ULL
 
 /*
- * Where there are several caches: looks into one other, a different one each time, and takes its
- * first task if that has waited for longer by far. Keeps caches from drifting apart while no CPU
- * is idle.
+ * Looks into one other queue, a different one each time, and takes its first task if that is long
+ * overdue and due before ours. So caches do not drift apart while no CPU is idle, and tasks do not
+ * stay behind on a CPU that went offline or that a real-time task keeps.
  */
-static __always_inline bool fetch_overdue(struct cpu_ctx* cc, u32 own_llc) {
-    u32 other;
-    u64 theirs;
+static __always_inline bool fetch_overdue(struct cpu_ctx* cc, s32 cpu, u32 own_llc, u64 now) {
+    u32 turn, nr_queues = config.nr_llcs + config.nr_cpus;
+    u64 dsq, theirs;
 
-    if (config.nr_llcs < 2 || !cc)
+    if (!cc)
         return false;
-    cc->llc_turn++;
-    other = (own_llc + 1 + cc->llc_turn % (config.nr_llcs - 1)) % config.nr_llcs;
-    if (scx_bpf_dsq_nr_queued(DSQ_LLC(other)) <= 0)
+    turn = cc->turn++ % nr_queues;
+    dsq = turn < config.nr_llcs ? DSQ_LLC(turn) : DSQ_CPU(turn - config.nr_llcs);
+    if (dsq == DSQ_LLC(own_llc) || dsq == DSQ_CPU(cpu) || scx_bpf_dsq_nr_queued(dsq) <= 0)
         return false;
-    theirs = head_deadline(DSQ_LLC(other));
-    if (theirs == ~0ULL || theirs + CROSS_LLC_NS >= head_deadline(DSQ_LLC(own_llc)))
+    theirs = head_deadline(dsq);
+    if (theirs + OVERDUE_NS >= now || theirs >= head_deadline(DSQ_LLC(own_llc)))
         return false;
-    if (!dsq_move_to_local(DSQ_LLC(other)))
+    if (!head_allows(dsq, cpu) || !dsq_move_to_local(dsq))
         return false;
     count(stolen);
     return true;

@@ -22,9 +22,6 @@ char _license[] SEC("license") = "GPL";
 /* The rest of a slice that is still worth a turn. */
 #define RESUME_MIN_NS 300000ULL
 
-/* More urgent than any task. */
-#define SELF_KEY (-1000000000LL)
-
 /* The kernel's exit dump; its size is set before loading. */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -55,25 +52,45 @@ static __always_inline void grant(struct task_ctx* tc, u64 slice) {
     tc->used = 0;
 }
 
+/* A CPU where a task of our class runs or nothing does: our own thread can start there at once. */
+static __always_inline s32 cpu_for_self(const cpumask_t* allowed, s32 prev_cpu) {
+    struct task_struct* current = (void*)bpf_get_current_task_btf();
+    s32 here = bpf_get_smp_processor_id(), cpu;
+
+    if (current->prio >= MAX_RT_PRIO && bpf_cpumask_test_cpu(here, allowed))
+        return here;
+    cpu = scx_bpf_pick_idle_cpu(allowed, 0);
+    if (cpu >= 0)
+        return cpu;
+    bpf_for(cpu, 0, config.nr_cpus) {
+        struct cpu_ctx* cc = cpu_ctx_of(cpu);
+
+        if (cc && cc->pid && bpf_cpumask_test_cpu(cpu, allowed))
+            return cpu;
+    }
+    return prev_cpu;
+}
+
 /*
  * Our own thread wakes on the CPU where the event happened that it is to answer, at once, whatever
  * of our class runs there. No other CPU has to be interrupted, and the task that it decides about
  * can follow it on the same CPU.
  */
-static __always_inline bool select_cpu_self(struct task_struct* p, s32* cpu) {
-    struct task_struct* current = (void*)bpf_get_current_task_btf();
-    s32 here = bpf_get_smp_processor_id();
-    struct cpu_ctx* cc = cpu_ctx_of(here);
+static __always_inline s32 select_cpu_self(struct task_struct* p, s32 prev_cpu) {
+    s32 cpu = cpu_for_self(p->cpus_ptr, prev_cpu);
+    struct cpu_ctx* cc = cpu_ctx_of(cpu);
+    struct task_ctx* tc = task_ctx_of(p);
 
-    if (!cc || current->prio < MAX_RT_PRIO || !bpf_cpumask_test_cpu(here, p->cpus_ptr))
-        return false;
-    cc->self_coming = 1;
-    cc->interrupted = NO_TASK_INTERRUPTED;
+    if (cc) {
+        cc->self_coming = 1;
+        cc->interrupted = NO_TASK_INTERRUPTED;
+    }
+    if (tc)
+        grant(tc, config.slice_busy_ns);
     count(bypass_self);
     dsq_insert(p, SCX_DSQ_LOCAL, config.slice_busy_ns,
                bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_PREEMPT));
-    *cpu = here;
-    return true;
+    return cpu;
 }
 
 /* Where CPUs differ in capacity, an idle large one; else the choice is left to the kernel, which
@@ -93,8 +110,8 @@ s32 BPF_PROG(rl_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags)
     bool is_idle = false;
     s32 cpu;
 
-    if (p->tgid == config.self_tgid && select_cpu_self(p, &cpu))
-        return cpu;
+    if (p->tgid == config.self_tgid)
+        return select_cpu_self(p, prev_cpu);
     cpu = select_big_cpu(p, prev_cpu, wake_flags);
     if (cpu >= 0)
         is_idle = true;
@@ -132,17 +149,18 @@ static __always_inline bool enqueue_on_idle_cpu(struct task_struct* p, u64 enq_f
 
 /*
  * Straight into deadline order, without user space: what it last said about the task still tells
- * whether it is urgent. Our own threads come first when they wake.
+ * whether it is urgent. Our own threads come first, unless they have used a whole slice up.
  */
 static __always_inline void enqueue_unasked(struct task_struct* p, struct task_ctx* tc,
                                             u64 enq_flags, bool wakeup, bool self, u64 now) {
     const cpumask_t* allowed = p->cpus_ptr;
     struct target target;
-    s64 key = self && wakeup ? SELF_KEY : tc->decided_key;
+    bool urgent = wakeup || (self && tc->used < tc->granted);
+    s64 key = self && urgent ? SELF_KEY : tc->decided_key;
 
     tc->key = key;
     grant(tc, slice_without_policy());
-    pick_target(allowed, key, wakeup, now, &target);
+    pick_target(allowed, key, urgent, now, &target);
     dsq_insert_vtime(p, home_dsq(p, allowed, target.cpu), slice_without_policy(), now + key,
                      enq_flags);
     kick_target(&target, now);
@@ -178,18 +196,28 @@ static __always_inline void fill_record(struct rl_queued* rec, struct task_struc
 static __always_inline bool resume_interrupted(struct task_struct* p, struct task_ctx* tc,
                                                u64 enq_flags, u64 now) {
     struct cpu_ctx* cc = cpu_ctx_of(scx_bpf_task_cpu(p));
+    struct target target = {.kick = SCX_KICK_PREEMPT};
+    const cpumask_t* allowed = p->cpus_ptr;
+    s32 cpu = scx_bpf_task_cpu(p);
     s64 offset = tc->key;
+    u64 dsq;
 
     if (tc->granted < tc->used + RESUME_MIN_NS)
         return false;
+    count(resumed);
+    target.cpu = pick_dry_cpu(allowed);
+    dsq = home_dsq(p, allowed, target.cpu);
     if (cc && cc->self_coming) {
         cc->interrupted = tc->key;
-        if (offset > 0)
+        if (offset > 0) {
             offset = 0;
+            /* Not urgent: it stays, since moving it to another CPU costs more than the wait. */
+            if (bpf_cpumask_test_cpu(cpu, allowed))
+                dsq = DSQ_CPU(cpu);
+        }
     }
-    count(resumed);
-    dsq_insert_vtime(p, home_dsq(p, p->cpus_ptr, -1), tc->granted - tc->used, now + offset,
-                     enq_flags);
+    dsq_insert_vtime(p, dsq, tc->granted - tc->used, now + offset, enq_flags);
+    kick_target(&target, now);
     return true;
 }
 
@@ -216,9 +244,11 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     }
     if (!selected && enqueue_on_idle_cpu(p, enq_flags, now))
         return;
-    if (!wakeup && resume_interrupted(p, tc, enq_flags, now))
-        return;
     self = p->tgid == config.self_tgid;
+    if (wakeup)
+        grant(tc, 0);
+    else if (!self && resume_interrupted(p, tc, enq_flags, now))
+        return;
     silent = c && c->lease_since;
     rec = self || silent ? NULL : bpf_ringbuf_reserve(&queued_ring, sizeof(*rec), 0);
     if (!rec) {
@@ -255,18 +285,17 @@ void BPF_PROG(rl_dispatch, s32 cpu, struct task_struct* prev) {
     u32 llc = llc_of(cpu);
     s32 pending = scx_bpf_dsq_nr_queued(DSQ_PENDING);
     struct cpu_ctx* cc = cpu_ctx_of(cpu);
+    u64 now = now_ns();
     bool prev_goes_on;
 
     if (pending > 0) {
-        u64 now = now_ns();
-
         if (now - oldest_hint >= config.lease_ns)
             lease_drain(now);
         if (unheard_since && (now - unheard_since >= config.notify_ns ||
                               (u32)scx_bpf_dsq_nr_queued(DSQ_LLC(llc)) <= nr_online / 2))
             wake_user_space();
     }
-    if (fetch_overdue(cc, llc) || consume_own(cpu, DSQ_LLC(llc)) || steal(cpu, llc))
+    if (fetch_overdue(cc, cpu, llc, now) || consume_own(cpu, DSQ_LLC(llc)) || steal(cpu, llc))
         return;
 
     prev_goes_on = prev && (prev->scx.flags & SCX_TASK_QUEUED);
@@ -426,7 +455,11 @@ void BPF_PROG(rl_cgroup_set_bandwidth, struct cgroup* cgrp, u64 period_us, u64 q
 /* Present so that the scheduler stays attached when CPUs come and go. */
 SEC("struct_ops/cpu_online")
 void BPF_PROG(rl_cpu_online, s32 cpu) {
+    struct cpu_ctx* cc = cpu_ctx_of(cpu);
+
     __sync_fetch_and_add(&nr_online, 1);
+    if (cc)
+        cc->offline = 0;
 }
 
 SEC("struct_ops/cpu_offline")
@@ -434,8 +467,10 @@ void BPF_PROG(rl_cpu_offline, s32 cpu) {
     struct cpu_ctx* cc = cpu_ctx_of(cpu);
 
     __sync_fetch_and_add(&nr_online, -1);
-    if (cc)
+    if (cc) {
+        cc->offline = 1;
         dry_clear(cc);
+    }
 }
 
 static int big_cpus_init(void) {

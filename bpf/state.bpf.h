@@ -98,7 +98,8 @@ struct cpu_ctx {
     u32 self_coming;  /* our thread is about to interrupt what runs here */
     u32 self_running; /* our thread runs here: this CPU is free once it sleeps */
     s64 interrupted;  /* key of the task that our thread interrupted, S64_MAX: none */
-    u64 llc_turn;     /* which other cache to look into next */
+    u32 turn;         /* which other queue to look into next */
+    u32 offline;
     u64 pad;
 };
 

@@ -7,6 +7,13 @@ set -uo pipefail
 SCX=/sys/kernel/sched_ext
 SCHEDULER_LOG=/tmp/scheduler.log
 SCHEDULER_PID=
+SCHEDULER=(rustland) # the command
+
+# Exit statuses of rustland, as its manual page lists them.
+# shellcheck disable=SC2034
+EXIT_USAGE=2 EXIT_NO_PRIVILEGE=3 EXIT_NO_SCHED_EXT=4 EXIT_KERNEL_TYPES=5 EXIT_OTHER_SCHEDULER=6
+# shellcheck disable=SC2034
+EXIT_WATCHDOG=10 EXIT_SILENT=12
 
 fail() {
     echo "FAIL: $*"
@@ -51,11 +58,11 @@ assert_le() {
     [ "$2" -le "$3" ] || fail "$1: expected at most $3, is $2"
 }
 
-# assert_ok WHAT COMMAND…
+# assert_ok WHAT COMMAND…: sets OUTPUT to what it prints.
 assert_ok() {
-    local what=$1 output
+    local what=$1
     shift
-    output=$("$@" 2>&1) || fail "$what: '$*' failed with status $?: $output"
+    OUTPUT=$("$@" 2>&1) || fail "$what: '$*' failed with status $?: $OUTPUT"
 }
 
 # --- sched_ext ---------------------------------------------------------------------------
@@ -73,7 +80,7 @@ scheduler_runs_or_died() {
 
 # start_scheduler OPTION…: returns when rustland is attached. Its output is in $SCHEDULER_LOG.
 start_scheduler() {
-    rustland "$@" >"$SCHEDULER_LOG" 2>&1 &
+    "${SCHEDULER[@]}" "$@" >"$SCHEDULER_LOG" 2>&1 &
     SCHEDULER_PID=$!
     trap show_scheduler_log EXIT
     wait_for 30 "the scheduler is attached (state: $(scx_state))" scheduler_runs_or_died
@@ -106,4 +113,102 @@ show_scheduler_log() {
         echo "--- last lines of the scheduler's output:"
         tail -n 60 "$SCHEDULER_LOG"
     fi
+}
+
+# counter NAME: a number of the running scheduler's statistics
+counter() {
+    local value
+    value=$(vm-tasks stats | sed -n "s/^stats\\.$1 //p")
+    [ -n "$value" ] || fail "the statistics have no '$1'"
+    echo "$value"
+}
+
+show_counters() {
+    echo "counters:$(vm-tasks stats | sed -n 's/^stats\.\([a-z_]*\) /\1=/p' |
+        grep -v '=0$' | tr '\n' ' ' | sed 's/^/ /')"
+}
+
+fallback_at_least() { [ "$(counter fallback)" -ge "$1" ]; }
+
+# Each task that was given to user space has been decided, has run without a decision or was taken
+# away; true only while nothing is on its way.
+counters_agree() {
+    local queued decided fallback dequeued name value
+    while read -r name value; do
+        case $name in
+        stats.queued) queued=$value ;;
+        stats.decided) decided=$value ;;
+        stats.fallback) fallback=$value ;;
+        stats.dequeued) dequeued=$value ;;
+        esac
+    done < <(vm-tasks stats)
+    [ "$queued" -gt 0 ] && [ "$queued" -eq $((decided + fallback + dequeued)) ]
+}
+
+# --- tasks to schedule -------------------------------------------------------------------
+
+SPINNERS=()
+
+# Tasks that never sleep.
+spin_on() { # CPU
+    taskset -c "$1" sh -c 'while :; do :; done' &
+    SPINNERS+=($!)
+}
+spin_anywhere() {
+    sh -c 'while :; do :; done' &
+    SPINNERS+=($!)
+}
+stop_spinners() {
+    local pid
+    for pid in "${SPINNERS[@]}"; do kill -KILL "$pid"; done
+    wait "${SPINNERS[@]}" 2>/dev/null
+    SPINNERS=()
+}
+
+# cpu_ticks PID: CPU time of a process, in hundredths of a second
+cpu_ticks() {
+    local stat
+    stat=$(cat "/proc/$1/stat") || return
+    set -- ${stat##*) }
+    echo $((${12} + ${13}))
+}
+
+spinners_have_run() {
+    local pid
+    for pid in "${SPINNERS[@]}"; do
+        [ "$(cpu_ticks "$pid")" -gt 0 ] || return 1
+    done
+}
+
+# start_beat OPTION…: threads that sleep 10 ms and work for a moment in turn.
+BEAT_LOG=/tmp/beat.log
+BEAT_PID=
+start_beat() {
+    : >"$BEAT_LOG"
+    vm-tasks beat "$@" >"$BEAT_LOG" &
+    BEAT_PID=$!
+    read_beats
+}
+# read_beats: sets BEATS to the number of beats of the slowest thread, LONGEST_US to the longest
+# time that one of them waited for a CPU since it was last read.
+read_beats() {
+    local lines
+    wait_for 20 "the beat program is ready" grep -q ready "$BEAT_LOG"
+    lines=$(beat_lines)
+    kill -USR1 "$BEAT_PID" || fail "the beat program is gone"
+    wait_for 20 "the beat program reports" new_beat_line "$lines"
+    [[ $(tail -n 1 "$BEAT_LOG") =~ ^beats=([0-9]+)\ longest_us=([0-9]+)$ ]] ||
+        fail "the beat program reports $(tail -n 1 "$BEAT_LOG")"
+    BEATS=${BASH_REMATCH[1]} LONGEST_US=${BASH_REMATCH[2]}
+}
+beat_lines() { wc -l <"$BEAT_LOG"; }
+new_beat_line() { [ "$(beat_lines)" -gt "$1" ]; }
+beats_at_least() {
+    read_beats
+    [ "$BEATS" -ge "$1" ]
+}
+stop_beat() {
+    kill -TERM "$BEAT_PID"
+    wait "$BEAT_PID" 2>/dev/null
+    BEAT_PID=
 }

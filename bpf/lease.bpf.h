@@ -160,7 +160,10 @@ static int lease_timer_fired(void* map, u32* key, struct timer_slot* slot) {
             lease_arm();
         return 0;
     }
+    /* Up to 6.17 the verifier takes a callback set by a sleepable program for sleepable, too. */
+    bpf_rcu_read_lock();
     cpu = oldest_pending(now, &waited);
+    bpf_rcu_read_unlock();
     if (waited >= config.lease_ns) {
         note_silence(c, now);
         /* Preempt, since its dispatch must run now and not at the end of a slice. */

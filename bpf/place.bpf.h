@@ -16,6 +16,9 @@
 
 #include "state.bpf.h"
 
+/* Key of our own threads: more urgent than any task. */
+#define SELF_KEY (-1000000000LL)
+
 /* How long a CPU counts as taken by the urgent task that was sent to it. */
 #define PREEMPT_SETTLE_NS 2000000ULL
 
@@ -32,8 +35,10 @@ static s32 pick_dry_cpu(const cpumask_t* allowed) {
     bpf_for(cpu, 0, config.nr_cpus) {
         struct cpu_ctx* cc = cpu_ctx_of(cpu);
 
-        if (cc && cc->dry && bpf_cpumask_test_cpu(cpu, allowed) && dry_clear(cc))
+        if (cc && cc->dry && bpf_cpumask_test_cpu(cpu, allowed) && dry_clear(cc)) {
+            count(kick_dry);
             return cpu;
+        }
     }
     return -1;
 }
@@ -51,7 +56,7 @@ static s32 pick_victim(const cpumask_t* allowed, s64 key, u64 now) {
         struct cpu_ctx* cc = cpu_ctx_of(cpu);
         s64 its;
 
-        if (!cc || !cc->pid || now - cc->preempted_at < PREEMPT_SETTLE_NS)
+        if (!cc || !cc->pid || (key != SELF_KEY && now - cc->preempted_at < PREEMPT_SETTLE_NS))
             continue;
         its = cc->key + (s64)(now - cc->started_at);
         if (its > worst && bpf_cpumask_test_cpu(cpu, allowed)) {
@@ -63,24 +68,44 @@ static s32 pick_victim(const cpumask_t* allowed, s64 key, u64 now) {
 }
 
 struct target {
-    s32 cpu; /* to be kicked, -1: none */
-    u64 kick;
+    s32 cpu;  /* to be told, -1: none */
+    u64 kick; /* 0: it will look by itself */
 };
 
-/* Which CPU should hear about a task: an idle one, one that has run dry, or one worth interrupting.
+/*
+ * The CPU that we are on, if it is our own thread that runs here: it is about to sleep, and this
+ * CPU looks for the next task then, which is sooner than any other CPU could be made to. One task
+ * may claim it, unless what our thread interrupted is about as urgent.
  */
+static s32 claim_this_cpu(const cpumask_t* allowed, s64 key) {
+    s32 cpu = bpf_get_smp_processor_id();
+    struct cpu_ctx* cc = cpu_ctx_of(cpu);
+
+    if (!cc || !cc->self_running || !bpf_cpumask_test_cpu(cpu, allowed))
+        return -1;
+    if (cc->interrupted != NO_TASK_INTERRUPTED &&
+        cc->interrupted <= key + (s64)config.preempt_margin_ns)
+        return -1;
+    cc->interrupted = key;
+    return cpu;
+}
+
+/* Which CPU should hear about a task: an idle one, this one if it is about to be free, one that has
+ * run dry, or one worth interrupting. */
 static __always_inline void pick_target(const cpumask_t* allowed, s64 key, bool preempt, u64 now,
                                         struct target* target) {
     target->kick = SCX_KICK_IDLE;
     target->cpu = scx_bpf_pick_idle_cpu(allowed, 0);
     if (target->cpu >= 0)
         return;
+    target->kick = 0;
+    target->cpu = claim_this_cpu(allowed, key);
+    if (target->cpu >= 0)
+        return;
     target->kick = SCX_KICK_PREEMPT;
     target->cpu = pick_dry_cpu(allowed);
-    if (target->cpu >= 0) {
-        count(kick_dry);
+    if (target->cpu >= 0)
         return;
-    }
     if (preempt)
         target->cpu = pick_victim(allowed, key, now);
 }
@@ -88,7 +113,7 @@ static __always_inline void pick_target(const cpumask_t* allowed, s64 key, bool 
 static __always_inline void kick_target(const struct target* target, u64 now) {
     struct cpu_ctx* cc;
 
-    if (target->cpu < 0)
+    if (target->cpu < 0 || !target->kick)
         return;
     if (target->kick == SCX_KICK_IDLE) {
         count(kick_idle);
@@ -104,6 +129,7 @@ static __always_inline void kick_target(const struct target* target, u64 now) {
 /* The DSQ in which p waits for a CPU, given the CPU that will be told (or -1). */
 static __always_inline u64 home_dsq(struct task_struct* p, const cpumask_t* allowed,
                                     s32 target_cpu) {
+    struct cpu_ctx* cc;
     s32 cpu = target_cpu;
 
     if (cpu < 0 || (u32)cpu >= config.nr_cpus)
@@ -112,7 +138,8 @@ static __always_inline u64 home_dsq(struct task_struct* p, const cpumask_t* allo
         return DSQ_LLC(llc_of(cpu));
     if (!bpf_cpumask_test_cpu(cpu, allowed))
         cpu = bpf_cpumask_first(allowed);
-    return (u32)cpu < config.nr_cpus ? DSQ_CPU(cpu) : DSQ_LLC(0);
+    cc = cpu_ctx_of(cpu);
+    return cc && !cc->offline ? DSQ_CPU(cpu) : DSQ_LLC(0);
 }
 
 /* Moves a pending task to its place in deadline order. False if it is no longer pending. */
@@ -159,6 +186,33 @@ static __always_inline bool head_allows(u64 dsq, s32 cpu) {
     }
     bpf_iter_scx_dsq_destroy(&it);
     return allowed;
+}
+
+/* How long a task of another queue must be overdue to be fetched by a CPU that has work. */
+#define OVERDUE_NS 20000000ULL
+
+/*
+ * Looks into one other queue, a different one each time, and takes its first task if that is long
+ * overdue and due before ours. So caches do not drift apart while no CPU is idle, and tasks do not
+ * stay behind on a CPU that went offline or that a real-time task keeps.
+ */
+static __always_inline bool fetch_overdue(struct cpu_ctx* cc, s32 cpu, u32 own_llc, u64 now) {
+    u32 turn, nr_queues = config.nr_llcs + config.nr_cpus;
+    u64 dsq, theirs;
+
+    if (!cc)
+        return false;
+    turn = cc->turn++ % nr_queues;
+    dsq = turn < config.nr_llcs ? DSQ_LLC(turn) : DSQ_CPU(turn - config.nr_llcs);
+    if (dsq == DSQ_LLC(own_llc) || dsq == DSQ_CPU(cpu) || scx_bpf_dsq_nr_queued(dsq) <= 0)
+        return false;
+    theirs = head_deadline(dsq);
+    if (theirs + OVERDUE_NS >= now || theirs >= head_deadline(DSQ_LLC(own_llc)))
+        return false;
+    if (!head_allows(dsq, cpu) || !dsq_move_to_local(dsq))
+        return false;
+    count(stolen);
+    return true;
 }
 
 /* Own cache's DSQ and own DSQ, the earlier deadline first. */

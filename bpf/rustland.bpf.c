@@ -19,6 +19,9 @@
 
 char _license[] SEC("license") = "GPL";
 
+/* The rest of a slice that is still worth a turn. */
+#define RESUME_MIN_NS 300000ULL
+
 /* The kernel's exit dump; its size is set before loading. */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -43,14 +46,85 @@ static __always_inline bool bypasses_user_space(const struct task_struct* p) {
            !bpf_strncmp(p->comm, 10, "khugepaged");
 }
 
+/* Starts a grant that user space was not asked for. */
+static __always_inline void grant(struct task_ctx* tc, u64 slice) {
+    tc->granted = slice;
+    tc->used = 0;
+}
+
+/* A CPU where a task of our class runs or nothing does: our own thread can start there at once. */
+static __always_inline s32 cpu_for_self(const cpumask_t* allowed, s32 prev_cpu) {
+    struct task_struct* current = (void*)bpf_get_current_task_btf();
+    s32 here = bpf_get_smp_processor_id(), cpu;
+
+    if (current->prio >= MAX_RT_PRIO && bpf_cpumask_test_cpu(here, allowed))
+        return here;
+    cpu = scx_bpf_pick_idle_cpu(allowed, 0);
+    if (cpu >= 0)
+        return cpu;
+    bpf_for(cpu, 0, config.nr_cpus) {
+        struct cpu_ctx* cc = cpu_ctx_of(cpu);
+
+        if (cc && cc->pid && bpf_cpumask_test_cpu(cpu, allowed))
+            return cpu;
+    }
+    return prev_cpu;
+}
+
+/*
+ * Our own thread wakes on the CPU where the event happened that it is to answer, at once, whatever
+ * of our class runs there. No other CPU has to be interrupted, and the task that it decides about
+ * can follow it on the same CPU.
+ */
+static __always_inline s32 select_cpu_self(struct task_struct* p, s32 prev_cpu) {
+    s32 cpu = cpu_for_self(p->cpus_ptr, prev_cpu);
+    struct cpu_ctx* cc = cpu_ctx_of(cpu);
+    struct task_ctx* tc = task_ctx_of(p);
+
+    if (cc) {
+        cc->self_coming = 1;
+        cc->interrupted = NO_TASK_INTERRUPTED;
+    }
+    if (tc)
+        grant(tc, config.slice_busy_ns);
+    count(bypass_self);
+    dsq_insert(p, SCX_DSQ_LOCAL, config.slice_busy_ns,
+               bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_PREEMPT));
+    return cpu;
+}
+
+/* Where CPUs differ in capacity, an idle large one; else the choice is left to the kernel, which
+ * knows about SMT siblings, caches and nodes. */
+static __always_inline s32 select_big_cpu(struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
+    struct bpf_cpumask* big;
+
+    if (!config.heterogeneous)
+        return -1;
+    big = big_cpus;
+    return big ? select_cpu_among(p, prev_cpu, wake_flags, (const cpumask_t*)big) : -1;
+}
+
 SEC("struct_ops/select_cpu")
 s32 BPF_PROG(rl_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
+    struct task_ctx* tc;
     bool is_idle = false;
-    s32 cpu = scx_bpf_select_cpu_dfl(p, prev_cpu, wake_flags, &is_idle);
+    s32 cpu;
 
+    if (p->tgid == config.self_tgid)
+        return select_cpu_self(p, prev_cpu);
+    cpu = select_big_cpu(p, prev_cpu, wake_flags);
+    if (cpu >= 0)
+        is_idle = true;
+    else
+        cpu = scx_bpf_select_cpu_dfl(p, prev_cpu, wake_flags, &is_idle);
     if (is_idle) {
+        u64 slice = kernel_slice(cpu);
+
         count(idle);
-        dsq_insert(p, SCX_DSQ_LOCAL, kernel_slice(cpu), 0);
+        tc = task_ctx_of(p);
+        if (tc)
+            grant(tc, slice);
+        dsq_insert(p, SCX_DSQ_LOCAL, slice, 0);
     }
     return cpu;
 }
@@ -73,14 +147,21 @@ static __always_inline bool enqueue_on_idle_cpu(struct task_struct* p, u64 enq_f
     return true;
 }
 
-/* Straight into deadline order, without user space. */
-static __always_inline void enqueue_decided(struct task_struct* p, u64 enq_flags, u64 deadline,
-                                            bool preempt, u64 now) {
+/*
+ * Straight into deadline order, without user space: what it last said about the task still tells
+ * whether it is urgent. Our own threads come first, unless they have used a whole slice up.
+ */
+static __always_inline void enqueue_unasked(struct task_struct* p, struct task_ctx* tc,
+                                            u64 enq_flags, bool wakeup, bool self, u64 now) {
     const cpumask_t* allowed = p->cpus_ptr;
     struct target target;
+    bool urgent = wakeup || (self && tc->used < tc->granted);
+    s64 key = self && urgent ? SELF_KEY : tc->decided_key;
 
-    pick_target(allowed, -(1LL << 40), preempt, now, &target);
-    dsq_insert_vtime(p, home_dsq(p, allowed, target.cpu), slice_without_policy(), deadline,
+    tc->key = key;
+    grant(tc, slice_without_policy());
+    pick_target(allowed, key, urgent, now, &target);
+    dsq_insert_vtime(p, home_dsq(p, allowed, target.cpu), slice_without_policy(), now + key,
                      enq_flags);
     kick_target(&target, now);
 }
@@ -107,6 +188,39 @@ static __always_inline void fill_record(struct rl_queued* rec, struct task_struc
     rec->reserved = 0;
 }
 
+/*
+ * A task that was interrupted with part of its slice left: the decision still stands, so it goes
+ * back by itself. Interrupted by our own thread, it comes before all that are not urgent, so that
+ * it goes on; interrupted by an urgent task, it takes its place as if it were decided now.
+ */
+static __always_inline bool resume_interrupted(struct task_struct* p, struct task_ctx* tc,
+                                               u64 enq_flags, u64 now) {
+    struct cpu_ctx* cc = cpu_ctx_of(scx_bpf_task_cpu(p));
+    struct target target = {.kick = SCX_KICK_PREEMPT};
+    const cpumask_t* allowed = p->cpus_ptr;
+    s32 cpu = scx_bpf_task_cpu(p);
+    s64 offset = tc->key;
+    u64 dsq;
+
+    if (tc->granted < tc->used + RESUME_MIN_NS)
+        return false;
+    count(resumed);
+    target.cpu = pick_dry_cpu(allowed);
+    dsq = home_dsq(p, allowed, target.cpu);
+    if (cc && cc->self_coming) {
+        cc->interrupted = tc->key;
+        if (offset > 0) {
+            offset = 0;
+            /* Not urgent: it stays, since moving it to another CPU costs more than the wait. */
+            if (bpf_cpumask_test_cpu(cpu, allowed))
+                dsq = DSQ_CPU(cpu);
+        }
+    }
+    dsq_insert_vtime(p, dsq, tc->granted - tc->used, now + offset, enq_flags);
+    kick_target(&target, now);
+    return true;
+}
+
 SEC("struct_ops/enqueue")
 void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     u64 wakeup = enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_WAKEUP);
@@ -114,7 +228,8 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     struct task_ctx* tc = task_ctx_of(p);
     struct rl_queued* rec;
     u64 now = now_ns(), seq;
-    bool self;
+    struct rl_control* c = the_control();
+    bool self, silent;
 
     if (!tc) {
         count(errors);
@@ -122,7 +237,7 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
         return;
     }
     word_forget(tc);
-    if (bypasses_user_space(p)) {
+    if (bypasses_user_space(p) || (config.percpu_local && p->nr_cpus_allowed == 1)) {
         count(bypass_kthread);
         dsq_insert(p, SCX_DSQ_LOCAL, config.slice_busy_ns, enq_flags);
         return;
@@ -130,13 +245,20 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     if (!selected && enqueue_on_idle_cpu(p, enq_flags, now))
         return;
     self = p->tgid == config.self_tgid;
-    rec = self ? NULL : bpf_ringbuf_reserve(&queued_ring, sizeof(*rec), 0);
+    if (wakeup)
+        grant(tc, 0);
+    else if (!self && resume_interrupted(p, tc, enq_flags, now))
+        return;
+    silent = c && c->lease_since;
+    rec = self || silent ? NULL : bpf_ringbuf_reserve(&queued_ring, sizeof(*rec), 0);
     if (!rec) {
         if (self)
             count(bypass_self);
+        else if (silent)
+            count(unasked);
         else
             count(congested);
-        enqueue_decided(p, enq_flags, self ? 0 : now, self, now);
+        enqueue_unasked(p, tc, enq_flags, wakeup, self, now);
         return;
     }
     seq = word_begin(tc);
@@ -152,7 +274,9 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
             unheard_since = now;
         bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);
     } else {
-        bpf_ringbuf_submit(rec, 0);
+        /* The ring by itself wakes a reader only if it had read everything before. */
+        bpf_ringbuf_submit(rec, unheard_since ? BPF_RB_FORCE_WAKEUP : 0);
+        unheard_since = 0;
     }
 }
 
@@ -161,18 +285,17 @@ void BPF_PROG(rl_dispatch, s32 cpu, struct task_struct* prev) {
     u32 llc = llc_of(cpu);
     s32 pending = scx_bpf_dsq_nr_queued(DSQ_PENDING);
     struct cpu_ctx* cc = cpu_ctx_of(cpu);
+    u64 now = now_ns();
     bool prev_goes_on;
 
     if (pending > 0) {
-        u64 now = now_ns();
-
         if (now - oldest_hint >= config.lease_ns)
             lease_drain(now);
         if (unheard_since && (now - unheard_since >= config.notify_ns ||
                               (u32)scx_bpf_dsq_nr_queued(DSQ_LLC(llc)) <= nr_online / 2))
             wake_user_space();
     }
-    if (consume_own(cpu, DSQ_LLC(llc)) || steal(cpu, llc))
+    if (fetch_overdue(cc, cpu, llc, now) || consume_own(cpu, DSQ_LLC(llc)) || steal(cpu, llc))
         return;
 
     prev_goes_on = prev && (prev->scx.flags & SCX_TASK_QUEUED);
@@ -197,9 +320,13 @@ void BPF_PROG(rl_running, struct task_struct* p) {
     dry_clear(cc);
     word_forget(tc);
     tc->started_at = now_ns();
+    cc->preempted_at = 0;
+    cc->self_coming = 0;
+    cc->self_running = p->tgid == config.self_tgid;
+    if (cc->self_running)
+        return;
     cc->started_at = tc->started_at;
     cc->key = tc->key;
-    cc->preempted_at = 0;
     cc->pid = p->pid;
 }
 
@@ -207,17 +334,21 @@ SEC("struct_ops/stopping")
 void BPF_PROG(rl_stopping, struct task_struct* p, bool runnable) {
     struct task_ctx* tc = task_ctx_of(p);
     struct cpu_ctx* cc = cpu_ctx_of(scx_bpf_task_cpu(p));
-    u64 ran;
+    u64 now, ran;
 
-    if (cc)
+    if (cc) {
         cc->pid = 0;
+        cc->self_running = 0;
+    }
     if (!tc)
         return;
-    ran = now_ns() - tc->started_at;
-    tc->started_at = now_ns();
+    now = now_ns();
+    ran = now - tc->started_at;
+    tc->started_at = now;
     tc->sum_exec += ran;
     tc->burst_exec += ran;
     tc->key += ran;
+    tc->used += ran;
 }
 
 SEC("struct_ops/quiescent")
@@ -324,7 +455,11 @@ void BPF_PROG(rl_cgroup_set_bandwidth, struct cgroup* cgrp, u64 period_us, u64 q
 /* Present so that the scheduler stays attached when CPUs come and go. */
 SEC("struct_ops/cpu_online")
 void BPF_PROG(rl_cpu_online, s32 cpu) {
+    struct cpu_ctx* cc = cpu_ctx_of(cpu);
+
     __sync_fetch_and_add(&nr_online, 1);
+    if (cc)
+        cc->offline = 0;
 }
 
 SEC("struct_ops/cpu_offline")
@@ -332,8 +467,29 @@ void BPF_PROG(rl_cpu_offline, s32 cpu) {
     struct cpu_ctx* cc = cpu_ctx_of(cpu);
 
     __sync_fetch_and_add(&nr_online, -1);
-    if (cc)
+    if (cc) {
+        cc->offline = 1;
         dry_clear(cc);
+    }
+}
+
+static int big_cpus_init(void) {
+    struct bpf_cpumask* mask;
+    s32 i;
+
+    if (!config.heterogeneous)
+        return 0;
+    mask = bpf_cpumask_create();
+    if (!mask)
+        return -12; /* ENOMEM */
+    bpf_for(i, 0, config.nr_cpus) {
+        if (i >= 0 && i < RL_MAX_CPUS && config.big_cpu[i])
+            bpf_cpumask_set_cpu(i, mask);
+    }
+    mask = bpf_kptr_xchg(&big_cpus, mask);
+    if (mask)
+        bpf_cpumask_release(mask);
+    return 0;
 }
 
 SEC("struct_ops.s/init")
@@ -354,7 +510,8 @@ s32 BPF_PROG(rl_init) {
         if (err)
             return err;
     }
-    return lease_init();
+    err = big_cpus_init();
+    return err ? err : lease_init();
 }
 
 SEC("struct_ops.s/exit")
@@ -393,6 +550,8 @@ static __always_inline u32 commit_one(struct bpf_iter_scx_dsq* it, struct task_s
     pick_target(allowed, d->key, d->flags & RL_DECISION_PREEMPT, now, &target);
     tc->state = d->state;
     tc->key = d->key;
+    tc->decided_key = d->key;
+    grant(tc, d->slice);
     if (move_pending(it, p, home_dsq(p, allowed, target.cpu >= 0 ? target.cpu : d->cpu),
                      d->deadline, d->slice)) {
         count(decided);

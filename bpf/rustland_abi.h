@@ -99,10 +99,12 @@ struct rl_counters {
     __u64 decided;        /* … that user space decided */
     __u64 fallback;       /* … that the lease dispatched */
     __u64 dequeued;       /* … that the kernel took away before either */
-    __u64 congested;      /* the ring was full: dispatched with a provisional deadline */
+    __u64 congested;      /* the ring was full: the same */
+    __u64 unasked;        /* user space was silent: dispatched by its last word about the task */
     __u64 idle;           /* an idle CPU was found: user space was not asked */
-    __u64 bypass_kthread; /* per-CPU kernel threads and memory-management daemons */
+    __u64 bypass_kthread; /* per-CPU kernel threads, memory-management daemons, --percpu-local */
     __u64 bypass_self;    /* our own threads */
+    __u64 resumed;        /* interrupted, and put back with the rest of their slice */
     __u64 stale;          /* decisions for an enqueue that was over */
     __u64 retried;        /* decisions that came before the enqueue was finished */
     __u64 kick_idle;
@@ -112,7 +114,7 @@ struct rl_counters {
     __u64 notified;   /* user space woken because queued work ran low */
     __u64 reenqueued; /* pushed off a CPU that a higher class took */
     __u64 errors;     /* a task without our context: should stay 0 */
-    __u64 reserved[7];
+    __u64 reserved[5];
 };
 
 /* Constants of one run, set before the program is loaded. */
@@ -126,10 +128,13 @@ struct rl_config {
     __u32 nr_cpus;           /* possible CPU ids */
     __u32 nr_llcs;
     __s32 self_tgid;
-    __u32 dump_len;  /* room in the exit_dump map */
-    __u32 defer;     /* batch the records of tasks that used their slice up */
-    __u32 nr_online; /* CPUs that are online at attach */
+    __u32 dump_len;      /* room in the exit_dump map */
+    __u32 defer;         /* batch the records of tasks that used their slice up */
+    __u32 nr_online;     /* CPUs that are online at attach */
+    __u32 percpu_local;  /* tasks bound to one CPU do not ask user space */
+    __u32 heterogeneous; /* CPUs differ in capacity: big_cpu tells which are large */
     __u16 cpu_llc[RL_MAX_CPUS];
+    __u8 big_cpu[RL_MAX_CPUS];
 };
 
 #ifdef __cplusplus
@@ -142,6 +147,6 @@ RL_STATIC_ASSERT(sizeof(struct rl_queued) == 112, "rl_queued");
 RL_STATIC_ASSERT(sizeof(struct rl_decision) == 80, "rl_decision");
 RL_STATIC_ASSERT(sizeof(struct rl_control) == 48 + 128 + 1024, "rl_control");
 RL_STATIC_ASSERT(sizeof(struct rl_counters) == 192, "rl_counters: whole cache lines");
-RL_STATIC_ASSERT(sizeof(struct rl_config) == 72 + 2 * RL_MAX_CPUS, "rl_config");
+RL_STATIC_ASSERT(sizeof(struct rl_config) == 80 + 3 * RL_MAX_CPUS, "rl_config");
 
 #endif

@@ -41,6 +41,16 @@ int bpf_iter_scx_dsq_new(struct bpf_iter_scx_dsq* it, u64 dsq_id, u64 flags) __k
 struct task_struct* bpf_iter_scx_dsq_next(struct bpf_iter_scx_dsq* it) __ksym;
 void bpf_iter_scx_dsq_destroy(struct bpf_iter_scx_dsq* it) __ksym;
 
+/* 6.19 put the arguments into a structure. */
+s32 scx_bpf_select_cpu_and(struct task_struct* p, s32 prev_cpu, u64 wake_flags,
+                           const struct cpumask* cpus_allowed, u64 flags) __ksym __weak;
+s32 __scx_bpf_select_cpu_and(struct task_struct* p, const struct cpumask* cpus_allowed,
+                             struct scx_bpf_select_cpu_and_args* args) __ksym __weak;
+
+struct bpf_cpumask* bpf_cpumask_create(void) __ksym;
+void bpf_cpumask_release(struct bpf_cpumask* cpumask) __ksym;
+void bpf_cpumask_set_cpu(u32 cpu, struct bpf_cpumask* cpumask) __ksym;
+
 u32 scx_bpf_reenqueue_local(void) __ksym __weak;
 void scx_bpf_reenqueue_local___v2(void) __ksym __weak;
 
@@ -88,6 +98,17 @@ static __always_inline bool dsq_move_to_local(u64 dsq) {
     if (bpf_ksym_exists(scx_bpf_dsq_move_to_local___v2))
         return scx_bpf_dsq_move_to_local___v2(dsq, 0);
     return scx_bpf_dsq_move_to_local(dsq);
+}
+
+/* An idle CPU of `among` for a waking task, or a negative number. */
+static __always_inline s32 select_cpu_among(struct task_struct* p, s32 prev_cpu, u64 wake_flags,
+                                            const struct cpumask* among) {
+    if (bpf_ksym_exists(__scx_bpf_select_cpu_and)) {
+        struct scx_bpf_select_cpu_and_args args = {.prev_cpu = prev_cpu, .wake_flags = wake_flags};
+
+        return __scx_bpf_select_cpu_and(p, among, &args);
+    }
+    return scx_bpf_select_cpu_and(p, prev_cpu, wake_flags, among, 0);
 }
 
 static __always_inline void reenqueue_local(void) {

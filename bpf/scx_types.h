@@ -44,11 +44,17 @@ enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 
 #define PF_KTHREAD 0x00200000
 #define CLOCK_MONOTONIC 1
+/* Priorities below this are real-time (include/linux/sched/prio.h). */
+#define MAX_RT_PRIO 100
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct cpumask {};
 typedef struct cpumask cpumask_t;
+
+struct bpf_cpumask {
+    cpumask_t cpumask;
+};
 
 struct kernfs_node {
     u64 id;
@@ -70,6 +76,7 @@ struct task_struct {
     u32 flags;
     s32 pid;
     s32 tgid;
+    int prio;
     int nr_cpus_allowed;
     const cpumask_t* cpus_ptr;
     struct task_struct* group_leader;
@@ -114,6 +121,7 @@ enum scx_enq_flags {
     SCX_ENQ_WAKEUP = 1,
     SCX_ENQ_HEAD = 16,
     SCX_ENQ_CPU_SELECTED = 1024,
+    SCX_ENQ_PREEMPT = 1ULL << 32,
 };
 
 enum scx_deq_flags { SCX_DEQ_SLEEP = 1 };
@@ -130,6 +138,12 @@ struct scx_bpf_dsq_insert_vtime_args {
     u64 slice;
     u64 vtime;
     u64 enq_flags;
+};
+
+struct scx_bpf_select_cpu_and_args {
+    s32 prev_cpu;
+    u64 wake_flags;
+    u64 flags;
 };
 
 #pragma clang attribute pop

@@ -71,7 +71,10 @@ struct task_ctx {
     u64 burst_exec;
     u64 sleeps;
     u64 cgroup_id;
-    s64 key;
+    s64 key;         /* of the last decision, grown by the CPU time used since */
+    s64 decided_key; /* of the last decision, as it was then */
+    u64 granted;     /* slice of the last decision */
+    u64 used;        /* how much of it is gone */
     struct rl_state state;
     u32 nice_weight;
     u32 weight; /* nice_weight through the cgroups; valid for weight_generation */
@@ -89,11 +92,18 @@ struct {
 struct cpu_ctx {
     u64 started_at;
     s64 key;
-    s32 pid;          /* 0: no task of ours */
+    s32 pid;          /* 0: no task that could be interrupted */
     u32 dry;          /* its last dispatch found nothing to run */
     u64 preempted_at; /* an urgent task was sent here and has not started yet */
-    u64 pad[4];
+    u32 self_coming;  /* our thread is about to interrupt what runs here */
+    u32 self_running; /* our thread runs here: this CPU is free once it sleeps */
+    s64 interrupted;  /* key of the task that our thread interrupted, S64_MAX: none */
+    u32 turn;         /* which other queue to look into next */
+    u32 offline;
+    u64 pad;
 };
+
+#define NO_TASK_INTERRUPTED ((s64)0x7fffffffffffffffLL)
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -106,6 +116,9 @@ struct {
  * after its dispatch has returned. */
 s32 nr_dry;
 u32 nr_online;
+
+/* The CPUs of large capacity, where CPUs differ. */
+struct bpf_cpumask __kptr* big_cpus;
 
 static __always_inline struct task_ctx* task_ctx_of(struct task_struct* p) {
     return bpf_task_storage_get(&tasks, p, 0, 0);

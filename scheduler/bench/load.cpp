@@ -41,20 +41,11 @@ struct LoadRun {
     }
 }
 
-// A plain fork for what needs no program of its own.
-template <typename Body> bool fork_member(const char* comm, Body body) {
-    const pid_t parent = ::getpid();
-    const pid_t pid = ::fork();
-    if (pid < 0) {
-        fmt::print(stderr, "rustland-bench: cannot start {}: {}\n", comm, std::strerror(errno));
-        return false;
-    }
-    if (pid == 0) {
-        die_with_parent(parent);
-        set_comm(comm);
-        body();
-    }
-    return true;
+// Reports the error of a fork. True: there is none.
+bool started(const Result<pid_t>& pid) {
+    if (!pid)
+        fmt::print(stderr, "rustland-bench: load: {}\n", pid.error().message());
+    return pid.ok();
 }
 
 // make -jN: keeps every slot busy with a job, and starts the next one as soon as one is done.
@@ -95,21 +86,13 @@ class Make {
         // What make itself does for a target: rules, dependencies, time stamps.
         const std::uint64_t own = run_.iterations_per_ms / 5;
         state_ = spin(state_, own);
-        run_.counters.slots()[slot].iterations.fetch_add(own, std::memory_order_relaxed);
-
-        const auto pid = spawn_self(to_arguments({.stage = JobStage::Driver,
-                                                  .parent = ::getpid(),
-                                                  .counters_fd = run_.counters.fd(),
-                                                  .slots = run_.counters.slots().size(),
-                                                  .slot = slot,
-                                                  .seed = run_.seed,
-                                                  .job = next_job_++,
-                                                  .iterations_per_ms = run_.iterations_per_ms}),
-                                    -1, -1);
-        if (!pid) {
-            fmt::print(stderr, "rustland-bench: make: {}\n", pid.error().message());
+        const JobPlan plan = plan_job(run_.seed, next_job_++, run_.iterations_per_ms);
+        LoadCounter& counter = run_.counters.slots()[slot];
+        counter.iterations.fetch_add(own, std::memory_order_relaxed);
+        const auto pid =
+            fork_member("bench-cc", [&] { return run_job(plan, counter, run_.iterations_per_ms); });
+        if (!started(pid))
             return false;
-        }
         running_[slot] = *pid;
         return true;
     }
@@ -124,10 +107,11 @@ int run_load(const LoadShape& shape, const LoadRun& run) {
     const auto counters = run.counters.slots();
     std::size_t slot = shape.build_slots;
     for (unsigned i = 0; i < shape.hogs; ++i, ++slot)
-        if (!fork_member("bench-hog", [&] { run_hog(run, counters[slot]); }))
+        if (!started(fork_member("bench-hog", [&]() -> int { run_hog(run, counters[slot]); })))
             return 1;
     for (unsigned i = 0; i < shape.sleepers; ++i, ++slot)
-        if (!fork_member("bench-sleeper", [&] { run_sleeper(run, counters[slot], i); }))
+        if (!started(fork_member("bench-sleeper",
+                                 [&]() -> int { run_sleeper(run, counters[slot], i); })))
             return 1;
     if (shape.build_slots > 0)
         return Make(run, shape.build_slots).run();

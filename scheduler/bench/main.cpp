@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bench/compare.hpp"
-#include "bench/job.hpp"
 #include "bench/options.hpp"
 #include "bench/report.hpp"
 #include "bench/run.hpp"
@@ -24,7 +23,9 @@ int fail(const Error& error, int status = kExitFailed) {
     return status;
 }
 
-unsigned cpu_count() { return std::max(1U, std::thread::hardware_concurrency()); }
+unsigned cpu_count() {
+    return std::max(1U, std::thread::hardware_concurrency());
+}
 
 // Written whole or reported: a result that is silently cut off would be read as another.
 Status write_result(const std::string& path, const std::string& text) {
@@ -113,10 +114,6 @@ int print_calibration() {
 } // namespace
 
 int main(int argc, char** argv) {
-    // A stage of a build job: kept first, as it is executed some hundred times a minute.
-    if (const auto job = parse_job_order({argv + 1, static_cast<std::size_t>(argc - 1)}))
-        return run_job(*job);
-
     const Command command = parse_command_line(argc, argv, cpu_count());
     if (const auto* message = std::get_if<Message>(&command)) {
         fmt::print(message->status == kExitOk ? stdout : stderr, "{}", message->text);

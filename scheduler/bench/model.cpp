@@ -17,9 +17,10 @@ constexpr std::uint64_t kSleeperStream = 1000;
 // Shares of a job's CPU time.
 constexpr double kPreprocessShare = 0.08;
 constexpr double kAssembleShare = 0.12;
-// First-touched memory: about 25 MB for a second of compiling.
-constexpr double kPagesPerMs = 6.0;
-constexpr double kSourceChunksPerMs = 0.25;
+constexpr double kSourceChunksPerMs = 0.1;
+// First-touched memory goes with the work, not with the time: about 25 MB for a second of compiling
+// at a million iterations per millisecond, and less on a machine that gets less done in it.
+constexpr double kPagesPerIteration = 7e-6;
 
 std::uint64_t iterations_for_ms(double ms, std::uint64_t iterations_per_ms) {
     return static_cast<std::uint64_t>(ms * static_cast<double>(iterations_per_ms));
@@ -48,8 +49,7 @@ std::string to_string(const Scenario& scenario) {
 }
 
 Result<LoadKind> parse_load(std::string_view text) {
-    for (const LoadKind kind :
-         {LoadKind::None, LoadKind::Build, LoadKind::Hog, LoadKind::Mixed})
+    for (const LoadKind kind : {LoadKind::None, LoadKind::Build, LoadKind::Hog, LoadKind::Mixed})
         if (text == to_string(kind))
             return kind;
     return Error(fmt::format("unknown load '{}': use build, hog, mixed or none", text));
@@ -103,7 +103,9 @@ std::uint64_t Rng::next() {
     return z ^ (z >> 31);
 }
 
-double Rng::uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
+double Rng::uniform() {
+    return static_cast<double>(next() >> 11) * 0x1.0p-53;
+}
 
 double Rng::log_uniform(double low, double high) {
     return std::exp(uniform(std::log(low), std::log(high)));
@@ -148,9 +150,10 @@ JobPlan plan_job(std::uint64_t seed, std::uint64_t job, std::uint64_t iterations
     plan.assemble = iterations_for_ms(ms * kAssembleShare, iterations_per_ms);
     plan.compile = iterations_for_ms(ms, iterations_per_ms) - plan.preprocess - plan.assemble;
     plan.source_chunks = 1 + static_cast<unsigned>(ms * kSourceChunksPerMs);
-    plan.memory_pages = static_cast<unsigned>(ms * kPagesPerMs);
-    plan.disk_waits = static_cast<unsigned>(rng.next() % 3);
-    plan.disk_wait = micros(static_cast<std::int64_t>(rng.uniform(200.0, 3000.0)));
+    plan.memory_pages =
+        1 + static_cast<unsigned>(kPagesPerIteration * static_cast<double>(plan.total()));
+    plan.disk_waits = static_cast<unsigned>(rng.next() % 9);
+    plan.disk_wait = micros(static_cast<std::int64_t>(rng.uniform(200.0, 2000.0)));
     return plan;
 }
 

@@ -4,7 +4,9 @@
 #include "rustland/common/version.hpp"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <fmt/format.h>
+#include <memory>
 #include <sstream>
 
 namespace rustland::bench {
@@ -15,15 +17,19 @@ constexpr const char* kDescription =
     "(frame rate, frame times, audio) and how much work the machine got done, so that CPU\n"
     "schedulers can be compared.";
 
+// JSON readers keep whole numbers up to here.
+constexpr std::uint64_t kMaxSeed = std::uint64_t{1} << 53;
+
+// The braces are filled from the model's own figures.
 constexpr const char* kFooter = R"(
-The game: 60 Hz with vsync. Each frame: 3 ms on the main thread, two workers of 5 ms in
-parallel, 2 ms on the main thread (each part varies by 15 %), then sleep until the vsync.
-A frame that is late is shown at the next vsync. Audio: 0.25 ms of work each 5.33 ms; a period
+The game: {hz} Hz with vsync. Each frame: {logic} ms on the main thread, {workers} workers of {worker} ms in
+parallel, {submit} ms on the main thread (each part varies by {spread:.0f} %), then sleep until the vsync.
+A frame that is late is shown at the next vsync. Audio: {audio} ms of work each {period:.2f} ms; a period
 whose work is not complete when the period ends is late. All threads are of the normal class.
 
 The loads:
   build   SLOTS compile jobs at a time, as make -j: driver, compiler, assembler as processes,
-          pipes, temporary files, memory; 20 to 300 ms of CPU time each
+          pipes, temporary files, memory; {job_min} to {job_max} ms of CPU time each
   hog     SLOTS processes that compute and never sleep
   mixed   half of each, and a few processes that sleep and compute in turn
   none    the game alone
@@ -55,6 +61,59 @@ Examples:
   rustland-bench --scenario build:8 --scenario hog:8 --label EEVDF -o eevdf.json
   rustland-bench --compare eevdf.json rustland.json)";
 
+std::string footer() {
+    const auto ms = [](std::int64_t micros) { return static_cast<double>(micros) / 1000.0; };
+    return fmt::format(kFooter, fmt::arg("hz", kRefreshHz), fmt::arg("logic", ms(kLogicMicros)),
+                       fmt::arg("workers", kWorkers), fmt::arg("worker", ms(kWorkerMicros)),
+                       fmt::arg("submit", ms(kSubmitMicros)),
+                       fmt::arg("spread", 100.0 * kFrameSpread),
+                       fmt::arg("audio", ms(kAudioMicros)),
+                       fmt::arg("period", 1000.0 * static_cast<double>(kAudioSamples) /
+                                              static_cast<double>(kAudioRateHz)),
+                       fmt::arg("job_min", kJobMinMs), fmt::arg("job_max", kJobMaxMs));
+}
+
+// One line for the option, then what it does, folded to a terminal's width.
+class HelpFormatter : public CLI::Formatter {
+  public:
+    HelpFormatter() { column_width(kColumn); }
+    std::string make_option_opts(const CLI::Option* option) const override {
+        return option->get_type_size() == 0 ? "" : " " + option->get_type_name();
+    }
+    std::string make_option_desc(const CLI::Option* option) const override {
+        std::string folded;
+        std::size_t used = 0;
+        std::istringstream words(option->get_description());
+        for (std::string word; words >> word; used += word.size() + 1) {
+            if (used > 0 && kColumn + used + word.size() > kWidth) {
+                folded += '\n';
+                used = 0;
+            } else if (used > 0) {
+                folded += ' ';
+            }
+            folded += word;
+        }
+        return folded;
+    }
+
+  private:
+    static constexpr std::size_t kColumn = 28;
+    static constexpr std::size_t kWidth = 90;
+};
+
+// A plain number in the range. CLI11's own check lets NaN through, as it is not out of any range.
+template <typename T> CLI::Validator in_range(T low, T high) {
+    const auto check = [low, high](std::string& text) -> std::string {
+        T value{};
+        const char* end = text.data() + text.size();
+        const auto parsed = std::from_chars(text.data(), end, value);
+        if (parsed.ec == std::errc{} && parsed.ptr == end && value >= low && value <= high)
+            return {};
+        return fmt::format("'{}' is not a number from {} to {}", text, low, high);
+    };
+    return {check, ""}; // no description, which would end up in the help's type name
+}
+
 struct RawOptions {
     RunOptions run;
     std::string load;
@@ -76,7 +135,7 @@ void add_options(CLI::App& app, RawOptions& raw) {
                                  "processes of the load at a time (default: a run with twice and "
                                  "one with four times the number of CPUs)")
                       ->type_name("N")
-                      ->check(CLI::Range(1U, kMaxSlots))
+                      ->check(in_range(1U, kMaxSlots))
                       ->group(workload);
     app.add_option("--scenario", raw.scenarios,
                    "load and slots, such as build:8, or none; may be given several times")
@@ -88,19 +147,20 @@ void add_options(CLI::App& app, RawOptions& raw) {
         ->group(workload);
     app.add_option("-d,--duration", raw.run.duration_s, "seconds to measure (default 5)")
         ->type_name("S")
-        ->check(CLI::Range(0.1, 3600.0))
+        ->check(in_range(0.1, 3600.0))
         ->group(workload);
     app.add_option("--warmup", raw.run.warmup_s, "seconds before that (default 1)")
         ->type_name("S")
-        ->check(CLI::Range(0.0, 600.0))
+        ->check(in_range(0.0, 600.0))
         ->group(workload);
     app.add_option("--seed", raw.run.seed, "of the load's and the frames' variation (default 1)")
         ->type_name("N")
+        ->check(in_range(std::uint64_t{0}, kMaxSeed))
         ->group(workload);
     app.add_option("--iterations-per-ms", raw.run.iterations_per_ms,
                    "work in a millisecond (default: calibrate first)")
         ->type_name("N")
-        ->check(CLI::Range(std::uint64_t{1000}, std::uint64_t{100'000'000}))
+        ->check(in_range(std::uint64_t{1000}, std::uint64_t{100'000'000}))
         ->group(workload);
     app.add_flag("--no-vsync", raw.no_vsync, "start the next frame at once")->group(workload);
     app.add_option("--game-hook", raw.run.game_hook,
@@ -197,9 +257,9 @@ Command to_command(const CLI::App& app, RawOptions raw, unsigned cpus) {
 
 Command parse_command_line(int argc, const char* const* argv, unsigned cpus) {
     CLI::App app(kDescription, "rustland-bench");
-    app.footer(kFooter);
+    app.footer(footer());
     app.set_version_flag("-V,--version", std::string("rustland-bench ") + kVersion);
-    app.get_formatter()->column_width(28);
+    app.formatter(std::make_shared<HelpFormatter>());
     RawOptions raw;
     add_options(app, raw);
     try {

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bench/process.hpp"
 
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <fmt/format.h>
-#include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,7 +36,9 @@ void die_with_parent(pid_t parent) {
         ::_exit(1);
 }
 
-void set_comm(const char* name) { ::prctl(PR_SET_NAME, name); }
+void set_comm(const char* name) {
+    ::prctl(PR_SET_NAME, name);
+}
 
 Result<ProcessGroup> ProcessGroup::start(const char* comm, const std::function<int()>& body) {
     const pid_t parent = ::getpid();
@@ -88,25 +88,16 @@ std::string describe_wait_status(int status) {
     return fmt::format("wait status {}", status);
 }
 
-Result<pid_t> spawn_self(const std::vector<std::string>& arguments, int stdin_fd, int stdout_fd) {
-    std::vector<char*> argv;
-    argv.reserve(arguments.size() + 1);
-    for (const auto& argument : arguments)
-        argv.push_back(const_cast<char*>(argument.c_str()));
-    argv.push_back(nullptr);
-
-    posix_spawn_file_actions_t actions;
-    ::posix_spawn_file_actions_init(&actions);
-    if (stdin_fd >= 0)
-        ::posix_spawn_file_actions_adddup2(&actions, stdin_fd, STDIN_FILENO);
-    if (stdout_fd >= 0)
-        ::posix_spawn_file_actions_adddup2(&actions, stdout_fd, STDOUT_FILENO);
-    pid_t pid = 0;
-    const int error =
-        ::posix_spawn(&pid, "/proc/self/exe", &actions, nullptr, argv.data(), environ);
-    ::posix_spawn_file_actions_destroy(&actions);
-    if (error != 0)
-        return Error::from_code("start a job (is /proc mounted?)", error);
+Result<pid_t> fork_member(const char* comm, const std::function<int()>& body) {
+    const pid_t parent = ::getpid();
+    const pid_t pid = ::fork();
+    if (pid < 0)
+        return Error::from_errno(fmt::format("start the process {}", comm));
+    if (pid == 0) {
+        die_with_parent(parent);
+        set_comm(comm);
+        ::_exit(body());
+    }
     return pid;
 }
 

@@ -9,7 +9,6 @@
 #include <string>
 #include <sys/types.h>
 #include <utility>
-#include <vector>
 
 namespace rustland::bench {
 
@@ -59,9 +58,9 @@ class ProcessGroup {
 // "exited with status 3", "killed by signal 9 (Killed)".
 std::string describe_wait_status(int status);
 
-// Starts a program of ours with file descriptors put in place of stdin and stdout (-1: as they
-// are). Returns the pid.
-Result<pid_t> spawn_self(const std::vector<std::string>& arguments, int stdin_fd, int stdout_fd);
+// Forks a plain member of our group, which runs body and exits with what it returns; it dies with
+// us. Returns its pid.
+Result<pid_t> fork_member(const char* comm, const std::function<int()>& body);
 
 // Waits for exactly this child. Success is exit status 0.
 Status wait_for_success(pid_t pid, const std::string& what);

@@ -3,7 +3,6 @@
 
 #include <new>
 #include <sys/mman.h>
-#include <unistd.h>
 
 namespace rustland::bench {
 
@@ -15,14 +14,6 @@ Result<Mapping> Mapping::anonymous(std::size_t bytes) {
     return Mapping(address, bytes);
 }
 
-Result<Mapping> Mapping::of_fd(int fd, std::size_t bytes) {
-    void* address =
-        ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
-    if (address == MAP_FAILED)
-        return Error::from_errno("map the load's counters");
-    return Mapping(address, bytes);
-}
-
 void Mapping::unmap() {
     if (address_ != nullptr)
         ::munmap(address_, bytes_);
@@ -30,26 +21,13 @@ void Mapping::unmap() {
 }
 
 Result<LoadCounters> LoadCounters::create(std::size_t slots) {
-    const std::size_t bytes = (slots == 0 ? 1 : slots) * sizeof(LoadCounter);
-    UniqueFd fd(::memfd_create("rustland-bench-load", 0)); // no CLOEXEC: the jobs inherit it
-    if (!fd)
-        return Error::from_errno("memfd_create");
-    if (::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0)
-        return Error::from_errno("size the load's counters");
-    auto mapping = Mapping::of_fd(fd.get(), bytes);
+    auto mapping = Mapping::anonymous((slots == 0 ? 1 : slots) * sizeof(LoadCounter));
     if (!mapping)
         return mapping.error();
     auto* counters = static_cast<LoadCounter*>(mapping->data());
     for (std::size_t i = 0; i < slots; ++i)
         new (&counters[i]) LoadCounter;
-    return LoadCounters(std::move(fd), *std::move(mapping), slots);
-}
-
-Result<LoadCounters> LoadCounters::open(int fd, std::size_t slots) {
-    auto mapping = Mapping::of_fd(fd, slots * sizeof(LoadCounter));
-    if (!mapping)
-        return mapping.error();
-    return LoadCounters(UniqueFd{}, *std::move(mapping), slots);
+    return LoadCounters(*std::move(mapping), slots);
 }
 
 std::span<LoadCounter> LoadCounters::slots() const {

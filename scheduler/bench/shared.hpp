@@ -3,7 +3,6 @@
 #pragma once
 
 #include "rustland/common/result.hpp"
-#include "rustland/common/unique_fd.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -20,7 +19,6 @@ class Mapping {
     // Anonymous and backed by memory before it is used, so that writing to it does not fault later
     // in the process that mapped it.
     static Result<Mapping> anonymous(std::size_t bytes);
-    static Result<Mapping> of_fd(int fd, std::size_t bytes);
     Mapping(Mapping&& other) noexcept
         : address_(std::exchange(other.address_, nullptr)), bytes_(other.bytes_) {}
     Mapping& operator=(Mapping&& other) noexcept {
@@ -58,22 +56,18 @@ struct LoadTotals {
     std::uint64_t failed_jobs = 0;
 };
 
-// The counters of all slots, in a memory file whose descriptor the jobs inherit through exec.
+// The counters of all slots, shared with every process that is forked after.
 class LoadCounters {
   public:
     static Result<LoadCounters> create(std::size_t slots);
-    // In a job: the ones that the descriptor, which stays the caller's, stands for.
-    static Result<LoadCounters> open(int fd, std::size_t slots);
 
     [[nodiscard]] std::span<LoadCounter> slots() const;
     [[nodiscard]] LoadTotals totals() const;
-    [[nodiscard]] int fd() const { return fd_.get(); }
 
   private:
-    LoadCounters(UniqueFd fd, Mapping mapping, std::size_t slots)
-        : fd_(std::move(fd)), mapping_(std::move(mapping)), slots_(slots) {}
+    LoadCounters(Mapping mapping, std::size_t slots)
+        : mapping_(std::move(mapping)), slots_(slots) {}
 
-    UniqueFd fd_;
     Mapping mapping_;
     std::size_t slots_;
 };

@@ -38,7 +38,7 @@ std::uint64_t spin(std::uint64_t state, std::uint64_t iterations) noexcept {
 
 namespace {
 
-constexpr std::uint64_t kProbeIterations = 2000;
+constexpr std::uint64_t kProbeIterations = 50'000;
 constexpr Nanos kMeasureFor = millis(300);
 
 // Where the probing threads meet: nobody measures before all run, nobody stops before all have

@@ -105,6 +105,11 @@ Status BpfScheduler::configure(const BpfSettings& settings) {
     config->preempt_margin_ns = ns(settings.preempt_margin);
     config->nr_cpus = settings.nr_cpus;
     config->nr_online = settings.nr_online;
+    config->percpu_local = settings.percpu_local ? 1 : 0;
+    config->heterogeneous = settings.big_cpu.empty() ? 0 : 1;
+    for (std::size_t cpu = 0; cpu < std::min(settings.big_cpu.size(), std::size_t{RL_MAX_CPUS});
+         ++cpu)
+        config->big_cpu[cpu] = settings.big_cpu[cpu] != 0 ? 1 : 0;
     config->nr_llcs = 1;
     config->self_tgid = ::getpid();
     config->dump_len = dump_len_;
@@ -170,7 +175,8 @@ Status BpfScheduler::map_tables(const BpfSettings& settings) {
     counters_ = *std::move(counters);
     news_fd_ = fd("news_ring");
     dump_fd_ = fd("exit_dump");
-    ring_ = ring_buffer__new(fd("queued_ring"), on_record, this, nullptr);
+    queued_fd_ = fd("queued_ring");
+    ring_ = ring_buffer__new(queued_fd_, on_record, this, nullptr);
     if (ring_ == nullptr)
         return Error::from_errno("mapping the ring of queued tasks");
     return {};
@@ -238,7 +244,7 @@ void BpfScheduler::commit(std::span<const Decision> decisions, std::span<CommitR
 }
 
 int BpfScheduler::queued_fd() const {
-    return ring_buffer__epoll_fd(ring_);
+    return queued_fd_;
 }
 
 int BpfScheduler::news_fd() const {

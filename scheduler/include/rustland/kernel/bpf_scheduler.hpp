@@ -32,11 +32,13 @@ struct BpfSettings {
     std::uint32_t exit_dump_len = 0;  // bytes, 0: the kernel's default
     bool partial = false;             // only tasks of class SCHED_EXT
     bool numa_local = false;          // look for idle CPUs per NUMA node
-    bool percpu_local = false;        // tasks bound to one CPU go there without a decision
     bool defer = true;                // batch the records of tasks that used their slice up
+    bool percpu_local = false;        // tasks bound to one CPU do not ask user space
     std::uint32_t nr_cpus = 1;        // possible CPU ids
     std::uint32_t nr_online = 1;
     std::vector<std::uint16_t> cpu_llc; // by CPU id; may be shorter than nr_cpus
+    // By CPU id: whether it is one of the large CPUs; empty where all have the same capacity.
+    std::vector<std::uint8_t> big_cpu;
 };
 
 // The loaded BPF program: owns the object, the link while attached, and the mapped tables.
@@ -81,6 +83,7 @@ class BpfScheduler final : public Kernel {
     bpf_link* link_ = nullptr;
     bpf_map* ops_ = nullptr;
     ring_buffer* ring_ = nullptr;
+    int queued_fd_ = -1;
     int news_fd_ = -1;
     int dump_fd_ = -1;
     int commit_fd_ = -1;

@@ -396,6 +396,8 @@ s32 BPF_PROG(rl_init_task, struct task_struct* p, struct scx_init_task_args* arg
     if (!tc)
         return -12; /* ENOMEM */
     tc->nice_weight = 100;
+    /* Sequence numbers of a task that gets the PID of a dead one must not repeat that one's. */
+    tc->word = now_ns() << 2 | WORD_IDLE;
     if (bpf_core_field_exists(args->cgroup) && args->cgroup)
         tc->cgroup_id = args->cgroup->kn->id;
     return 0;

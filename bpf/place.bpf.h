@@ -35,8 +35,10 @@ static s32 pick_dry_cpu(const cpumask_t* allowed) {
     bpf_for(cpu, 0, config.nr_cpus) {
         struct cpu_ctx* cc = cpu_ctx_of(cpu);
 
-        if (cc && cc->dry && bpf_cpumask_test_cpu(cpu, allowed) && dry_clear(cc))
+        if (cc && cc->dry && bpf_cpumask_test_cpu(cpu, allowed) && dry_clear(cc)) {
+            count(kick_dry);
             return cpu;
+        }
     }
     return -1;
 }
@@ -102,10 +104,8 @@ static __always_inline void pick_target(const cpumask_t* allowed, s64 key, bool 
         return;
     target->kick = SCX_KICK_PREEMPT;
     target->cpu = pick_dry_cpu(allowed);
-    if (target->cpu >= 0) {
-        count(kick_dry);
+    if (target->cpu >= 0)
         return;
-    }
     if (preempt)
         target->cpu = pick_victim(allowed, key, now);
 }

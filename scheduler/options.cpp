@@ -163,9 +163,17 @@ const std::vector<OptionRow>& option_table() {
          "(default 20). After that it runs without one; after 2 seconds without any decision "
          "rustland leaves, and the kernel's own scheduler takes over.",
          set_lease},
+        {"realtime", nullptr, kPolicyGroup,
+         "Run the policy's thread as SCHED_FIFO. It then wakes on the CPU where it ran last "
+         "instead of the one where it is needed: more predictable beside many real-time tasks, "
+         "slower elsewhere.",
+         [](Options& o, const std::string&) {
+             o.realtime = true;
+             return Status{};
+         }},
         {"no-realtime", nullptr, kPolicyGroup,
-         "Run the policy's thread in the normal class, not as SCHED_FIFO. Decisions then wait for "
-         "a CPU like everything else.",
+         "Run the policy's thread as a task of rustland itself that comes before all others. This "
+         "is the default.",
          [](Options& o, const std::string&) {
              o.realtime = false;
              return Status{};

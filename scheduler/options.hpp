@@ -20,7 +20,7 @@ struct Options {
     Nanos slice_max = millis(20);
     Nanos slice_min = millis(1);
     Nanos lease = millis(20);
-    bool realtime = true;
+    bool realtime = false;
     bool partial = false;
     bool numa_local = false;
     bool percpu_local = false;

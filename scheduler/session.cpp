@@ -97,6 +97,7 @@ BpfSettings to_settings(const Options& options, const Topology& topology) {
     settings.nr_cpus = topology.nr_ids;
     settings.nr_online = topology.nr_online;
     settings.cpu_llc = topology.llc_by_id();
+    settings.big_cpu = topology.big_by_id();
     return settings;
 }
 

@@ -61,17 +61,25 @@ const std::array kFields{
     Field{"congested", kCounter, "tasks",
           "that ran without a decision since the ring to user space was full",
           KERNEL_COUNTER(congested)},
+    Field{"unasked", kCounter, "tasks",
+          "that ran by the policy's last word about them since it was silent; should stay 0",
+          KERNEL_COUNTER(unasked)},
+    Field{"resumed", kCounter, "tasks",
+          "that were interrupted and went on with the rest of their slice: no new decision",
+          KERNEL_COUNTER(resumed)},
     Field{"decided_share", kGauge, "%",
           "of the tasks for which no CPU was idle, those that the policy decided: below 90 the "
           "policy does not run where it should",
           [](const Snapshot& s) {
-              return share(static_cast<double>(s.kernel.decided),
-                           static_cast<double>(s.kernel.queued + s.kernel.congested));
+              return share(
+                  static_cast<double>(s.kernel.decided),
+                  static_cast<double>(s.kernel.queued + s.kernel.congested + s.kernel.unasked));
           }},
     Field{"idle", kCounter, "tasks", "that found an idle CPU at once, without a decision",
           KERNEL_COUNTER(idle)},
     Field{"bypass_kthread", kCounter, "tasks",
-          "kernel threads that are never given to the policy (bound to a CPU, or freeing memory)",
+          "never given to the policy: kernel threads bound to a CPU or freeing memory, and with "
+          "--percpu-local all tasks bound to a CPU",
           KERNEL_COUNTER(bypass_kthread)},
     Field{"bypass_self", kCounter, "tasks", "threads of rustland itself",
           KERNEL_COUNTER(bypass_self)},

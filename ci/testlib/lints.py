@@ -8,6 +8,7 @@ import concurrent.futures
 import hashlib
 import json
 import os
+import re
 
 from testlib.process import ROOT, cache_dir, run, sources
 
@@ -106,15 +107,18 @@ def tidy_one(entry, depends, build, version, cache):
     if result.status == 0:
         with open(marker, "w", encoding="ascii"):
             return ""
-    return f"{os.path.relpath(entry['file'], ROOT)}:\n{result.output}"
+    findings = [line.replace(ROOT + os.sep, "") for line in result.output.splitlines()
+                if re.search(r": (error|warning): |^Error", line)]
+    return "\n".join(sorted(set(findings)) or [entry["file"], result.output])
 
 
 def clang_tidy():
     build = os.path.join(ROOT, "build", "dev")
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
-        entries = [entry for entry in json.load(file)
+        by_file = {entry["file"]: entry for entry in json.load(file)
                    if entry["file"].startswith(ROOT + os.sep)
-                   and not entry["file"].startswith(build + os.sep)]
+                   and not entry["file"].startswith(build + os.sep)}
+    entries = list(by_file.values())
     if not entries:
         return False, "no source file in build/dev/compile_commands.json"
     version = run(["clang-tidy-16", "--version"]).output.encode()

@@ -53,14 +53,14 @@ def shared_libraries(programs):
 
 def fingerprint(paths):
     digest = hashlib.sha256()
-    for path in [*paths, __file__, cpio.__file__, guest_init_path()]:
+    for path in [*paths, __file__, cpio.__file__, beside('guest-init'), beside('guest-run')]:
         info = os.stat(path)
         digest.update(f"{path}\0{info.st_size}\0{info.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:24]
 
 
-def guest_init_path():
-    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "guest-init")
+def beside(name):
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
 
 
 def without_debug_info(path, scratch):
@@ -104,8 +104,9 @@ def base_archive(programs, tools, libraries, scratch):
         archive.file(merged(path), without_debug_info(path, scratch))
     for name, path in programs.items():
         archive.file(f"{GUEST_BIN}/{name}", without_debug_info(path, scratch))
-    with open(guest_init_path(), "rb") as file:
-        archive.file("init", file.read())
+    for name, target in (("guest-init", "init"), ("guest-run", "run/vm/run")):
+        with open(beside(name), "rb") as file:
+            archive.file(target, file.read())
     return archive
 
 
@@ -137,12 +138,12 @@ def forget_old(cache_dir):
         os.remove(path)
 
 
-def run_archive(command, timeout, share):
-    """What differs from run to run: the command, its time limit and the shared directory."""
+def run_archive(command, timeout, root, share):
+    """What differs from run to run: the command, its surroundings and the shared directory."""
     archive = cpio.Archive()
     line = " ".join(shlex.quote(word) for word in command)
     archive.file("run/vm/command", f"#!/bin/sh\nexec {line}\n".encode())
-    archive.file("run/vm/settings", f"TIMEOUT={timeout}\n".encode(), 0o644)
+    archive.file("run/vm/settings", f"TIMEOUT={timeout}\nROOT={root}\n".encode(), 0o644)
     if share:
         archive.tree(share, "share")
     return archive

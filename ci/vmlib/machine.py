@@ -56,7 +56,7 @@ class Machine:
         with open(self.path(port), encoding="utf-8", errors="replace") as file:
             return file.read().replace("\r", "")
 
-    def command_line(self, options, kernel, initrd):
+    def command_line(self, options, kernel, initrd, image):
         line = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
                 "-no-reboot", "-machine", HARDWARE, "-cpu", "max", "-smp", options.cpus,
                 "-m", options.memory]
@@ -72,6 +72,9 @@ class Machine:
         for port in ("stdout", "stderr", "status", "log"):
             line += ["-chardev", f"file,id={port},path={self.path(port)}",
                      "-device", f"virtserialport,chardev={port},name={port}"]
+        if image:  # NVMe: the one disk whose driver every cloud kernel has built in
+            line += ["-drive", f"file={image},format=raw,if=none,id=disk,snapshot=on",
+                     "-device", "nvme,drive=disk,serial=disk"]
         line += ["-kernel", kernel, "-initrd", initrd,
                  "-append", f"{KERNEL_ARGUMENTS} {options.append}".strip()]
         return line + options.qemu

@@ -88,6 +88,7 @@ class WorkerPool {
         }
     }
 
+    std::array<Tally, kWorkers> tallies_{}; // first, as they are aligned to cache lines
     std::mutex mutex_;
     std::condition_variable work_;
     std::condition_variable done_;
@@ -95,7 +96,6 @@ class WorkerPool {
     std::uint64_t frame_ = 0;
     std::size_t unfinished_ = 0;
     bool stopping_ = false;
-    std::array<Tally, kWorkers> tallies_{};
     std::array<std::thread, kWorkers> threads_{};
 };
 
@@ -134,19 +134,20 @@ class AudioThread {
         }
     }
 
+    Tally tally_; // first, as it is aligned to cache lines
     AudioClock clock_;
     GameRecord& record_;
     std::uint64_t work_;
-    Tally tally_;
     std::atomic<std::int64_t> stop_at_{INT64_MAX};
     std::thread thread_; // last: it uses all of the above
 };
 
 class Game {
   public:
-    Game(const GameConfig& config, const LoadCounters& counters, GameRecord& record)
-        : config_(config), counters_(counters), record_(record), origin_(monotonic_now()),
-          grid_(origin_), audio_(config, origin_, record) {}
+    // The vsync grid and the audio periods start at `origin`.
+    Game(const GameConfig& config, const LoadCounters& counters, GameRecord& record, Nanos origin)
+        : audio_(config, origin, record), config_(config), counters_(counters), record_(record),
+          origin_(origin), grid_(origin) {}
 
     void run() {
         GameRecord::Window& window = record_.window();
@@ -198,14 +199,14 @@ class Game {
         return s;
     }
 
+    Tally main_; // these three first, as they are aligned to cache lines
+    AudioThread audio_;
+    WorkerPool workers_;
     const GameConfig& config_;
     const LoadCounters& counters_;
     GameRecord& record_;
-    Tally main_;
-    WorkerPool workers_;
     Nanos origin_;
     VsyncGrid grid_;
-    AudioThread audio_;
 };
 
 } // namespace
@@ -215,7 +216,7 @@ Result<ProcessGroup> start_game(const GameConfig& config, const LoadCounters& co
     return ProcessGroup::start("bench-game", [&] {
         try {
             record.touch();
-            Game(config, counters, record).run();
+            Game(config, counters, record, monotonic_now()).run();
         } catch (const std::system_error& e) {
             fmt::print(stderr, "rustland-bench: game: cannot start a thread: {}\n", e.what());
             return 1;

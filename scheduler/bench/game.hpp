@@ -56,7 +56,9 @@ class GameRecord {
     // Of the periods that started inside the window.
     [[nodiscard]] std::span<const std::int64_t> audio_lateness() const;
     // Frames or periods for which there was no room.
-    [[nodiscard]] std::uint64_t dropped() const { return header().dropped_frames + header().dropped_periods; }
+    [[nodiscard]] std::uint64_t dropped() const {
+        return header().dropped_frames + header().dropped_periods;
+    }
 
   private:
     struct Header {

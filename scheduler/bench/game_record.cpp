@@ -22,8 +22,8 @@ Result<GameRecord> GameRecord::create(const GameConfig& config) {
     const std::int64_t per_second = config.vsync ? kRefreshHz : kMaxFramesPerSecond;
     const auto max_frames = static_cast<std::size_t>(whole * per_second);
     const auto max_periods = static_cast<std::size_t>(whole * kAudioRateHz / kAudioSamples + 1);
-    auto mapping = Mapping::anonymous(kHeaderBytes +
-                                      (max_frames + max_periods) * sizeof(std::int64_t));
+    auto mapping =
+        Mapping::anonymous(kHeaderBytes + (max_frames + max_periods) * sizeof(std::int64_t));
     if (!mapping)
         return mapping.error();
     new (mapping->data()) Header;

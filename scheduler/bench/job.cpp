@@ -6,13 +6,14 @@
 #include "bench/work.hpp"
 #include "rustland/common/unique_fd.hpp"
 
-#include <array>
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <span>
 #include <string_view>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -55,35 +56,39 @@ Status write_chunk(int fd, std::span<const char> chunk) {
     return {};
 }
 
-// Reads one whole chunk, or what is left before the end. 0: end of file.
-Result<std::size_t> read_chunk(int fd, std::span<char> chunk) {
-    std::size_t have = 0;
-    while (have < chunk.size()) {
+using Chunk = std::array<char, kChunkBytes>;
+
+// Hands each chunk of what can be read from fd to `take`, until the end of the file.
+template <typename Take> Status for_each_chunk(int fd, Take take) {
+    Chunk chunk{};
+    for (std::size_t have = 0;;) {
         const ssize_t n = ::read(fd, chunk.data() + have, chunk.size() - have);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return Error::from_errno("read");
-        if (n == 0)
-            break;
         have += static_cast<std::size_t>(n);
+        if (have == chunk.size() || (n == 0 && have > 0)) {
+            if (auto status = take(std::span<const char>(chunk.data(), have)); !status)
+                return status;
+            have = 0;
+        }
+        if (n == 0)
+            return {};
     }
-    return have;
 }
 
 // A file without a name: nothing to remove, whatever happens to us.
-Result<UniqueFd> temporary_file() {
+Status temporary_file(UniqueFd& fd) {
     const char* directory = std::getenv("TMPDIR");
-    UniqueFd fd(::open(directory != nullptr && *directory != '\0' ? directory : "/tmp",
-                       O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    fd.reset(::open(directory != nullptr && *directory != '\0' ? directory : "/tmp",
+                    O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
     if (!fd) // the file system has no unnamed files, or there is no such directory
         fd.reset(::memfd_create("rustland-bench-job", MFD_CLOEXEC));
     if (!fd)
         return Error::from_errno("create a temporary file");
-    return fd;
+    return {};
 }
-
-using Chunk = std::array<char, kChunkBytes>;
 
 // Touches fresh memory a bit at a time while it computes, as a compiler's heap grows.
 Status run_compiler(const JobPlan& plan, Worker& worker, int input, int output) {
@@ -96,15 +101,12 @@ Status run_compiler(const JobPlan& plan, Worker& worker, int input, int output) 
     // A fifth while parsing, the rest in steps between which the heap grows and the disk is waited
     // for.
     constexpr unsigned kSteps = 16;
-    Chunk chunk{};
-    for (;;) {
-        const auto n = read_chunk(input, chunk);
-        if (!n)
-            return n.error();
-        if (*n == 0)
-            break;
+    auto parsed = for_each_chunk(input, [&](std::span<const char>) -> Status {
         worker.run(plan.compile / 5 / plan.source_chunks);
-    }
+        return {};
+    });
+    if (!parsed)
+        return parsed;
     const std::uint64_t rest = plan.compile - plan.compile / 5;
     auto* touched = static_cast<volatile char*>(heap);
     unsigned next_page = 0;
@@ -115,24 +117,18 @@ Status run_compiler(const JobPlan& plan, Worker& worker, int input, int output) 
             sleep_for(plan.disk_wait);
         worker.run(rest / kSteps);
     }
+    const Chunk text{};
     for (unsigned i = 0; i < plan.source_chunks; ++i)
-        if (auto status = write_chunk(output, chunk); !status)
+        if (auto status = write_chunk(output, text); !status)
             return status;
     return {};
 }
 
 Status run_assembler(const JobPlan& plan, Worker& worker, int input, int output) {
-    Chunk chunk{};
-    for (;;) {
-        const auto n = read_chunk(input, chunk);
-        if (!n)
-            return n.error();
-        if (*n == 0)
-            return {};
+    return for_each_chunk(input, [&](std::span<const char> chunk) {
         worker.run(plan.assemble / plan.source_chunks);
-        if (auto status = write_chunk(output, {chunk.data(), *n / 2}); !status)
-            return status;
-    }
+        return write_chunk(output, chunk.first(chunk.size() / 2));
+    });
 }
 
 // A child's exit status, with the reason on standard error where it is not 0.
@@ -149,13 +145,13 @@ Status run_driver(const JobPlan& plan, Worker& worker) {
         return Error::from_errno("pipe");
     UniqueFd read_end(pipe_fds[0]);
     UniqueFd write_end(pipe_fds[1]);
-    const auto assembly = temporary_file();
-    if (!assembly)
-        return assembly.error();
+    UniqueFd assembly;
+    if (auto status = temporary_file(assembly); !status)
+        return status;
 
     const auto compiler = fork_member("bench-cc1", [&] {
         write_end.reset(); // or we would never see the end of the pipe
-        return to_exit_status(run_compiler(plan, worker, read_end.get(), assembly->get()), "cc1");
+        return to_exit_status(run_compiler(plan, worker, read_end.get(), assembly.get()), "cc1");
     });
     if (!compiler)
         return compiler.error();
@@ -170,13 +166,13 @@ Status run_driver(const JobPlan& plan, Worker& worker) {
     if (auto status = wait_for_success(*compiler, "cc1"); !status)
         return status;
 
-    if (::lseek(assembly->get(), 0, SEEK_SET) != 0)
+    if (::lseek(assembly.get(), 0, SEEK_SET) != 0)
         return Error::from_errno("rewind");
-    const auto object = temporary_file();
-    if (!object)
-        return object.error();
+    UniqueFd object;
+    if (auto status = temporary_file(object); !status)
+        return status;
     const auto assembler = fork_member("bench-as", [&] {
-        return to_exit_status(run_assembler(plan, worker, assembly->get(), object->get()), "as");
+        return to_exit_status(run_assembler(plan, worker, assembly.get(), object.get()), "as");
     });
     if (!assembler)
         return assembler.error();

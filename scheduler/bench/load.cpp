@@ -89,8 +89,8 @@ class Make {
         const JobPlan plan = plan_job(run_.seed, next_job_++, run_.iterations_per_ms);
         LoadCounter& counter = run_.counters.slots()[slot];
         counter.iterations.fetch_add(own, std::memory_order_relaxed);
-        const auto pid = fork_member(
-            "bench-cc", [&] { return run_job(plan, counter, run_.iterations_per_ms); });
+        const auto pid =
+            fork_member("bench-cc", [&] { return run_job(plan, counter, run_.iterations_per_ms); });
         if (!started(pid))
             return false;
         running_[slot] = *pid;

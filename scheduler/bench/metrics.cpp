@@ -37,11 +37,13 @@ constexpr auto kMetrics = std::to_array<Metric>({
 
 } // namespace
 
-std::span<const Metric> metrics() { return kMetrics; }
+std::span<const Metric> metrics() {
+    return kMetrics;
+}
 
 const Metric& metric(std::string_view key) {
-    const auto found =
-        std::find_if(kMetrics.begin(), kMetrics.end(), [&](const Metric& m) { return m.key == key; });
+    const auto found = std::find_if(kMetrics.begin(), kMetrics.end(),
+                                    [&](const Metric& m) { return m.key == key; });
     assert(found != kMetrics.end());
     return *found;
 }

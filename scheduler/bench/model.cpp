@@ -49,8 +49,7 @@ std::string to_string(const Scenario& scenario) {
 }
 
 Result<LoadKind> parse_load(std::string_view text) {
-    for (const LoadKind kind :
-         {LoadKind::None, LoadKind::Build, LoadKind::Hog, LoadKind::Mixed})
+    for (const LoadKind kind : {LoadKind::None, LoadKind::Build, LoadKind::Hog, LoadKind::Mixed})
         if (text == to_string(kind))
             return kind;
     return Error(fmt::format("unknown load '{}': use build, hog, mixed or none", text));
@@ -104,7 +103,9 @@ std::uint64_t Rng::next() {
     return z ^ (z >> 31);
 }
 
-double Rng::uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
+double Rng::uniform() {
+    return static_cast<double>(next() >> 11) * 0x1.0p-53;
+}
 
 double Rng::log_uniform(double low, double high) {
     return std::exp(uniform(std::log(low), std::log(high)));
@@ -149,8 +150,8 @@ JobPlan plan_job(std::uint64_t seed, std::uint64_t job, std::uint64_t iterations
     plan.assemble = iterations_for_ms(ms * kAssembleShare, iterations_per_ms);
     plan.compile = iterations_for_ms(ms, iterations_per_ms) - plan.preprocess - plan.assemble;
     plan.source_chunks = 1 + static_cast<unsigned>(ms * kSourceChunksPerMs);
-    plan.memory_pages = 1 + static_cast<unsigned>(
-                                kPagesPerIteration * static_cast<double>(plan.total()));
+    plan.memory_pages =
+        1 + static_cast<unsigned>(kPagesPerIteration * static_cast<double>(plan.total()));
     plan.disk_waits = static_cast<unsigned>(rng.next() % 9);
     plan.disk_wait = micros(static_cast<std::int64_t>(rng.uniform(200.0, 2000.0)));
     return plan;

@@ -4,6 +4,7 @@
 #include "rustland/common/version.hpp"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <fmt/format.h>
 #include <memory>
 #include <sstream>
@@ -100,9 +101,17 @@ class HelpFormatter : public CLI::Formatter {
     static constexpr std::size_t kWidth = 90;
 };
 
-// A range check that leaves the help's type name alone.
+// A plain number in the range. CLI11's own check lets NaN through, as it is not out of any range.
 template <typename T> CLI::Validator in_range(T low, T high) {
-    return CLI::Range(low, high).description("");
+    const auto check = [low, high](std::string& text) -> std::string {
+        T value{};
+        const char* end = text.data() + text.size();
+        const auto parsed = std::from_chars(text.data(), end, value);
+        if (parsed.ec == std::errc{} && parsed.ptr == end && value >= low && value <= high)
+            return {};
+        return fmt::format("'{}' is not a number from {} to {}", text, low, high);
+    };
+    return {check, ""}; // no description, which would end up in the help's type name
 }
 
 struct RawOptions {

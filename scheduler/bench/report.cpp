@@ -22,7 +22,7 @@ Json run_to_json(const Run& run) {
     j["scenario"] = {{"name", to_string(run.scenario)},
                      {"load", to_string(run.scenario.load)},
                      {"slots", run.scenario.slots}};
-    j["frames"] = {{"count", run.frames.count},     {"fps", run.frames.fps},
+    j["frames"] = {{"count", run.frames.count},       {"fps", run.frames.fps},
                    {"low1_fps", run.frames.low1_fps}, {"p50_ms", run.frames.p50_ms},
                    {"p99_ms", run.frames.p99_ms},     {"max_ms", run.frames.max_ms}};
     if (!run.frame_ms.empty())

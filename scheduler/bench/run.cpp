@@ -19,10 +19,16 @@
 namespace rustland::bench {
 namespace {
 
-Nanos from_seconds(double s) { return Nanos{std::llround(s * 1e9)}; }
-double to_seconds(Nanos t) { return static_cast<double>(t.value) / 1e9; }
+Nanos from_seconds(double s) {
+    return Nanos{std::llround(s * 1e9)};
+}
+double to_seconds(Nanos t) {
+    return static_cast<double>(t.value) / 1e9;
+}
 
-Error interrupted(int signal) { return Error("interrupted", -signal); }
+Error interrupted(int signal) {
+    return Error("interrupted", -signal);
+}
 
 // What is read about the scheduler and the machine at the edges of the window.
 struct Observation {
@@ -84,11 +90,29 @@ class Observer {
     std::optional<Pid> pid_;
 };
 
-Status run_hook(const std::string& command, pid_t game) {
+constexpr Nanos kHookDeadline = seconds(30);
+
+// The user's own command, in a process group like the others, so that it cannot outlive us.
+Status run_hook(const std::string& command, pid_t game, const SignalWatch& signals) {
     if (command.empty())
         return {};
-    ::setenv("RUSTLAND_GAME_PID", std::to_string(game).c_str(), 1);
-    const int status = std::system(command.c_str()); // NOLINT(cert-env33-c): the user's own command
+    auto shell = ProcessGroup::start("sh", [&] {
+        ::setenv("RUSTLAND_GAME_PID", std::to_string(game).c_str(), 1);
+        ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+        return 127;
+    });
+    if (!shell)
+        return shell.error();
+    const Nanos deadline = monotonic_now() + kHookDeadline;
+    int status = 0;
+    while (!shell->has_exited(status)) {
+        const int signal = signals.wait_until(deadline);
+        if (signal == 0)
+            return Error(fmt::format("--game-hook '{}' did not end within {:.0f} s", command,
+                                     to_seconds(kHookDeadline)));
+        if (signal != SIGCHLD)
+            return interrupted(signal);
+    }
     if (status != 0)
         return Error(fmt::format("--game-hook '{}' {}", command, describe_wait_status(status)));
     return {};
@@ -152,8 +176,8 @@ Status check_record(const GameRecord& record) {
     if (!record.window().complete)
         return Error("the game ended before its time");
     if (record.dropped() > 0)
-        return Error(fmt::format("{} records found no room: measure for a shorter time",
-                                 record.dropped()));
+        return Error(
+            fmt::format("{} records found no room: measure for a shorter time", record.dropped()));
     if (const auto failed = record.window().after.load.failed_jobs; failed > 0)
         return Error(fmt::format("{} jobs of the load failed", failed));
     return {};
@@ -210,7 +234,7 @@ Result<Run> run_scenario(const Scenario& scenario, const RunOptions& options,
     if (!game)
         return game.error();
     const Nanos started = monotonic_now();
-    if (auto status = run_hook(options.game_hook, game->pid()); !status)
+    if (auto status = run_hook(options.game_hook, game->pid(), signals); !status)
         return status.error();
 
     const auto early = wait_for_game(*game, *load, signals, started + config.warmup);
@@ -240,9 +264,9 @@ Result<Run> run_scenario(const Scenario& scenario, const RunOptions& options,
     run.load = load_stats(window.before, window.after);
     run.scheduler = observer.stats(before, after);
     run.switches = switch_stats(window.before, window.after, before, after);
-    run.label = !options.label.empty()        ? options.label
+    run.label = !options.label.empty()      ? options.label
                 : run.scheduler.ops.empty() ? std::string("kernel")
-                                              : run.scheduler.ops;
+                                            : run.scheduler.ops;
     if (options.keep_frames)
         run.frame_ms = std::move(frame_ms);
     return run;

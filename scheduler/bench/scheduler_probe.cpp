@@ -55,8 +55,7 @@ std::optional<Pid> find_by_comm(const std::string& comm, const std::string& proc
     for (const auto& entry : std::filesystem::directory_iterator(proc_root, error)) {
         const std::string name = entry.path().filename();
         Pid pid;
-        const auto [end, ec] =
-            std::from_chars(name.data(), name.data() + name.size(), pid.value);
+        const auto [end, ec] = std::from_chars(name.data(), name.data() + name.size(), pid.value);
         if (ec != std::errc{} || end != name.data() + name.size())
             continue;
         if (read_line(entry.path().string() + "/comm").value_or("") != wanted)

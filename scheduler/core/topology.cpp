@@ -116,6 +116,16 @@ bool Topology::has_mixed_capacity() const {
                        [this](const Cpu& cpu) { return cpu.capacity != cpus.front().capacity; });
 }
 
+std::vector<std::uint8_t> Topology::big_by_id() const {
+    const auto is_large = [](const Cpu& cpu) { return cpu.capacity >= kLargeCapacity; };
+    if (std::all_of(cpus.begin(), cpus.end(), is_large))
+        return {};
+    std::vector<std::uint8_t> by_id(nr_ids);
+    for (const Cpu& cpu : cpus)
+        by_id[static_cast<std::size_t>(cpu.id.value)] = is_large(cpu) ? 1 : 0;
+    return by_id;
+}
+
 Topology build_topology(std::vector<CpuFacts> facts) {
     std::sort(facts.begin(), facts.end(),
               [](const CpuFacts& a, const CpuFacts& b) { return a.id < b.id; });

@@ -175,7 +175,8 @@ Status BpfScheduler::map_tables(const BpfSettings& settings) {
     counters_ = *std::move(counters);
     news_fd_ = fd("news_ring");
     dump_fd_ = fd("exit_dump");
-    ring_ = ring_buffer__new(fd("queued_ring"), on_record, this, nullptr);
+    queued_fd_ = fd("queued_ring");
+    ring_ = ring_buffer__new(queued_fd_, on_record, this, nullptr);
     if (ring_ == nullptr)
         return Error::from_errno("mapping the ring of queued tasks");
     return {};
@@ -243,7 +244,7 @@ void BpfScheduler::commit(std::span<const Decision> decisions, std::span<CommitR
 }
 
 int BpfScheduler::queued_fd() const {
-    return ring_buffer__epoll_fd(ring_);
+    return queued_fd_;
 }
 
 int BpfScheduler::news_fd() const {

@@ -30,6 +30,9 @@ struct Memory {
 constexpr int kBurstMeanShift = 2;
 // The same for the clock of all tasks.
 constexpr int kClockShift = 5;
+// CPU time charged at once. More than any debt is worth, for every weight, and small enough for
+// the arithmetic: a task that has had a CPU to itself may come with months of it.
+constexpr Nanos kMaxCharge = seconds(36000);
 
 // Brings the mean burst up to date with what the task did since the last decision. Bursts that it
 // ran without asking us count by their average.
@@ -48,7 +51,7 @@ void learn_burst(Memory& memory, const QueuedTask& task) {
 } // namespace
 
 Nanos DeadlinePolicy::slice_for(const QueuedTask& task) const {
-    const std::int64_t per_cpu = 1 + task.nr_waiting / std::max(params_.nr_cpus, 1U);
+    const std::int64_t per_cpu = 1 + std::int64_t{task.nr_waiting / std::max(params_.nr_cpus, 1U)};
     return std::max(params_.slice_max / per_cpu, params_.slice_min);
 }
 
@@ -64,7 +67,7 @@ bool DeadlinePolicy::enqueue(const QueuedTask& task, Nanos now) {
     const std::int64_t boost = std::clamp<std::int64_t>(
         params_.boost_burst.value * 16 / burst.value, 16, std::int64_t{params_.boost_max} * 16);
 
-    const Nanos used = task.sum_exec - memory.seen_exec;
+    const Nanos used = std::min(task.sum_exec - memory.seen_exec, kMaxCharge);
     memory.vruntime += used * 100 * 16 / (std::int64_t{task.weight} * boost);
     memory.seen_exec = task.sum_exec;
     memory.seen_sleeps = task.sleeps;

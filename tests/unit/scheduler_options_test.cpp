@@ -47,7 +47,7 @@ TEST(Options, DefaultsAreThoseOfTheManualPage) {
     EXPECT_EQ(options.slice_min, millis(1));
     EXPECT_EQ(options.lease, millis(20));
     EXPECT_EQ(options.timeout_ms, 10000U);
-    EXPECT_TRUE(options.realtime);
+    EXPECT_FALSE(options.realtime);
     EXPECT_FALSE(options.partial || options.numa_local || options.percpu_local || options.verbose);
     EXPECT_FALSE(options.stats || options.monitor);
     EXPECT_EQ(options.socket, "/run/rustland/scheduler.sock");

@@ -178,6 +178,7 @@ TEST_F(SchedulerThreadTest, AStuckPolicyDoesNotHoldUpTheOneThatJoins) {
 TEST_F(SchedulerThreadTest, HasRealTimePriorityUntilThePolicyRunsAway) {
     RunawayPolicy policy;
     ThreadSettings settings;
+    settings.realtime = true;
     settings.runaway_after = millis(50);
     const auto thread = start(policy, settings);
     if (!thread)

@@ -89,6 +89,7 @@ TEST(Topology, EightCoresWithTwoCachesAndSmt) {
     EXPECT_EQ(topology->nr_cores, 8U);
     EXPECT_TRUE(topology->has_smt());
     EXPECT_FALSE(topology->has_mixed_capacity());
+    EXPECT_TRUE(topology->big_by_id().empty());
     EXPECT_THAT(topology->llc_by_id(), ElementsAre(0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1));
     EXPECT_EQ(topology->cpus[3].core, topology->cpus[11].core);
     EXPECT_NE(topology->cpus[3].core, topology->cpus[4].core);
@@ -113,6 +114,7 @@ TEST(Topology, BigAndLittleCores) {
     EXPECT_FALSE(topology->has_smt());
     EXPECT_THAT(each(*topology, [](const Cpu& cpu) { return cpu.capacity; }),
                 ElementsAre(446, 446, 446, 446, 1024, 1024));
+    EXPECT_THAT(topology->big_by_id(), ElementsAre(0, 0, 0, 0, 1, 1));
     EXPECT_THAT(topology->llc_by_id(), ElementsAre(0, 0, 0, 0, 1, 1));
 }
 

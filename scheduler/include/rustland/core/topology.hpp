@@ -52,6 +52,10 @@ struct Topology {
     [[nodiscard]] bool has_smt() const { return nr_cores < cpus.size(); }
     // Whether some CPUs are slower by design.
     [[nodiscard]] bool has_mixed_capacity() const;
+    // 1 for each CPU, by id, of at least kLargeCapacity, if others are smaller; else empty. The
+    // small differences between cores of one kind do not count.
+    [[nodiscard]] std::vector<std::uint8_t> big_by_id() const;
+    static constexpr std::uint32_t kLargeCapacity = 1024 * 3 / 4;
 };
 
 // Facts may come in any order; at least one CPU. A CPU whose cache is unknown (offline, or a

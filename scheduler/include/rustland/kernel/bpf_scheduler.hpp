@@ -83,6 +83,7 @@ class BpfScheduler final : public Kernel {
     bpf_link* link_ = nullptr;
     bpf_map* ops_ = nullptr;
     ring_buffer* ring_ = nullptr;
+    int queued_fd_ = -1;
     int news_fd_ = -1;
     int dump_fd_ = -1;
     int commit_fd_ = -1;

@@ -17,7 +17,9 @@
 namespace rustland {
 
 struct ThreadSettings {
-    bool realtime = true;    // SCHED_FIFO, priority 1
+    // SCHED_FIFO, priority 1. Otherwise a task of our own class, which the BPF side puts before
+    // all others.
+    bool realtime = false;
     Nanos slice = millis(5); // for tasks that the policy has no room for
     std::size_t stack_bytes = 256 * 1024;
     // Work in a row, and the rest that it must be followed by.

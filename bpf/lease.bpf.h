@@ -56,9 +56,7 @@ static __always_inline void wake_user_space(void) {
         bpf_ringbuf_discard(nothing, BPF_RB_FORCE_WAKEUP);
 }
 
-static __always_inline u64 slice_without_policy(void) {
-    return config.slice_busy_ns;
-}
+static __always_inline u64 slice_without_policy(void) { return config.slice_busy_ns; }
 
 /*
  * From here on tasks are dispatched without asking. Wakes user space, for it may be asleep with all

@@ -18,9 +18,7 @@ std::vector<double> values_of(const RunGroup& group, const Metric& m) {
     return values;
 }
 
-double median_value(const RunGroup& group, const Metric& m) {
-    return median(values_of(group, m));
-}
+double median_value(const RunGroup& group, const Metric& m) { return median(values_of(group, m)); }
 
 double worst_value(const RunGroup& group, const Metric& m) {
     const auto values = values_of(group, m);
@@ -31,9 +29,7 @@ double worst_value(const RunGroup& group, const Metric& m) {
 using Figure = double (*)(const RunGroup&, const Metric&);
 
 // The metrics whose ratio to the first label is worth a column.
-bool has_ratio(const Metric& m) {
-    return m.key == "fps" || m.key == "total_miter_per_s";
-}
+bool has_ratio(const Metric& m) { return m.key == "fps" || m.key == "total_miter_per_s"; }
 
 std::string ratio_text(double value, double base) {
     return base > 0 ? fmt::format("{:.2f}x", value / base) : std::string("-");

@@ -37,9 +37,7 @@ constexpr auto kMetrics = std::to_array<Metric>({
 
 } // namespace
 
-std::span<const Metric> metrics() {
-    return kMetrics;
-}
+std::span<const Metric> metrics() { return kMetrics; }
 
 const Metric& metric(std::string_view key) {
     const auto found = std::find_if(kMetrics.begin(), kMetrics.end(),

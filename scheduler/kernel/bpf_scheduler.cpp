@@ -18,9 +18,7 @@ namespace {
 
 constexpr std::uint32_t kDefaultDumpLen = 32768; // the kernel's SCX_EXIT_DUMP_DFL_LEN
 
-std::uint64_t ns(Nanos value) {
-    return static_cast<std::uint64_t>(value.value);
-}
+std::uint64_t ns(Nanos value) { return static_cast<std::uint64_t>(value.value); }
 
 QueuedTask to_task(const rl_queued& record) {
     QueuedTask task;
@@ -246,13 +244,9 @@ void BpfScheduler::commit(std::span<const Decision> decisions, std::span<CommitR
     }
 }
 
-int BpfScheduler::queued_fd() const {
-    return queued_fd_;
-}
+int BpfScheduler::queued_fd() const { return queued_fd_; }
 
-int BpfScheduler::news_fd() const {
-    return news_fd_;
-}
+int BpfScheduler::news_fd() const { return news_fd_; }
 
 ExitInfo BpfScheduler::exit_info() const {
     ExitInfo info;

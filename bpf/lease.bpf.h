@@ -58,9 +58,16 @@ static __always_inline void wake_user_space(void) {
 
 static __always_inline u64 slice_without_policy(void) { return config.slice_busy_ns; }
 
+/*
+ * From here on tasks are dispatched without asking. Wakes user space, for it may be asleep with all
+ * records answered: then a task has expired whose answer went astray, and no new record would come
+ * to wake it. If it is well it commits at once, which ends the lease.
+ */
 static __always_inline void note_silence(struct rl_control* c, u64 now) {
-    if (!c->lease_since && now - c->last_commit > config.lease_ns)
-        c->lease_since = now;
+    if (c->lease_since || now - c->last_commit <= config.lease_ns)
+        return;
+    c->lease_since = now;
+    wake_user_space();
 }
 
 /* Moves expired pending tasks, oldest first, to where a decision would have put them. */

@@ -173,11 +173,18 @@ cpu_ticks() {
     echo $((${12} + ${13}))
 }
 
+ran_for() { [ "$(cpu_ticks "$1")" -ge "$2" ]; }
 spinners_have_run() {
     local pid
-    for pid in "${SPINNERS[@]}"; do
-        [ "$(cpu_ticks "$pid")" -gt 0 ] || return 1
-    done
+    for pid in "${SPINNERS[@]}"; do ran_for "$pid" 1 || return; done
+}
+
+# last_cpu PID: the CPU on which it runs or ran last
+last_cpu() {
+    local stat
+    stat=$(cat "/proc/$1/stat") || return
+    set -- ${stat##*) }
+    echo "${37}"
 }
 
 # start_beat OPTION…: threads that sleep 10 ms and work for a moment in turn.

@@ -83,7 +83,7 @@ static void lease_drain(u64 now) {
         bpf_for(i, 0, LEASE_BATCH) {
             struct task_struct *listed = bpf_iter_scx_dsq_next(&it), *p;
             struct task_ctx* tc;
-            u64 word;
+            u64 word, dsq;
 
             if (!listed)
                 break;
@@ -104,10 +104,10 @@ static void lease_drain(u64 now) {
                 const cpumask_t* allowed = p->cpus_ptr;
 
                 pick_target(allowed, 0, false, now, &target);
-                if (move_pending(&it, p, home_dsq(p, allowed, target.cpu), tc->enqueued_at,
-                                 slice_without_policy())) {
+                dsq = home_dsq(p, allowed, target.cpu);
+                if (move_pending(&it, p, dsq, tc->enqueued_at, slice_without_policy())) {
                     count(fallback);
-                    kick_target(&target, now);
+                    kick_target(&target, dsq, now);
                 } else {
                     word_unclaim(tc, word >> 2);
                 }

@@ -49,9 +49,7 @@ std::string upper(std::string text) {
     return text;
 }
 
-std::string first_word(const std::string& text) {
-    return text.substr(0, text.find(' '));
-}
+std::string first_word(const std::string& text) { return text.substr(0, text.find(' ')); }
 
 } // namespace
 

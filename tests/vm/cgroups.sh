@@ -68,6 +68,7 @@ for _ in {1..15}; do
     for cpus in 1 0-1 0; do
         echo $cpus >$CGROUP/bound/cpuset.cpus
         read_beats
+    # shellcheck disable=SC2178 # a number of its own in each test
         before=$BEATS
         wait_for 10 "tasks make progress on CPUs $cpus" beats_at_least $((before + 2))
     done

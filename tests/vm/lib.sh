@@ -169,6 +169,7 @@ stop_spinners() {
 cpu_ticks() {
     local stat
     stat=$(cat "/proc/$1/stat") || return
+    # shellcheck disable=SC2086 # into words
     set -- ${stat##*) }
     echo $((${12} + ${13}))
 }
@@ -183,6 +184,7 @@ spinners_have_run() {
 last_cpu() {
     local stat
     stat=$(cat "/proc/$1/stat") || return
+    # shellcheck disable=SC2086 # into words
     set -- ${stat##*) }
     echo "${37}"
 }
@@ -206,6 +208,7 @@ read_beats() {
     wait_for 20 "the beat program reports" new_beat_line "$lines"
     [[ $(tail -n 1 "$BEAT_LOG") =~ ^beats=([0-9]+)\ longest_us=([0-9]+)$ ]] ||
         fail "the beat program reports $(tail -n 1 "$BEAT_LOG")"
+    # shellcheck disable=SC2034 # for the tests
     BEATS=${BASH_REMATCH[1]} LONGEST_US=${BASH_REMATCH[2]}
 }
 beat_lines() { wc -l <"$BEAT_LOG"; }

@@ -24,7 +24,7 @@ game_survives() {
     assert_le "longest frame, ms" "${longest%.*}" 100
 }
 
-longest_frame_ms() { tr ',{' '\n\n' </tmp/bench.json | sed -n 's/.*"max_ms": *//p' | head -n 1; }
+longest_frame_ms() { tr ',{' '\n' </tmp/bench.json | sed -n 's/.*"max_ms": *//p' | head -n 1; }
 kill_it() { kill -KILL "$SCHEDULER_PID"; }
 stop_it() { kill -STOP "$SCHEDULER_PID"; }
 

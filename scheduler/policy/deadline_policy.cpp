@@ -50,12 +50,29 @@ void learn_burst(Memory& memory, const QueuedTask& task) {
 
 } // namespace
 
+// Two tasks on one CPU take turns whatever their deadlines say, since only one of them waits at a
+// time: so the slice carries the weight, too. Relative to the heaviest task that computes without
+// sleeping, so that no slice grows beyond the maximum.
+void DeadlinePolicy::learn_heaviest(const QueuedTask& task) {
+    if (task.wakeup)
+        return;
+    const std::int64_t weight =
+        std::clamp<std::int64_t>(task.weight, kNormalWeight, kMaxWeightRatio * kNormalWeight);
+    if (weight >= heaviest_)
+        heaviest_ = weight;
+    else
+        heaviest_ -= std::max<std::int64_t>((heaviest_ - weight) / 256, 1);
+}
+
 Nanos DeadlinePolicy::slice_for(const QueuedTask& task) const {
-    const std::int64_t per_cpu = 1 + std::int64_t{task.nr_waiting / std::max(params_.nr_cpus, 1U)};
-    return std::max(params_.slice_max / per_cpu, params_.slice_min);
+    const std::int64_t per_cpu =
+        1 + std::int64_t{task.nr_waiting} / std::int64_t{std::max(params_.nr_cpus, 1U)};
+    const std::int64_t weight = std::min<std::int64_t>(task.weight, heaviest_);
+    return std::max(params_.slice_max / per_cpu * weight / heaviest_, params_.slice_min);
 }
 
 bool DeadlinePolicy::enqueue(const QueuedTask& task, Nanos now) {
+    learn_heaviest(task);
     Memory memory = Memory::from(task.state);
     const bool is_new = memory.seen_exec.value == 0 && memory.vruntime.value == 0;
     if (is_new)

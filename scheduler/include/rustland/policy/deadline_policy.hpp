@@ -33,7 +33,8 @@ struct DeadlineParams {
 //            since it last slept if that is more; at most burst_cap
 // boost      boost_burst / burst, between 1 and boost_max: tasks with short bursts (input, audio,
 //            frames) may use more than an equal share
-// slice      slice_max / (1 + waiting tasks per CPU), at least slice_min
+// slice      slice_max / (1 + waiting tasks per CPU) * weight / heaviest, at least slice_min;
+//            heaviest is the largest weight of the tasks that lately computed without sleeping
 //
 // The base, deadline = vruntime + CPU time since the last sleep (capped) with a slice inversely
 // proportional to the number of waiting tasks, is the published policy of scx_rustland. Because
@@ -55,11 +56,15 @@ class DeadlinePolicy final : public Policy {
     }
 
   private:
+    static constexpr std::int64_t kNormalWeight = 100;
+    static constexpr std::int64_t kMaxWeightRatio = 10;
+    void learn_heaviest(const QueuedTask& task);
     [[nodiscard]] Nanos slice_for(const QueuedTask& task) const;
 
     DeadlineParams params_;
     RunQueue queue_;
     Nanos vclock_;
+    std::int64_t heaviest_ = kNormalWeight; // of the tasks that compute, 100 to 1000
 };
 
 } // namespace rustland

@@ -9,6 +9,7 @@ line, say what it needs:
   # vm on: ok                  ok (default): kernels that can load our scheduler; none: those
                                without sched_ext; broken: those whose type information is broken;
                                any: all; several words may be given
+  # vm pending: REASON          reported as skipped; runs with --all or --only
   # vm realtime                else deterministic (`# vm seed: N`, default 1)
   # vm generic                 on the generic 6.18 kernel only
   # vm root: systemd           in the Debian image; default minimal
@@ -34,8 +35,8 @@ from testlib.report import FAIL, PASS, SKIP
 MAIN_SERIES = "6.18"
 PARALLEL_VMS = 2
 SKIP_STATUS = 77
-KEYS = {"kernels", "on", "realtime", "seed", "generic", "root", "cpus", "memory", "timeout",
-        "append", "qemu", "expect-sched-ext-error", "allow-log"}
+KEYS = {"kernels", "pending", "on", "realtime", "seed", "generic", "root", "cpus", "memory",
+        "timeout", "append", "qemu", "expect-sched-ext-error", "allow-log"}
 PASSED_ON = ("seed", "root", "cpus", "memory", "timeout", "append", "expect-sched-ext-error",
              "allow-log")
 
@@ -55,6 +56,16 @@ class Case:
     def name(self):
         test = os.path.basename(self.script).removesuffix(".sh")
         return f"vm/{test}@{self.kernel.series}"
+
+    @property
+    def pending(self):
+        """Why the test is left out by default; empty if it is not."""
+        return self.needs.get("pending", "")
+
+    def in_any_case(self):
+        """The same test, run although it is pending."""
+        needs = {key: value for key, value in self.needs.items() if key != "pending"}
+        return dataclasses.replace(self, needs=needs)
 
     def options(self):
         line = ["--kernel", self.kernel.series.removesuffix("-generic")]
@@ -118,6 +129,9 @@ def plan(available, everything):
 
 
 def run_case(case, report):
+    if case.pending:
+        report.add(SKIP, case.name, f"{case.pending}; runs with --all or --only")
+        return
     if case.kernel.capability == kernels.MISSING:
         report.add(SKIP, case.name, f"no kernel of the series {case.kernel.series} can be had")
         return

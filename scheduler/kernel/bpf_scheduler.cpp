@@ -261,7 +261,7 @@ ExitInfo BpfScheduler::exit_info() const {
     const std::uint32_t key = 0;
     std::string dump(dump_len_, '\0');
     if (bpf_map_lookup_elem(dump_fd_, &key, dump.data()) == 0)
-        info.dump = dump.c_str();
+        info.dump.assign(dump, 0, dump.find('\0'));
     return info;
 }
 

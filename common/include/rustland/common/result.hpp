@@ -12,7 +12,7 @@
 namespace rustland {
 
 // What went wrong, for a person to read, with the errno behind it (0 where there is none).
-class Error {
+class Error { // NOLINT(clang-analyzer-core.uninitialized.Assign): a copy inside std::variant
   public:
     explicit Error(std::string message, int code = 0) : message_(std::move(message)), code_(code) {}
 
@@ -32,7 +32,7 @@ class Error {
 
   private:
     std::string message_;
-    int code_;
+    int code_ = 0;
 };
 
 // Either a T or an Error. Access to the one that is not there is a programming error and throws

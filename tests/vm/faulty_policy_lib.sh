@@ -36,7 +36,7 @@ done
 for fault in forget silent wrong; do
     echo "a policy with the fault '$fault'"
     with_faulty_policy "$fault"
-    wait_for 30 "the fault begins" fallback_at_least 20
+    wait_for 30 "the fault begins" undecided_at_least 20
     read_beats
     before=$BEATS
     wait_for 10 "tasks make progress" beats_at_least $((before + 20))

@@ -128,7 +128,8 @@ show_counters() {
         grep -v '=0$' | tr '\n' ' ' | sed 's/^/ /')"
 }
 
-fallback_at_least() { [ "$(counter fallback)" -ge "$1" ]; }
+# Tasks that ran without a decision, for whatever reason.
+undecided_at_least() { [ $(($(counter fallback) + $(counter unasked))) -ge "$1" ]; }
 
 # Each task that was given to user space has been decided, has run without a decision or was taken
 # away; true only while nothing is on its way.

@@ -25,7 +25,7 @@ assert_le "longest wait, us" "$LONGEST_US" 200000
 stop_beat
 stop_spinners
 
-wait_for 10 "queued = decided + fallback + dequeued" counters_agree
+wait_counters_agree
 show_counters
 share=$(counter decided_share)
 assert_le "share of tasks that user space did not decide, %" $((100 - ${share%.*})) 10

@@ -13,12 +13,12 @@ into() { echo "$2" >"$CGROUP/$1/cgroup.procs" || fail "cannot move task $2 to cg
 
 # measure SECONDS: sets TICKS to the CPU time of each spinner, in hundredths of a second
 measure() {
-    local pid before=()
-    for pid in "${SPINNERS[@]}"; do before+=("$(cpu_ticks "$pid")"); done
+    local pid at_start=()
+    for pid in "${SPINNERS[@]}"; do at_start+=("$(cpu_ticks "$pid")"); done
     sleep "$1"
     TICKS=()
     for pid in "${SPINNERS[@]}"; do
-        TICKS+=($(($(cpu_ticks "$pid") - ${before[${#TICKS[@]}]})))
+        TICKS+=($(($(cpu_ticks "$pid") - ${at_start[${#TICKS[@]}]})))
     done
 }
 
@@ -69,7 +69,6 @@ for _ in {1..15}; do
     for cpus in 1 0-1 0; do
         echo $cpus >$CGROUP/bound/cpuset.cpus
         read_beats
-    # shellcheck disable=SC2178 # a number of its own in each test
         before=$BEATS
         wait_for 10 "tasks make progress on CPUs $cpus" beats_at_least $((before + 2))
     done
@@ -83,6 +82,6 @@ stop_beat
 stop_spinners
 
 assert_eq "state of sched_ext" enabled "$(scx_state)"
-wait_for 10 "queued = decided + fallback + dequeued" counters_agree
+wait_counters_agree
 show_counters
 stop_scheduler

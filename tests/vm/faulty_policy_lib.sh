@@ -36,7 +36,7 @@ done
 for fault in forget silent wrong; do
     echo "a policy with the fault '$fault'"
     with_faulty_policy "$fault"
-    wait_for 30 "the fault begins" fallback_at_least 20
+    wait_for 30 "the fault begins" undecided_at_least 20
     read_beats
     before=$BEATS
     wait_for 10 "tasks make progress" beats_at_least $((before + 20))
@@ -44,7 +44,7 @@ for fault in forget silent wrong; do
     assert_le "longest wait, us" "$LONGEST_US" 250000
     assert_eq "state of sched_ext" enabled "$(scx_state)"
     without_load
-    wait_for 10 "queued = decided + fallback + dequeued" counters_agree
+    wait_counters_agree
     assert_eq "tasks without our context" 0 "$(counter errors)"
     stop_scheduler
 done

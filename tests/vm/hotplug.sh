@@ -45,5 +45,5 @@ stop_beat
 for _ in 1 2 3 4; do spin_anywhere; done
 for pid in "${SPINNERS[@]}"; do wait_for 10 "each CPU is used" ran_for "$pid" 50; done
 stop_spinners
-wait_for 10 "queued = decided + fallback + dequeued" counters_agree
+wait_counters_agree
 stop_scheduler

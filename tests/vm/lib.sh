@@ -128,7 +128,8 @@ show_counters() {
         grep -v '=0$' | tr '\n' ' ' | sed 's/^/ /')"
 }
 
-fallback_at_least() { [ "$(counter fallback)" -ge "$1" ]; }
+# Tasks that ran without a decision, for whatever reason.
+undecided_at_least() { [ $(($(counter fallback) + $(counter unasked))) -ge "$1" ]; }
 
 # Each task that was given to user space has been decided, has run without a decision or was taken
 # away; true only while nothing is on its way.
@@ -143,6 +144,16 @@ counters_agree() {
         esac
     done < <(vm-tasks stats)
     [ "$queued" -gt 0 ] && [ "$queued" -eq $((decided + fallback + dequeued)) ]
+}
+wait_counters_agree() {
+    local deadline=$(($(now_ms) + 10000))
+    until counters_agree; do
+        [ "$(now_ms)" -lt $deadline ] || {
+            show_counters
+            fail "queued is not decided + fallback + dequeued after 10 s of rest"
+        }
+        sleep 0.1
+    done
 }
 
 # --- tasks to schedule -------------------------------------------------------------------
@@ -167,11 +178,10 @@ stop_spinners() {
 
 # cpu_ticks PID: CPU time of a process, in hundredths of a second
 cpu_ticks() {
-    local stat
+    local stat fields
     stat=$(cat "/proc/$1/stat") || return
-    # shellcheck disable=SC2086 # into words
-    set -- ${stat##*) }
-    echo $((${12} + ${13}))
+    read -ra fields <<<"${stat##*) }"
+    echo $((fields[11] + fields[12]))
 }
 
 ran_for() { [ "$(cpu_ticks "$1")" -ge "$2" ]; }
@@ -182,11 +192,10 @@ spinners_have_run() {
 
 # last_cpu PID: the CPU on which it runs or ran last
 last_cpu() {
-    local stat
+    local stat fields
     stat=$(cat "/proc/$1/stat") || return
-    # shellcheck disable=SC2086 # into words
-    set -- ${stat##*) }
-    echo "${37}"
+    read -ra fields <<<"${stat##*) }"
+    echo "${fields[36]}"
 }
 
 # start_beat OPTION…: threads that sleep 10 ms and work for a moment in turn.
@@ -208,7 +217,7 @@ read_beats() {
     wait_for 20 "the beat program reports" new_beat_line "$lines"
     [[ $(tail -n 1 "$BEAT_LOG") =~ ^beats=([0-9]+)\ longest_us=([0-9]+)$ ]] ||
         fail "the beat program reports $(tail -n 1 "$BEAT_LOG")"
-    # shellcheck disable=SC2034 # for the tests
+    # shellcheck disable=SC2034
     BEATS=${BASH_REMATCH[1]} LONGEST_US=${BASH_REMATCH[2]}
 }
 beat_lines() { wc -l <"$BEAT_LOG"; }

@@ -18,7 +18,7 @@ echo "longest wait: $LONGEST_US us"
 assert_le "longest wait, us" "$LONGEST_US" 200000
 stop_beat
 assert_eq "state of sched_ext" enabled "$(scx_state)"
-wait_for 10 "queued = decided + fallback + dequeued" counters_agree
+wait_counters_agree
 show_counters
 assert_eq "tasks without our context" 0 "$(counter errors)"
 stop_scheduler

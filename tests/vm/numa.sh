@@ -24,7 +24,7 @@ for option in --numa-local --percpu-local; do
     for pid in "${SPINNERS[@]}"; do wait_for 10 "each task runs" ran_for "$pid" 10; done
     stop_beat
     stop_spinners
-    wait_for 10 "queued = decided + fallback + dequeued" counters_agree
+    wait_counters_agree
     show_counters
     stop_scheduler
 done

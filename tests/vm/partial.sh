@@ -29,6 +29,6 @@ assert_ok "SCHED_OTHER" vm-tasks set-class other "${SPINNERS[@]}"
 for pid in "${SPINNERS[@]}"; do ! is_ours "$pid" || fail "a task that left is still ours"; done
 assert_eq "state of sched_ext" enabled "$(scx_state)"
 stop_spinners
-wait_for 10 "queued = decided + fallback + dequeued" counters_agree
+wait_counters_agree
 show_counters
 stop_scheduler

@@ -17,7 +17,7 @@ assert_ok "stress-ng" stress-ng --timeout 30 --temp-path /tmp --metrics-brief \
 assert_match "end of stress-ng" "successful run completed" "$OUTPUT"
 grep -o "failed: .*" <<<"$OUTPUT"
 assert_eq "state of sched_ext" enabled "$(scx_state)"
-wait_for 20 "queued = decided + fallback + dequeued" counters_agree
+wait_counters_agree
 show_counters
 assert_eq "tasks without our context" 0 "$(counter errors)"
 stop_scheduler

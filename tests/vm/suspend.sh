@@ -40,5 +40,5 @@ if grep -qw mem /sys/power/state; then
 fi
 stop_beat
 stop_spinners
-wait_for 10 "queued = decided + fallback + dequeued" counters_agree
+wait_counters_agree
 stop_scheduler

@@ -4,7 +4,6 @@
 #include "supervisor/config/values.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <fmt/format.h>
 #include <ini.h>
 
@@ -67,7 +66,7 @@ class Reader {
         if (!self.acceptable(line))
             line = {};
         const std::size_t length = std::min(line.size(), static_cast<std::size_t>(size) - 2);
-        std::memcpy(buffer, line.data(), length);
+        line.copy(buffer, length);
         buffer[length] = '\n';
         buffer[length + 1] = '\0';
         return buffer;

@@ -123,9 +123,6 @@ struct BadFile {
     const char* message;
 };
 
-// The name of a case is its number; its text would not do in a list of tests.
-void PrintTo(const BadFile&, std::ostream* out) { *out << "file"; }
-
 class BadFiles : public testing::TestWithParam<BadFile> {};
 
 TEST_P(BadFiles, AreRefusedWithFileLineAndKey) {

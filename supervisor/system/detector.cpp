@@ -237,7 +237,8 @@ void Detector::use(std::shared_ptr<const Matcher> matcher, Nanos scan_interval) 
     members_changed_ = true;
     if (!matcher_->needs().cgroup) {
         cgroups_.reset();
-    } else if (!cgroups_) {
+    } else {
+        cgroups_.reset(); // what was of no interest before may be now
         auto watch = CgroupWatch::create(
             loop_, options_.cgroup_root,
             [this](const std::string& path) { return matcher_->wants_cgroup(path); },

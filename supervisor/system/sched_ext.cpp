@@ -47,6 +47,11 @@ bool is_sched_ext_uevent(std::string_view datagram) {
     return datagram.substr(at + 1).starts_with("/kernel/sched_ext");
 }
 
+bool is_power_uevent(std::string_view datagram) {
+    constexpr std::string_view subsystem("\0SUBSYSTEM=power_supply\0", 24);
+    return datagram.find(subsystem) != std::string_view::npos;
+}
+
 Result<UeventSocket> UeventSocket::open() {
     UeventSocket self;
     self.fd_.reset(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
@@ -63,8 +68,8 @@ Result<UeventSocket> UeventSocket::open() {
     return self;
 }
 
-bool UeventSocket::drain() {
-    bool ours = false;
+UeventSocket::Seen UeventSocket::drain() {
+    Seen seen;
     std::array<char, 8192> buffer; // NOLINT(cppcoreguidelines-pro-type-member-init)
     for (;;) {
         sockaddr_nl from{};
@@ -72,15 +77,18 @@ bool UeventSocket::drain() {
         const ssize_t n = ::recvfrom(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT,
                                      reinterpret_cast<sockaddr*>(&from), &size);
         if (n < 0 && errno == ENOBUFS) {
-            ours = true;
+            seen = {true, true};
             continue;
         }
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return ours;
-        if (from.nl_pid == 0)
-            ours = ours || is_sched_ext_uevent({buffer.data(), static_cast<std::size_t>(n)});
+            return seen;
+        if (from.nl_pid != 0)
+            continue; // only the kernel is believed
+        const std::string_view datagram(buffer.data(), static_cast<std::size_t>(n));
+        seen.sched_ext = seen.sched_ext || is_sched_ext_uevent(datagram);
+        seen.power = seen.power || is_power_uevent(datagram);
     }
 }
 

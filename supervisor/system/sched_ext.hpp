@@ -36,13 +36,20 @@ class SchedExtReader {
 // True for a kernel uevent about sched_ext ("add@/kernel/sched_ext/root\0ACTION=add\0…").
 bool is_sched_ext_uevent(std::string_view datagram);
 
+// True for one about a battery or a mains adapter.
+bool is_power_uevent(std::string_view datagram);
+
 // The kernel's uevents, read without anybody in between.
 class UeventSocket {
   public:
     static Result<UeventSocket> open();
     [[nodiscard]] int fd() const { return fd_.get(); }
-    // Reads what is there; true where some of it concerned sched_ext or events were lost.
-    bool drain();
+    struct Seen {
+        bool sched_ext = false;
+        bool power = false;
+    };
+    // Reads what is there and says what it concerned; lost events count as all of it.
+    Seen drain();
 
   private:
     UniqueFd fd_;

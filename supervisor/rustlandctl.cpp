@@ -51,9 +51,8 @@ void add_start(CLI::App& app, Request& r, const char* name, const char* help) {
 }
 
 void add_held(CLI::App& app, Request& r, const char* name) {
-    CLI::App* sub = add(app, r, name, "Run a command with the scheduler held on", [&r] {
-        return run_held(r.options, r.start, r.reason, r.command);
-    });
+    CLI::App* sub = add(app, r, name, "Run a command with the scheduler held on",
+                        [&r] { return run_held(r.options, r.start, r.reason, r.command); });
     add_scheduler_options(sub, r);
     sub->add_option("-r,--reason", r.reason, "Shown in the status")->type_name("TEXT");
     sub->add_option("command", r.command, "The command, after --")->required()->type_name("CMD");

@@ -31,8 +31,9 @@ Result<std::unique_ptr<SchedulerRunner>> make_runner(Loop& loop, const DaemonOpt
     ChildRunnerOptions child;
     child.log_path = options.run_dir + "/scheduler.log";
     child.sysrq_path = options.detector.proc_root + "/sysrq-trigger";
-    auto runner = ChildRunner::create(loop, SchedExtReader(options.sysfs_root + "/kernel/sched_ext"),
-                                      ProcReader(options.detector.proc_root), child);
+    auto runner =
+        ChildRunner::create(loop, SchedExtReader(options.sysfs_root + "/kernel/sched_ext"),
+                            ProcReader(options.detector.proc_root), child);
     if (!runner)
         return runner.error();
     return std::unique_ptr<SchedulerRunner>(*std::move(runner));
@@ -100,8 +101,7 @@ int main(int argc, char** argv) {
     Options options;
     CLI::App app("Starts and stops the CPU scheduler as workloads come and go.", "rustlandd");
     app.set_version_flag("--version", std::string("rustlandd ") + kVersion);
-    app.add_option("-c,--config", options.config_file, "Read this file alone")
-        ->type_name("FILE");
+    app.add_option("-c,--config", options.config_file, "Read this file alone")->type_name("FILE");
     app.add_option("--run-dir", options.daemon.run_dir, "Sockets and state")->type_name("DIR");
     app.add_option("--log-level", options.log_level, "error, warning, info or debug")
         ->check(CLI::IsMember({"error", "warning", "info", "debug"}))

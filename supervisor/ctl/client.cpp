@@ -27,8 +27,7 @@ Status Client::send(const json& request) {
     const std::string line = request.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
     std::size_t sent = 0;
     while (sent < line.size()) {
-        const ssize_t n =
-            ::send(fd_.get(), line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
+        const ssize_t n = ::send(fd_.get(), line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)

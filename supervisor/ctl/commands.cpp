@@ -30,8 +30,7 @@ int complain(const CtlOptions& options, const Error& error, int code) {
 }
 
 // One request; `use` prints the answer where --json does not.
-template <typename Use>
-int ask(const CtlOptions& options, const json& request, const Use& use) {
+template <typename Use> int ask(const CtlOptions& options, const json& request, const Use& use) {
     auto client = Client::connect(options.socket);
     if (!client)
         return complain(options, client.error(), kNoDaemon);
@@ -76,9 +75,9 @@ void print_status(const json& status) {
         fmt::print("kernel:     {}{}\n", text(kernel, "state"),
                    kernel["ops"].is_null() ? "" : " (" + text(kernel, "ops") + ")");
     if (!status["foreign"].is_null())
-        fmt::print("            {}\n",
-                   coloured(text(status, "foreign") + " is not ours and is left alone",
-                            Colour::Note));
+        fmt::print(
+            "            {}\n",
+            coloured(text(status, "foreign") + " is not ours and is left alone", Colour::Note));
     for (const json& workload : status["workloads"])
         fmt::print("workload:   {} ({} processes)\n", text(workload, "rule"),
                    text(workload, "processes"));
@@ -111,11 +110,11 @@ void print_explanation(const json& e) {
     for (const json& rule : e["rules"]) {
         const bool matched = rule["matched"] == true;
         const std::string verdict = rule["enabled"] != true ? "disabled"
-                                    : matched              ? "matches"
-                                                           : "does not match";
-        fmt::print("{} {}{} ({}:{})\n",
-                   coloured(verdict, matched ? Colour::Good : Colour::Dim), text(rule, "rule"),
-                   rule["deny"] == true ? " [deny]" : "", text(rule, "file"), text(rule, "line"));
+                                    : matched               ? "matches"
+                                                            : "does not match";
+        fmt::print("{} {}{} ({}:{})\n", coloured(verdict, matched ? Colour::Good : Colour::Dim),
+                   text(rule, "rule"), rule["deny"] == true ? " [deny]" : "", text(rule, "file"),
+                   text(rule, "line"));
         for (const json& key : rule["keys"])
             fmt::print("    {} {}: is {}; wanted {}\n", key["matched"] == true ? "+" : "-",
                        text(key, "key"), text(key, "actual"), text(key, "wanted"));
@@ -169,8 +168,7 @@ int start(const CtlOptions& options, const StartOptions& start, const std::strin
 }
 
 int simple(const CtlOptions& options, const std::string& request, const std::string& done) {
-    return ask(options, {{"request", request}},
-               [&](const json&) { fmt::print("{}\n", done); });
+    return ask(options, {{"request", request}}, [&](const json&) { fmt::print("{}\n", done); });
 }
 
 int release(const CtlOptions& options, std::uint64_t cookie) {
@@ -260,8 +258,9 @@ int check(const CtlOptions& options, std::vector<std::string> files) {
         for (const Problem& p : built.problems)
             fmt::print("{}\n", p.message());
         if (built.problems.empty())
-            fmt::print("{} in {} file{}: {} workload rules\n", coloured("no mistakes", Colour::Good),
-                       files.size(), files.size() == 1 ? "" : "s", built.config.rules.size());
+            fmt::print("{} in {} file{}: {} workload rules\n",
+                       coloured("no mistakes", Colour::Good), files.size(),
+                       files.size() == 1 ? "" : "s", built.config.rules.size());
     }
     return built.problems.empty() ? kDone : kFailed;
 }
@@ -283,10 +282,8 @@ int doctor(const CtlOptions& options) {
         const Colour colour = f.verdict == Finding::Verdict::Good   ? Colour::Good
                               : f.verdict == Finding::Verdict::Note ? Colour::Note
                                                                     : Colour::Bad;
-        out.push_back({{"verdict", verdict},
-                       {"subject", f.subject},
-                       {"text", f.text},
-                       {"advice", f.advice}});
+        out.push_back(
+            {{"verdict", verdict}, {"subject", f.subject}, {"text", f.text}, {"advice", f.advice}});
         if (options.json)
             continue;
         fmt::print("{}  {}: {}\n", coloured(fmt::format("{:<4}", verdict), colour), f.subject,

@@ -49,8 +49,7 @@ Finding type_information(const DoctorOptions& options) {
 Finding jit(const DoctorOptions& options) {
     const auto value = read_line(options.root + "/proc/sys/net/core/bpf_jit_enable");
     if (value && *value == "0")
-        return {Verdict::Bad, "BPF JIT", "is switched off",
-                "sysctl net.core.bpf_jit_enable=1"};
+        return {Verdict::Bad, "BPF JIT", "is switched off", "sysctl net.core.bpf_jit_enable=1"};
     return {Verdict::Good, "BPF JIT", value ? "is on" : "cannot be seen; most likely on", ""};
 }
 
@@ -85,9 +84,9 @@ Finding foreign_scheduler(const DoctorOptions& options) {
 
 // Programs that also start schedulers, or change what we change.
 Finding competitors(const DoctorOptions& options) {
-    constexpr std::array<std::string_view, 7> names{"scx_loader", "falcond", "scx_bpfland",
-                                                     "scx_lavd", "ananicy-cpp", "ananicy",
-                                                     "system76-sched"};
+    constexpr std::array<std::string_view, 7> names{"scx_loader",    "falcond",     "scx_bpfland",
+                                                    "scx_lavd",      "ananicy-cpp", "ananicy",
+                                                    "system76-sched"};
     std::vector<std::string> found;
     const ProcReader proc(options.root + "/proc");
     const auto pids = proc.list();
@@ -113,17 +112,16 @@ Finding daemon(const DoctorOptions& options) {
     const auto& status = (*answer)["status"];
     const std::string source = status["detection"].value("source", std::string());
     const bool events = source.starts_with("process events");
-    return {events ? Verdict::Good : Verdict::Note, "rustlandd",
-            fmt::format("runs; {}", source),
+    return {events ? Verdict::Good : Verdict::Note, "rustlandd", fmt::format("runs; {}", source),
             events ? "" : "games are found late; run rustlandd outside containers"};
 }
 
 } // namespace
 
 std::vector<Finding> examine(const DoctorOptions& options) {
-    return {sched_ext(options), type_information(options), jit(options),     program(options),
-            cgroup(options),    privileges(),              foreign_scheduler(options),
-            competitors(options), daemon(options)};
+    return {sched_ext(options),         type_information(options), jit(options),
+            program(options),           cgroup(options),           privileges(),
+            foreign_scheduler(options), competitors(options),      daemon(options)};
 }
 
 } // namespace rustland::supervisor

@@ -16,7 +16,7 @@ struct Finding {
 };
 
 struct DoctorOptions {
-    std::string root;                              // before /sys, /proc, /boot …
+    std::string root; // before /sys, /proc, /boot …
     std::string socket = "/run/rustland/control.sock";
     std::string scheduler = "/usr/sbin/rustland";
 };

@@ -36,7 +36,8 @@ std::string list_item(const std::string& name) {
 bool importable(const std::string& item) {
     // inih would cut the line at " ;", and a list item must fit on a line.
     return item.size() + 8 < kLongestLine && item.find(" ;") == std::string::npos &&
-           item.find_first_of("\r\n\t") == std::string::npos && item.find('\\') == std::string::npos;
+           item.find_first_of("\r\n\t") == std::string::npos &&
+           item.find('\\') == std::string::npos;
 }
 
 std::string sections(const std::set<std::string>& names) {
@@ -76,11 +77,12 @@ Result<std::string> ananicy_game(const std::string& line) {
         return std::string();
     // A comment may follow the object.
     const std::size_t end = trimmed.rfind('}');
-    const auto rule = nlohmann::json::parse(trimmed.substr(0, end == std::string_view::npos ? end : end + 1),
-                                            nullptr, false);
+    const auto rule = nlohmann::json::parse(
+        trimmed.substr(0, end == std::string_view::npos ? end : end + 1), nullptr, false);
     if (!rule.is_object())
         return Error("not a JSON object");
-    if (!rule.contains("name") || !rule["name"].is_string() || rule["name"].get<std::string>().empty())
+    if (!rule.contains("name") || !rule["name"].is_string() ||
+        rule["name"].get<std::string>().empty())
         return Error("no name");
     const bool game = rule.contains("type") && rule["type"].is_string() &&
                       (rule["type"] == "Game" || rule["type"] == "game");
@@ -124,8 +126,8 @@ Result<ImportedRules> import_ananicy(const std::string& directory) {
     if (files == 0)
         return Error(directory + ": there are no .rules files");
     imported.names = static_cast<int>(names.size());
-    imported.text = "# Games from ananicy's rules; names of any length, matched whole.\n" +
-                    sections(names);
+    imported.text =
+        "# Games from ananicy's rules; names of any length, matched whole.\n" + sections(names);
     return imported;
 }
 

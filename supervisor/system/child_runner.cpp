@@ -152,8 +152,8 @@ Status ChildRunner::spawn_process() {
     ::sigfillset(&all);
     ::posix_spawnattr_setsigmask(&settings.attributes, &none);
     ::posix_spawnattr_setsigdefault(&settings.attributes, &all);
-    ::posix_spawnattr_setflags(&settings.attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-                                                         POSIX_SPAWN_SETSIGDEF);
+    ::posix_spawnattr_setflags(&settings.attributes,
+                               POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     std::vector<char*> argv{const_cast<char*>(spec_.path.c_str())};
     for (const std::string& argument : spec_.args)
         argv.push_back(const_cast<char*>(argument.c_str()));
@@ -207,7 +207,9 @@ void ChildRunner::check_later() {
     check_delay_ = std::min(check_delay_ * 2, kLastCheck);
 }
 
-void ChildRunner::kernel_changed() { check(); }
+void ChildRunner::kernel_changed() {
+    check();
+}
 
 void ChildRunner::check() {
     const KernelState kernel = kernel_.read();

@@ -30,8 +30,7 @@ struct ChildRunnerOptions {
 class ChildRunner : public SchedulerRunner {
   public:
     static Result<std::unique_ptr<ChildRunner>> create(Loop& loop, SchedExtReader kernel,
-                                                       ProcReader proc,
-                                                       ChildRunnerOptions options);
+                                                       ProcReader proc, ChildRunnerOptions options);
 
     void start(const SchedulerSpec& spec, bool take_over) override;
     void stop() override;
@@ -51,8 +50,8 @@ class ChildRunner : public SchedulerRunner {
     void spawn();
     Status spawn_process();
     Status watch(Pid pid);
-    void check();        // the kernel's state against what we wait for
-    void check_later();  // soon, and ever later, while a start or a stop is under way
+    void check();       // the kernel's state against what we wait for
+    void check_later(); // soon, and ever later, while a start or a stop is under way
     void deadline();
     void process_ended();
     void signal_next();
@@ -76,9 +75,9 @@ class ChildRunner : public SchedulerRunner {
     Source later_timer_;
     Nanos check_delay_;
     std::uint64_t seq_before_ = 0;
-    int step_ = 0;              // which signal was sent last
-    std::string give_up_;       // why a start is being broken off by ourselves
-    bool requested_ = false;    // somebody called stop()
+    int step_ = 0;           // which signal was sent last
+    std::string give_up_;    // why a start is being broken off by ourselves
+    bool requested_ = false; // somebody called stop()
     ExitInfo exit_;
     std::optional<RunnerEvent> later_;
 };

@@ -52,8 +52,8 @@ Result<nlohmann::json> parse_request(std::string_view line) {
     return request;
 }
 
-Result<std::unique_ptr<ControlServer>>
-ControlServer::listen(Loop& loop, const std::string& path, Handlers handlers) {
+Result<std::unique_ptr<ControlServer>> ControlServer::listen(Loop& loop, const std::string& path,
+                                                             Handlers handlers) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.size() >= sizeof(address.sun_path))
@@ -64,13 +64,14 @@ ControlServer::listen(Loop& loop, const std::string& path, Handlers handlers) {
     if (!self->fd_)
         return Error::from_errno(path);
     // A daemon that was killed left its socket; one that lives still answers on it.
-    if (::connect(self->fd_.get(), reinterpret_cast<const sockaddr*>(&address),
-                  sizeof(address)) == 0)
+    if (::connect(self->fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) ==
+        0)
         return Error(path + ": another rustlandd is running");
     self->fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     ::unlink(path.c_str());
     if (!self->fd_ ||
-        ::bind(self->fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
+        ::bind(self->fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) !=
+            0 ||
         // Anybody may ask; who may change something is judged by the peer's credentials.
         ::chmod(path.c_str(), 0666) != 0 || ::listen(self->fd_.get(), 16) != 0)
         return Error::from_errno(path);
@@ -101,7 +102,8 @@ void ControlServer::accept() {
     if (clients_.size() >= kMostClients || (credentials.uid != 0 && same_user >= kMostPerUser))
         return;
     const ClientId id = next_++;
-    auto source = loop_.io(fd.get(), EPOLLIN, [this, id](std::uint32_t events) { ready(id, events); });
+    auto source =
+        loop_.io(fd.get(), EPOLLIN, [this, id](std::uint32_t events) { ready(id, events); });
     if (!source)
         return;
     Client client;
@@ -170,8 +172,7 @@ void ControlServer::send(ClientId id, const nlohmann::json& answer) {
     const auto it = clients_.find(id);
     if (it == clients_.end())
         return;
-    it->second.out +=
-        answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    it->second.out += answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
     if (!flush(it->second))
         drop(id);
 }

@@ -46,9 +46,8 @@ const char* exit_kind_name(ExitKind kind) {
 } // namespace
 
 Daemon::Daemon(Loop& loop, DaemonOptions options)
-    : loop_(loop), options_(std::move(options)),
-      kernel_(options_.sysfs_root + "/kernel/sched_ext"), power_reader_(options_.sysfs_root),
-      state_file_(options_.run_dir + "/state.json") {}
+    : loop_(loop), options_(std::move(options)), kernel_(options_.sysfs_root + "/kernel/sched_ext"),
+      power_reader_(options_.sysfs_root), state_file_(options_.run_dir + "/state.json") {}
 
 Result<std::unique_ptr<Daemon>> Daemon::create(Loop& loop, DaemonOptions options) {
     std::unique_ptr<Daemon> self(new Daemon(loop, std::move(options)));
@@ -65,21 +64,20 @@ Status Daemon::init() {
     if (::mkdir(options_.run_dir.c_str(), 0755) != 0 && errno != EEXIST)
         return Error::from_errno(options_.run_dir);
     // First of all: a second daemon must not touch anything.
-    auto server = ControlServer::listen(
-        loop_, options_.run_dir + "/control.sock",
-        {[this](const Peer& peer, const json& body) {
-             request(peer, body, [this, id = peer.id](const json& answer) {
-                 server_->send(id, answer);
-             });
-         },
-         [this](ClientId id) { client_left(id); }});
+    auto server =
+        ControlServer::listen(loop_, options_.run_dir + "/control.sock",
+                              {[this](const Peer& peer, const json& body) {
+                                   request(peer, body, [this, id = peer.id](const json& answer) {
+                                       server_->send(id, answer);
+                                   });
+                               },
+                               [this](ClientId id) { client_left(id); }});
     if (!server)
         return server.error();
     server_ = *std::move(server);
 
-    core_ = std::make_unique<DecisionCore>(config_, [this] {
-        return std::uniform_real_distribution<double>(0.0, 1.0)(random_);
-    });
+    core_ = std::make_unique<DecisionCore>(
+        config_, [this] { return std::uniform_real_distribution<double>(0.0, 1.0)(random_); });
     auto timer = loop_.timer([this] { send(event::Tick{}); });
     auto scheduler = SchedulerClient::create(loop_, options_.scheduler_socket);
     auto runner = options_.make_runner(loop_, config_->settings.runner);
@@ -123,9 +121,9 @@ Status Daemon::init() {
 }
 
 Result<std::shared_ptr<const Config>> Daemon::read_config() const {
-    const std::vector<std::string> files =
-        options_.config_file ? std::vector{*options_.config_file}
-                             : find_config_files(options_.config_paths);
+    const std::vector<std::string> files = options_.config_file
+                                               ? std::vector{*options_.config_file}
+                                               : find_config_files(options_.config_paths);
     BuiltConfig built = load_config(files, options_.users);
     if (built.problems.empty())
         return std::make_shared<const Config>(std::move(built.config));
@@ -251,8 +249,8 @@ void Daemon::runner_event(const RunnerEvent& event) {
         send(event::StartFailed{core_->current().value_or(SchedulerSpec{}), failed->exit});
     } else if (const auto* exited = std::get_if<runner::Exited>(&event)) {
         remember_exit(exited->exit);
-        record("exited", fmt::format("{}: {}", exit_kind_name(exited->exit.kind),
-                                     exited->exit.reason),
+        record("exited",
+               fmt::format("{}: {}", exit_kind_name(exited->exit.kind), exited->exit.reason),
                exited->exit.dump);
         send(event::Exited{exited->exit});
     } else if (const auto* stopped = std::get_if<runner::Stopped>(&event)) {
@@ -296,9 +294,9 @@ void Daemon::kernel_changed() {
         foreign = kernel.ops;
     if (foreign == core_->foreign())
         return;
-    record("kernel", foreign ? fmt::format("the scheduler {}, which is not ours, is attached",
-                                           *foreign)
-                             : "no foreign scheduler any more");
+    record("kernel", foreign
+                         ? fmt::format("the scheduler {}, which is not ours, is attached", *foreign)
+                         : "no foreign scheduler any more");
     send(event::ForeignScheduler{foreign});
 }
 
@@ -338,10 +336,10 @@ void Daemon::settle() {
             if (good)
                 waiter.reply({{"ok", true}, {"status", status()}});
             else
-                waiter.reply({{"ok", false},
-                              {"error", phase == Phase::Off && !last_reason_.empty()
-                                            ? last_reason_
-                                            : core_->why()}});
+                waiter.reply(
+                    {{"ok", false},
+                     {"error",
+                      phase == Phase::Off && !last_reason_.empty() ? last_reason_ : core_->why()}});
         }
     }
     if (changed_)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The supervisor put together: what is detected goes into the decision core, what it decides goes to
-// the runner, and whoever asks is told.
+// The supervisor put together: what is detected goes into the decision core, what it decides goes
+// to the runner, and whoever asks is told.
 #pragma once
 
 #include "supervisor/config/load.hpp"

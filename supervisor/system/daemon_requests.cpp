@@ -13,9 +13,13 @@ using nlohmann::json;
 
 namespace {
 
-json refused(const std::string& why) { return {{"ok", false}, {"error", why}}; }
+json refused(const std::string& why) {
+    return {{"ok", false}, {"error", why}};
+}
 
-bool may_change(const Peer& peer) { return peer.uid == 0 || peer.uid == ::geteuid(); }
+bool may_change(const Peer& peer) {
+    return peer.uid == 0 || peer.uid == ::geteuid();
+}
 
 std::string text_of(const json& body, const char* key) {
     const auto it = body.find(key);
@@ -192,9 +196,8 @@ void Daemon::do_hold(const Request& request) {
 
 void Daemon::do_release(const Request& request) {
     const auto it = request.body.find("cookie");
-    const std::uint64_t id = it != request.body.end() && it->is_number_unsigned()
-                                 ? it->get<std::uint64_t>()
-                                 : 0;
+    const std::uint64_t id =
+        it != request.body.end() && it->is_number_unsigned() ? it->get<std::uint64_t>() : 0;
     if (hold_owners_.erase(id) == 0)
         return request.reply(refused(fmt::format("there is no hold {}", id)));
     record("hold", fmt::format("{} released", id));
@@ -233,8 +236,8 @@ void Daemon::do_explain(const Request& request) {
 
 void Daemon::do_monitor(const Request& request) {
     monitors_[request.peer.id] = request.reply;
-    request.reply({{"ok", true}, {"event", "status"}, {"text", status_line()},
-                   {"status", status()}});
+    request.reply(
+        {{"ok", true}, {"event", "status"}, {"text", status_line()}, {"status", status()}});
 }
 
 json Daemon::list() const {
@@ -280,36 +283,35 @@ json Daemon::status() const {
     const DetectorStatistics& counts = detector_->statistics();
     const auto& current = core_->current();
     const auto since = core_->on_since();
-    json out = {
-        {"version", kVersion},
-        {"state", phase_name(core_->phase())},
-        {"why", core_->why()},
-        {"scheduler", current ? json(current->path) : json()},
-        {"arguments", current ? json(current->args) : json::array()},
-        {"uptime_ms", since ? json((monotonic_now() - *since).value / 1'000'000) : json()},
-        {"runner", runner_->backend()},
-        {"kernel",
-         {{"supported", kernel.supported},
-          {"state", kernel.state},
-          {"ops", kernel.ops ? json(*kernel.ops) : json()},
-          {"enable_seq", kernel.enable_seq}}},
-        {"foreign", core_->foreign() ? json(*core_->foreign()) : json()},
-        {"workloads", workloads},
-        {"holds", holds},
-        {"quarantined", quarantine},
-        {"last_exit", last_exit_},
-        {"power",
-         {{"on_battery", power_.on_battery ? json(*power_.on_battery) : json()},
-          {"profile", power_.profile}}},
-        {"foreground", {{"told", told}, {"problem", scheduler_->problem()}}},
-        {"detection",
-         {{"source", detector_->source()},
-          {"events", counts.events},
-          {"overruns", counts.overruns},
-          {"scans", counts.scans},
-          {"judged", counts.judged},
-          {"postponed", counts.postponed}}},
-        {"configuration", config_->files}};
+    json out = {{"version", kVersion},
+                {"state", phase_name(core_->phase())},
+                {"why", core_->why()},
+                {"scheduler", current ? json(current->path) : json()},
+                {"arguments", current ? json(current->args) : json::array()},
+                {"uptime_ms", since ? json((monotonic_now() - *since).value / 1'000'000) : json()},
+                {"runner", runner_->backend()},
+                {"kernel",
+                 {{"supported", kernel.supported},
+                  {"state", kernel.state},
+                  {"ops", kernel.ops ? json(*kernel.ops) : json()},
+                  {"enable_seq", kernel.enable_seq}}},
+                {"foreign", core_->foreign() ? json(*core_->foreign()) : json()},
+                {"workloads", workloads},
+                {"holds", holds},
+                {"quarantined", quarantine},
+                {"last_exit", last_exit_},
+                {"power",
+                 {{"on_battery", power_.on_battery ? json(*power_.on_battery) : json()},
+                  {"profile", power_.profile}}},
+                {"foreground", {{"told", told}, {"problem", scheduler_->problem()}}},
+                {"detection",
+                 {{"source", detector_->source()},
+                  {"events", counts.events},
+                  {"overruns", counts.overruns},
+                  {"scans", counts.scans},
+                  {"judged", counts.judged},
+                  {"postponed", counts.postponed}}},
+                {"configuration", config_->files}};
     return out;
 }
 

@@ -68,14 +68,15 @@ Status Detector::init() {
 void Detector::open_events() {
     auto opened = ProcEvents::open(options_.event_buffer);
     if (!opened) {
-        source_text_ = fmt::format("scans every {} only ({})",
-                                   format_duration(options_.scan_interval),
-                                   opened.error().message());
+        source_text_ =
+            fmt::format("scans every {} only ({})", format_duration(options_.scan_interval),
+                        opened.error().message());
         spdlog::warn("{}", source_text_);
         return;
     }
     process_events_ = std::make_unique<ProcEvents>(*std::move(opened));
-    auto source = loop_.io(process_events_->fd(), EPOLLIN, [this](std::uint32_t) { read_events(); });
+    auto source =
+        loop_.io(process_events_->fd(), EPOLLIN, [this](std::uint32_t) { read_events(); });
     if (!source) {
         spdlog::warn("{}; scanning only", source.error().message());
         process_events_.reset();
@@ -246,8 +247,7 @@ void Detector::use(std::shared_ptr<const Matcher> matcher, Nanos scan_interval) 
         if (watch)
             cgroups_ = *std::move(watch);
         else
-            spdlog::warn("{}; cgroups are seen by events and scans only",
-                         watch.error().message());
+            spdlog::warn("{}; cgroups are seen by events and scans only", watch.error().message());
     }
     scan();
 }

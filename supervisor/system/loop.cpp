@@ -24,7 +24,9 @@ int on_io(sd_event_source*, int, std::uint32_t events, void* data) {
     return 0;
 }
 
-int on_time(sd_event_source*, std::uint64_t, void* data) { return on_io(nullptr, -1, 0, data); }
+int on_time(sd_event_source*, std::uint64_t, void* data) {
+    return on_io(nullptr, -1, 0, data);
+}
 
 int on_signal_info(sd_event_source*, const signalfd_siginfo*, void* data) {
     return on_io(nullptr, -1, 0, data);
@@ -56,7 +58,9 @@ Source& Source::operator=(Source&& other) noexcept {
     return *this;
 }
 
-Source::~Source() { reset(); }
+Source::~Source() {
+    reset();
+}
 
 void Source::reset() {
     sd_event_source_disable_unref(std::exchange(source_, nullptr));
@@ -92,13 +96,15 @@ Result<std::unique_ptr<Loop>> Loop::create() {
     return std::unique_ptr<Loop>(new Loop(event));
 }
 
-Loop::~Loop() { sd_event_unref(event_); }
+Loop::~Loop() {
+    sd_event_unref(event_);
+}
 
 Result<Source> Loop::io(int fd, std::uint32_t events, std::function<void(std::uint32_t)> on_ready) {
     Source source;
     source.callback_ = make_callback(std::move(on_ready));
-    const int r = sd_event_add_io(event_, &source.source_, fd, events, on_io,
-                                  source.callback_.get());
+    const int r =
+        sd_event_add_io(event_, &source.source_, fd, events, on_io, source.callback_.get());
     if (r < 0)
         return Error::from_code("watch a descriptor", -r);
     return source;
@@ -138,8 +144,12 @@ Result<int> Loop::run() {
     return r;
 }
 
-void Loop::exit(int code) { sd_event_exit(event_, code); }
+void Loop::exit(int code) {
+    sd_event_exit(event_, code);
+}
 
-bool Loop::run_once(Nanos timeout) { return sd_event_run(event_, usec(timeout)) > 0; }
+bool Loop::run_once(Nanos timeout) {
+    return sd_event_run(event_, usec(timeout)) > 0;
+}
 
 } // namespace rustland::supervisor

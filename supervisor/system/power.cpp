@@ -43,8 +43,7 @@ PowerState PowerReader::read() const {
     }
     if (known)
         state.on_battery = discharging && !online;
-    state.profile =
-        profile_name(read_line(root_ + "/firmware/acpi/platform_profile").value_or(""));
+    state.profile = profile_name(read_line(root_ + "/firmware/acpi/platform_profile").value_or(""));
     return state;
 }
 

@@ -70,15 +70,15 @@ std::vector<ProcessEvent> parse_proc_events(std::span<const std::byte> datagram)
 Result<ProcEvents> ProcEvents::open(std::uint64_t buffer_size) {
     ProcEvents self;
     for (const bool masked : {true, false}) {
-        self.fd_.reset(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                                NETLINK_CONNECTOR));
+        self.fd_.reset(
+            ::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_CONNECTOR));
         if (!self.fd_)
             return Error::from_errno("process events");
         sockaddr_nl address{};
         address.nl_family = AF_NETLINK;
         address.nl_groups = CN_IDX_PROC;
-        if (::bind(self.fd_.get(), reinterpret_cast<const sockaddr*>(&address),
-                   sizeof(address)) != 0)
+        if (::bind(self.fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) !=
+            0)
             return Error::from_errno("process events (needs root and the kernel's PROC_EVENTS)");
         const int size = static_cast<int>(std::min<std::uint64_t>(buffer_size, 1U << 30U));
         if (::setsockopt(self.fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0)

@@ -267,8 +267,8 @@ Result<Pid> ProcReader::thread_group(Pid tid) const {
     const ProcDir dir(root_, tid);
     if (!dir.valid())
         return Error(fmt::format("there is no process {}", tid.value), ESRCH);
-    const UniqueFd fd(::open(fmt::format("{}/{}", root_, tid.value).c_str(),
-                             O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const UniqueFd fd(
+        ::open(fmt::format("{}/{}", root_, tid.value).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     const auto text = fd ? read_at(fd.get(), "status") : Result<std::string>(Error("gone", ESRCH));
     if (!text)
         return text.error();

@@ -54,8 +54,8 @@ bool is_power_uevent(std::string_view datagram) {
 
 Result<UeventSocket> UeventSocket::open() {
     UeventSocket self;
-    self.fd_.reset(::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                            NETLINK_KOBJECT_UEVENT));
+    self.fd_.reset(
+        ::socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT));
     if (!self.fd_)
         return Error::from_errno("kernel uevents");
     sockaddr_nl address{};
@@ -63,8 +63,7 @@ Result<UeventSocket> UeventSocket::open() {
     address.nl_groups = kKernelGroup;
     if (::bind(self.fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
         return Error::from_errno("kernel uevents");
-    ::setsockopt(self.fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kUeventBuffer,
-                 sizeof(kUeventBuffer));
+    ::setsockopt(self.fd_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kUeventBuffer, sizeof(kUeventBuffer));
     return self;
 }
 

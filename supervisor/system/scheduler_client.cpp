@@ -66,8 +66,8 @@ Status SchedulerClient::try_send() {
         return Error(path_ + ": the path is too long for a socket");
     path_.copy(address.sun_path, path_.size());
     fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!fd_ || ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address),
-                          sizeof(address)) != 0)
+    if (!fd_ ||
+        ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
         return Error::from_errno(path_);
     // Whoever listens learns which programs run: only root, or who runs this, may.
     ucred peer{};

@@ -33,11 +33,12 @@ std::string list_item(const std::string& name) {
     return quote ? "\"" + escaped + "\"" : escaped;
 }
 
-bool importable(const std::string& item) {
+bool importable(const std::string& name) {
+    const std::string item = list_item(name);
     // inih would cut the line at " ;", and a list item must fit on a line.
     return item.size() + 8 < kLongestLine && item.find(" ;") == std::string::npos &&
            item.find_first_of("\r\n\t") == std::string::npos &&
-           item.find('\\') == std::string::npos;
+           name.find('\\') == std::string::npos;
 }
 
 std::string sections(const std::set<std::string>& names) {
@@ -113,7 +114,7 @@ Result<ImportedRules> import_ananicy(const std::string& directory) {
             if (!name)
                 imported.problems.push_back(
                     fmt::format("{}:{}: {}", path, number, name.error().message()));
-            else if (!name->empty() && importable(list_item(*name)))
+            else if (!name->empty() && importable(*name))
                 names.insert(*name);
             else if (!name->empty())
                 imported.problems.push_back(fmt::format("{}:{}: the name cannot be written into a "

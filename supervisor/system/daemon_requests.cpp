@@ -196,8 +196,8 @@ void Daemon::do_hold(const Request& request) {
 
 void Daemon::do_release(const Request& request) {
     const auto it = request.body.find("cookie");
-    const std::uint64_t id =
-        it != request.body.end() && it->is_number_unsigned() ? it->get<std::uint64_t>() : 0;
+    const bool number = it != request.body.end() && it->is_number_integer() && *it > 0;
+    const std::uint64_t id = number ? it->get<std::uint64_t>() : 0;
     if (hold_owners_.erase(id) == 0)
         return request.reply(refused(fmt::format("there is no hold {}", id)));
     record("hold", fmt::format("{} released", id));

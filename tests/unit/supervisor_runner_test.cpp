@@ -141,7 +141,7 @@ TEST_F(ChildRunnerTest, AKilledOneIsReportedAsCrashed) {
 }
 
 TEST_F(ChildRunnerTest, AnEjectedOneIsReportedWithItsLastWords) {
-    runner_->start(spec({"--live", "50", "--exit", "76"}), false);
+    runner_->start(spec({"--live", "300", "--exit", "76"}), false);
     next<runner::Attached>();
     const auto& exited = next<runner::Exited>();
     EXPECT_EQ(exited.exit.kind, ExitKind::Stalled);
@@ -149,7 +149,7 @@ TEST_F(ChildRunnerTest, AnEjectedOneIsReportedWithItsLastWords) {
 }
 
 TEST_F(ChildRunnerTest, AnEjectedOneThatDoesNotEndIsMadeTo) {
-    runner_->start(spec({"--live", "1", "--stay"}), false);
+    runner_->start(spec({"--live", "300", "--stay"}), false);
     next<runner::Attached>();
     ASSERT_TRUE(test::run_until(*loop_, [&] { return state() == "disabled"; }));
     runner_->kernel_changed();

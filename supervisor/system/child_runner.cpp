@@ -236,7 +236,7 @@ void ChildRunner::check() {
         return;
     case Phase::Detaching:
         if (!kernel.attached() || kernel.enable_seq > seq_before_)
-            return finish(runner::Stopped{exit_, ""});
+            return finish(*std::exchange(ending_, std::nullopt));
         return check_later();
     case Phase::Idle:
     case Phase::Ejected:
@@ -253,6 +253,8 @@ void ChildRunner::stop() {
         phase_ = Phase::Idle;
         return report_later(runner::Stopped{});
     }
+    if (phase_ == Phase::Detaching)
+        ending_ = runner::Stopped{exit_, ""};
     if (phase_ == Phase::Stopping || phase_ == Phase::Detaching)
         return;
     phase_ = Phase::Stopping;
@@ -281,9 +283,12 @@ void ChildRunner::deadline() {
         break;
     case Phase::Stopping:
         return signal_next();
-    case Phase::Detaching:
-        return finish(runner::Stopped{exit_, "its process is gone, but the kernel still shows a "
-                                             "scheduler"});
+    case Phase::Detaching: {
+        RunnerEvent event = *std::exchange(ending_, std::nullopt);
+        if (auto* stopped = std::get_if<runner::Stopped>(&event))
+            stopped->problem = "its process is gone, but the kernel still shows a scheduler";
+        return finish(event);
+    }
     case Phase::Idle:
     case Phase::Running:
         return;
@@ -307,26 +312,32 @@ void ChildRunner::process_ended() {
     exit_source_.reset();
     pidfd_.reset();
     const Phase was = phase_;
+    check_timer_.disarm();
     if (!give_up_.empty() && !requested_) {
         const ExitKind kind = exit_.kind;
         exit_ = describe_exit(end, false, output());
         exit_.kind = kind;
         exit_.reason = give_up_ + "; " + exit_.reason;
-        if (kind == ExitKind::Failed)
-            return finish(runner::StartFailed{exit_});
-        return finish(runner::Exited{exit_});
+        return await_detached(kind == ExitKind::Failed ? RunnerEvent(runner::StartFailed{exit_})
+                                                       : RunnerEvent(runner::Exited{exit_}));
     }
     exit_ = describe_exit(end, was == Phase::Stopping, output());
     if (was == Phase::Starting) {
         // Not being attached is a failure, however politely it left.
         if (exit_.kind == ExitKind::Outside)
             exit_.kind = ExitKind::Failed;
-        return finish(runner::StartFailed{exit_});
+        return await_detached(runner::StartFailed{exit_});
     }
     if (was == Phase::Ejected && exit_.kind == ExitKind::Failed)
         exit_.kind = ExitKind::Ejected;
-    if (was != Phase::Stopping)
-        return finish(runner::Exited{exit_});
+    await_detached(was == Phase::Stopping ? RunnerEvent(runner::Stopped{exit_, ""})
+                                          : RunnerEvent(runner::Exited{exit_}));
+}
+
+// The kernel takes some milliseconds to give the tasks back after its scheduler has died. Nothing
+// is reported before: another start would be refused, and the dying one taken for a foreign one.
+void ChildRunner::await_detached(RunnerEvent event) {
+    ending_ = std::move(event);
     phase_ = Phase::Detaching;
     seq_before_ = kernel_.read().enable_seq;
     deadline_timer_.arm(monotonic_now() + options_.stop_timeout);

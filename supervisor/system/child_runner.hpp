@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Runs the scheduler as a child process, for systems without systemd.
 //
-//   Idle -start-> Starting -ops seen-> Running -stop-> Stopping -gone, disabled-> Idle
-//                    |  exit: StartFailed   |  exit: Exited
-//                    +--------> Idle <------+
+//   Idle -start-> Starting -ops seen-> Running -stop-> Stopping
+//                    |                    |               |
+//                    +------- its process has ended ------+
+//                                  v
+//                              Detaching -disabled-> Idle: StartFailed, Exited or Stopped
 //
 // The child leads a session of its own and writes to a file, so that it outlives this daemon; the
 // next one adopts it by its pid and its start time.
@@ -54,6 +56,7 @@ class ChildRunner : public SchedulerRunner {
     void check_later(); // soon, and ever later, while a start or a stop is under way
     void deadline();
     void process_ended();
+    void await_detached(RunnerEvent event);
     void signal_next();
     void finish(const RunnerEvent& event);
     void fail(const std::string& reason);
@@ -79,6 +82,7 @@ class ChildRunner : public SchedulerRunner {
     std::string give_up_;    // why a start is being broken off by ourselves
     bool requested_ = false; // somebody called stop()
     ExitInfo exit_;
+    std::optional<RunnerEvent> ending_; // what to report once the kernel has let go
     std::optional<RunnerEvent> later_;
 };
 

@@ -91,6 +91,8 @@ Status Daemon::init() {
 
     options_.detector.event_buffer = config_->settings.event_buffer;
     options_.detector.scan_interval = config_->settings.scan_interval;
+    // Where uevents do not reach us, the scan is what notices a foreign scheduler that went.
+    options_.detector.on_scan = [this] { kernel_changed(); };
     auto detector = Detector::create(loop_, options_.detector,
                                      [this](const std::vector<Event>& events, bool members) {
                                          detected(events);

@@ -229,6 +229,8 @@ void Detector::scan() {
     });
     scan_timer_.arm(monotonic_now() + options_.scan_interval);
     flush();
+    if (options_.on_scan)
+        options_.on_scan();
 }
 
 void Detector::use(std::shared_ptr<const Matcher> matcher, Nanos scan_interval) {

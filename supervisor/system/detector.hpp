@@ -28,6 +28,8 @@ struct DetectorOptions {
     bool process_events = true; // ask the kernel; tests hand events in instead
     std::uint64_t event_buffer = 4U << 20U;
     Nanos scan_interval = seconds(30);
+    // Called with each scan, for what else wants a look now and then.
+    std::function<void()> on_scan;
     // Replaced where the processes are not real.
     std::function<Result<UniqueFd>(Pid)> open_pidfd;
 };

@@ -308,6 +308,15 @@ TEST_F(DaemonTest, AForeignSchedulerIsReportedAndLeftAlone) {
     EXPECT_TRUE(runner->took_over);
 }
 
+TEST_F(DaemonTest, AScanNoticesThatAForeignSchedulerWentWhereNoUeventTells) {
+    fixture.kernel("enabled", "scx_other", 1);
+    boot();
+    game(50);
+    fixture.kernel("disabled", "", 1);
+    const_cast<Detector&>(daemon->detector()).scan();
+    EXPECT_TRUE(runner->starting);
+}
+
 TEST_F(DaemonTest, TheNextDaemonAdoptsWhatWasLeftRunning) {
     boot();
     game(50);

@@ -52,10 +52,20 @@ class ChildRunnerTest : public testing::Test {
         EXPECT_TRUE(test::run_until(*loop_, [&] { return events.size() >= count; }));
         static const T none{};
         if (events.size() < count || !std::holds_alternative<T>(events[count - 1])) {
-            ADD_FAILURE() << "another event, or none";
+            ADD_FAILURE() << "another event, or none: " << last_reason();
             return none;
         }
         return std::get<T>(events[count - 1]);
+    }
+    // What the last event says, for a failure's message.
+    [[nodiscard]] std::string last_reason() const {
+        if (events.empty())
+            return "none";
+        if (const auto* failed = std::get_if<runner::StartFailed>(&events.back()))
+            return "StartFailed: " + failed->exit.reason;
+        if (const auto* exited = std::get_if<runner::Exited>(&events.back()))
+            return "Exited: " + exited->exit.reason;
+        return "event " + std::to_string(events.back().index());
     }
     [[nodiscard]] std::string state() const {
         return SchedExtReader(fixture.sched_ext()).read().state;
@@ -138,6 +148,31 @@ TEST_F(ChildRunnerTest, AKilledOneIsReportedAsCrashed) {
     const auto& exited = next<runner::Exited>();
     EXPECT_EQ(exited.exit.kind, ExitKind::Crashed);
     EXPECT_EQ(exited.exit.signal, SIGKILL);
+}
+
+TEST_F(ChildRunnerTest, AnExitIsReportedOnlyOnceTheKernelHasLetGo) {
+    runner_->configure(seconds(5), seconds(5));
+    runner_->start(spec({}), false);
+    next<runner::Attached>();
+    ::kill(last_pid, SIGKILL);
+    ASSERT_TRUE(test::run_until(*loop_, [&] { return ::kill(last_pid, 0) != 0; }));
+    EXPECT_FALSE(test::run_until(
+        *loop_, [&] { return events.size() > 1; }, millis(100)));
+    EXPECT_TRUE(runner_->owns_kernel_scheduler());
+    fixture.kernel("disabled", "", 1);
+    EXPECT_EQ(next<runner::Exited>().exit.kind, ExitKind::Crashed);
+    EXPECT_FALSE(runner_->owns_kernel_scheduler());
+}
+
+TEST_F(ChildRunnerTest, AStopWhileTheKernelLetsGoIsAnsweredByStopped) {
+    runner_->configure(seconds(5), seconds(5));
+    runner_->start(spec({}), false);
+    next<runner::Attached>();
+    ::kill(last_pid, SIGKILL);
+    ASSERT_TRUE(test::run_until(*loop_, [&] { return ::kill(last_pid, 0) != 0; }));
+    runner_->stop();
+    fixture.kernel("disabled", "", 1);
+    next<runner::Stopped>();
 }
 
 TEST_F(ChildRunnerTest, AnEjectedOneIsReportedWithItsLastWords) {

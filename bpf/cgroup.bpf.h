@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * cpu.weight of cgroups, flattened onto tasks: a task's weight is its nice weight times
+ * cpu.weight / 100 of each cgroup above it. A weight of 100, the default, changes nothing; 200
+ * doubles every task inside. (The kernel's own scheduler divides a group's share among its tasks;
+ * here each task has the product.)
+ */
+#ifndef RUSTLAND_CGROUP_BPF_H
+#define RUSTLAND_CGROUP_BPF_H
+
+#include "state.bpf.h"
+
+#define CGROUP_DEPTH 16
+#define WEIGHT_MIN 1
+#define WEIGHT_MAX 10000
+
+struct cgroup_node {
+    u64 parent; /* cgroup id, 0 above the root */
+    u32 weight;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, 65536);
+    __type(key, u64);
+    __type(value, struct cgroup_node);
+} cgroups SEC(".maps");
+
+/* Grows with each change of any weight, so that tasks know when to compute theirs again. */
+u32 weight_generation = 1;
+
+static __always_inline u32 clamp_weight(u64 weight) {
+    if (weight < WEIGHT_MIN)
+        return WEIGHT_MIN;
+    return weight > WEIGHT_MAX ? WEIGHT_MAX : weight;
+}
+
+static u32 flatten_weight(u64 cgroup_id, u32 nice_weight) {
+    u64 weight = (u64)nice_weight << 16;
+    u64 id = cgroup_id;
+    int level;
+
+    bpf_for(level, 0, CGROUP_DEPTH) {
+        struct cgroup_node* node = bpf_map_lookup_elem(&cgroups, &id);
+
+        if (!node)
+            break;
+        weight = weight * node->weight / 100;
+        if (weight > (u64)WEIGHT_MAX << 16)
+            weight = (u64)WEIGHT_MAX << 16;
+        id = node->parent;
+    }
+    return clamp_weight(weight >> 16);
+}
+
+static __always_inline u32 weight_of(struct task_ctx* tc) {
+    if (tc->weight_generation != weight_generation) {
+        tc->weight_generation = weight_generation;
+        tc->weight = flatten_weight(tc->cgroup_id, tc->nice_weight);
+    }
+    return tc->weight;
+}
+
+static __always_inline void cgroup_store(struct cgroup* cgrp, u32 weight) {
+    u64 id = cgrp->kn->id;
+    struct cgroup_node node = {.weight = weight};
+    struct cgroup* parent;
+
+    if (cgrp->level > 0) {
+        parent = bpf_cgroup_ancestor(cgrp, cgrp->level - 1);
+        if (parent) {
+            node.parent = parent->kn->id;
+            bpf_cgroup_release(parent);
+        }
+    }
+    bpf_map_update_elem(&cgroups, &id, &node, BPF_ANY);
+    __sync_fetch_and_add(&weight_generation, 1);
+}
+
+#endif

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where a decided task waits, and which CPU is told.
+ *
+ * The affinity mask is read from the task once and handed on: the verifier searches the kernel's
+ * types for each such read, which made loading take seconds.
+ *
+ * A task that may run everywhere waits in the deadline-ordered DSQ of a last-level cache, which all
+ * CPUs of that cache consume. One with a narrower affinity waits in the DSQ of one CPU, so that
+ * no CPU ever walks over a long row of tasks that it may not run. Tasks are never moved straight
+ * to another CPU's local DSQ: if its affinity changed meanwhile, that would be an error that
+ * ejects the scheduler, whereas consuming a user DSQ merely skips it.
+ */
+#ifndef RUSTLAND_PLACE_BPF_H
+#define RUSTLAND_PLACE_BPF_H
+
+#include "state.bpf.h"
+
+/* Key of our own threads: more urgent than any task. */
+#define SELF_KEY (-1000000000LL)
+
+/* How long a CPU counts as taken by the urgent task that was sent to it. */
+#define PREEMPT_SETTLE_NS 2000000ULL
+
+static __always_inline bool is_restricted(const struct task_struct* p) {
+    return (u32)p->nr_cpus_allowed < nr_online;
+}
+
+/* An allowed CPU whose last dispatch found nothing, or -1; takes the mark off. */
+static s32 pick_dry_cpu(const cpumask_t* allowed) {
+    s32 cpu;
+
+    if (nr_dry <= 0)
+        return -1;
+    bpf_for(cpu, 0, config.nr_cpus) {
+        struct cpu_ctx* cc = cpu_ctx_of(cpu);
+
+        if (cc && cc->dry && bpf_cpumask_test_cpu(cpu, allowed) && dry_clear(cc)) {
+            count(kick_dry);
+            return cpu;
+        }
+    }
+    return -1;
+}
+
+/*
+ * The CPU that an urgent task should take: of those it may use, the one whose task has the largest
+ * key (grown by how long it has run), if that is worse than the urgent task's by the margin. A CPU
+ * that another urgent task has just been sent to is left alone.
+ */
+static s32 pick_victim(const cpumask_t* allowed, s64 key, u64 now) {
+    s64 worst = key + (s64)config.preempt_margin_ns;
+    s32 victim = -1, cpu;
+
+    bpf_for(cpu, 0, config.nr_cpus) {
+        struct cpu_ctx* cc = cpu_ctx_of(cpu);
+        s64 its;
+
+        if (!cc || !cc->pid || (key != SELF_KEY && now - cc->preempted_at < PREEMPT_SETTLE_NS))
+            continue;
+        its = cc->key + (s64)(now - cc->started_at);
+        if (its > worst && bpf_cpumask_test_cpu(cpu, allowed)) {
+            worst = its;
+            victim = cpu;
+        }
+    }
+    return victim;
+}
+
+struct target {
+    s32 cpu;  /* to be told, -1: none */
+    u64 kick; /* 0: it will look by itself */
+};
+
+/*
+ * The CPU that we are on, if it is our own thread that runs here: it is about to sleep, and this
+ * CPU looks for the next task then, which is sooner than any other CPU could be made to. One task
+ * may claim it, unless what our thread interrupted is about as urgent.
+ */
+static s32 claim_this_cpu(const cpumask_t* allowed, s64 key) {
+    s32 cpu = bpf_get_smp_processor_id();
+    struct cpu_ctx* cc = cpu_ctx_of(cpu);
+
+    if (!cc || !cc->self_running || !bpf_cpumask_test_cpu(cpu, allowed))
+        return -1;
+    if (cc->interrupted != NO_TASK_INTERRUPTED &&
+        cc->interrupted <= key + (s64)config.preempt_margin_ns)
+        return -1;
+    cc->interrupted = key;
+    return cpu;
+}
+
+/* Which CPU should hear about a task: an idle one, this one if it is about to be free, one that has
+ * run dry, or one worth interrupting. */
+static __always_inline void pick_target(const cpumask_t* allowed, s64 key, bool preempt, u64 now,
+                                        struct target* target) {
+    target->kick = SCX_KICK_IDLE;
+    target->cpu = scx_bpf_pick_idle_cpu(allowed, 0);
+    if (target->cpu >= 0)
+        return;
+    target->kick = 0;
+    target->cpu = claim_this_cpu(allowed, key);
+    if (target->cpu >= 0)
+        return;
+    target->kick = SCX_KICK_PREEMPT;
+    target->cpu = pick_dry_cpu(allowed);
+    if (target->cpu >= 0)
+        return;
+    if (preempt)
+        target->cpu = pick_victim(allowed, key, now);
+}
+
+static __always_inline void kick_target(const struct target* target, u64 now) {
+    struct cpu_ctx* cc;
+
+    if (target->cpu < 0 || !target->kick)
+        return;
+    if (target->kick == SCX_KICK_IDLE) {
+        count(kick_idle);
+    } else {
+        count(kick_preempt);
+        cc = cpu_ctx_of(target->cpu);
+        if (cc)
+            cc->preempted_at = now;
+    }
+    scx_bpf_kick_cpu(target->cpu, target->kick);
+}
+
+/* The DSQ in which p waits for a CPU, given the CPU that will be told (or -1). */
+static __always_inline u64 home_dsq(struct task_struct* p, const cpumask_t* allowed,
+                                    s32 target_cpu) {
+    struct cpu_ctx* cc;
+    s32 cpu = target_cpu;
+
+    if (cpu < 0 || (u32)cpu >= config.nr_cpus)
+        cpu = scx_bpf_task_cpu(p);
+    if (!is_restricted(p))
+        return DSQ_LLC(llc_of(cpu));
+    if (!bpf_cpumask_test_cpu(cpu, allowed))
+        cpu = bpf_cpumask_first(allowed);
+    cc = cpu_ctx_of(cpu);
+    return cc && !cc->offline ? DSQ_CPU(cpu) : DSQ_LLC(0);
+}
+
+/* Moves a pending task to its place in deadline order. False if it is no longer pending. */
+static __always_inline bool move_pending(struct bpf_iter_scx_dsq* it, struct task_struct* p,
+                                         u64 dsq, u64 deadline, u64 slice) {
+    scx_bpf_dsq_move_set_slice(it, slice);
+    scx_bpf_dsq_move_set_vtime(it, deadline);
+    return scx_bpf_dsq_move_vtime(it, p, dsq, 0);
+}
+
+/* The deadline of the first task in a DSQ; the largest number if it is empty. */
+static __always_inline u64 head_deadline(u64 dsq) {
+    struct bpf_iter_scx_dsq it;
+    struct task_struct* p;
+    u64 deadline = ~0ULL;
+
+    if (!bpf_iter_scx_dsq_new(&it, dsq, 0)) {
+        p = bpf_iter_scx_dsq_next(&it);
+        if (p)
+            deadline = p->scx.dsq_vtime;
+    }
+    bpf_iter_scx_dsq_destroy(&it);
+    return deadline;
+}
+
+/* Whether one of the first few tasks in a DSQ may run on this CPU: only then is it consumed, since
+ * the kernel would walk over all the others. */
+static __always_inline bool head_allows(u64 dsq, s32 cpu) {
+    struct bpf_iter_scx_dsq it;
+    struct task_struct* p;
+    bool allowed = false;
+    int i;
+
+    if (!bpf_iter_scx_dsq_new(&it, dsq, 0)) {
+        bpf_for(i, 0, 4) {
+            p = bpf_iter_scx_dsq_next(&it);
+            if (!p)
+                break;
+            if (bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
+                allowed = true;
+                break;
+            }
+        }
+    }
+    bpf_iter_scx_dsq_destroy(&it);
+    return allowed;
+}
+
+/* How long a task of another queue must be overdue to be fetched by a CPU that has work. */
+#define OVERDUE_NS 20000000ULL
+
+/*
+ * Looks into one other queue, a different one each time, and takes its first task if that is long
+ * overdue and due before ours. So caches do not drift apart while no CPU is idle, and tasks do not
+ * stay behind on a CPU that went offline or that a real-time task keeps.
+ */
+static __always_inline bool fetch_overdue(struct cpu_ctx* cc, s32 cpu, u32 own_llc, u64 now) {
+    u32 turn, nr_queues = config.nr_llcs + config.nr_cpus;
+    u64 dsq, theirs;
+
+    if (!cc)
+        return false;
+    turn = cc->turn++ % nr_queues;
+    dsq = turn < config.nr_llcs ? DSQ_LLC(turn) : DSQ_CPU(turn - config.nr_llcs);
+    if (dsq == DSQ_LLC(own_llc) || dsq == DSQ_CPU(cpu) || scx_bpf_dsq_nr_queued(dsq) <= 0)
+        return false;
+    theirs = head_deadline(dsq);
+    if (theirs + OVERDUE_NS >= now || theirs >= head_deadline(DSQ_LLC(own_llc)))
+        return false;
+    if (!head_allows(dsq, cpu) || !dsq_move_to_local(dsq))
+        return false;
+    count(stolen);
+    return true;
+}
+
+/* Own cache's DSQ and own DSQ, the earlier deadline first. */
+static __always_inline bool consume_own(s32 cpu, u64 llc_dsq) {
+    u64 cpu_dsq = DSQ_CPU(cpu);
+
+    if (scx_bpf_dsq_nr_queued(cpu_dsq) <= 0)
+        return dsq_move_to_local(llc_dsq);
+    if (scx_bpf_dsq_nr_queued(llc_dsq) > 0 && head_deadline(llc_dsq) < head_deadline(cpu_dsq) &&
+        dsq_move_to_local(llc_dsq))
+        return true;
+    return dsq_move_to_local(cpu_dsq) || dsq_move_to_local(llc_dsq);
+}
+
+/* What waits elsewhere, for a CPU that would go idle: other caches first, then single CPUs' DSQs.
+ */
+static __always_inline bool steal(s32 cpu, u32 own_llc) {
+    s32 i;
+
+    bpf_for(i, 1, config.nr_llcs) {
+        u32 llc = (own_llc + (u32)i) % config.nr_llcs;
+
+        if (scx_bpf_dsq_nr_queued(DSQ_LLC(llc)) > 0 && dsq_move_to_local(DSQ_LLC(llc))) {
+            count(stolen);
+            return true;
+        }
+    }
+    bpf_for(i, 1, config.nr_cpus) {
+        u32 other = ((u32)cpu + (u32)i) % config.nr_cpus;
+
+        if (scx_bpf_dsq_nr_queued(DSQ_CPU(other)) > 0 && head_allows(DSQ_CPU(other), cpu) &&
+            dsq_move_to_local(DSQ_CPU(other))) {
+            count(stolen);
+            return true;
+        }
+    }
+    return false;
+}
+
+#endif

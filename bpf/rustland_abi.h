@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the BPF program and user space share: the one definition of every record, table and constant
+ * that crosses the border. Included by both; the sizes are asserted at the end, on both sides.
+ *
+ * All times are CLOCK_MONOTONIC nanoseconds unless a name says otherwise.
+ */
+#ifndef RUSTLAND_ABI_H
+#define RUSTLAND_ABI_H
+
+#ifndef RUSTLAND_SCX_TYPES_H
+#include <linux/types.h>
+#endif
+
+/* Most CPUs that the tables have room for. */
+#define RL_MAX_CPUS 1024
+/* Most last-level caches; one decided DSQ each. */
+#define RL_MAX_LLCS 64
+/* Decisions in one commit. */
+#define RL_MAX_DECISIONS 256
+/* Words of policy state that the kernel side keeps for each task. */
+#define RL_STATE_WORDS 4
+
+/* Exit codes that our BPF program passes to scx_bpf_exit(). */
+#define RL_EXIT_LEASE 1 /* user space was silent for longer than leave_ns */
+
+/* Opaque to the BPF program: the policy's own memory of a task, kept with the task and freed with
+ * it. All zero for a task that the policy has not seen yet. */
+struct rl_state {
+    __u64 word[RL_STATE_WORDS];
+};
+
+enum rl_queued_flags {
+    RL_QUEUED_WAKEUP = 1 << 0,     /* it slept and was woken; otherwise it used its slice up */
+    RL_QUEUED_RESTRICTED = 1 << 1, /* it may not run on every online CPU */
+    RL_QUEUED_KTHREAD = 1 << 2,
+};
+
+/* One record in the ring: a task that waits for a decision. */
+struct rl_queued {
+    __u64 seq;         /* this enqueue of this task; the answer must carry it */
+    __u64 enqueued_at; /* when it began to wait */
+    __u64 sum_exec;    /* CPU time since the scheduler was attached */
+    __u64 burst_exec;  /* CPU time since it last slept */
+    __u64 sleeps;      /* times that it gave the CPU up by itself */
+    __u64 last_sleep;  /* how long its last sleep took */
+    struct rl_state state;
+    __s32 pid;    /* thread id, initial PID namespace */
+    __s32 tgid;   /* its process */
+    __s32 cpu;    /* where it ran last */
+    __u32 weight; /* 1 to 10000, 100 is nice 0 in the root cgroup: nice and cgroup together */
+    __u32 flags;  /* enum rl_queued_flags */
+    __u32 nr_cpus_allowed;
+    __u32 nr_waiting; /* decided tasks that wait for a CPU at this moment */
+    __u32 reserved;
+};
+
+enum rl_decision_flags {
+    RL_DECISION_PREEMPT = 1 << 0, /* take a CPU from a task with a larger key */
+};
+
+enum rl_result {
+    RL_RESULT_NONE = 0,
+    RL_RESULT_MOVED = 1, /* it waits in deadline order for a CPU */
+    RL_RESULT_STALE = 2, /* the task has been dequeued, or enqueued again, since */
+    RL_RESULT_RETRY = 3, /* the kernel has not finished queueing it: say it again */
+};
+
+/* One row of the decision table. */
+struct rl_decision {
+    __u64 seq;      /* of the record that this answers */
+    __u64 slice;    /* nanoseconds */
+    __u64 deadline; /* tasks run in this order */
+    __s64 key;      /* how much others may interrupt it: larger is easier, see policy.hpp */
+    struct rl_state state;
+    __s32 pid;
+    __s32 cpu; /* preferred CPU, -1: any */
+    __u32 flags;
+    __u32 result; /* enum rl_result, written by the kernel side */
+};
+
+/* One page of numbers that either side writes for the other. */
+struct rl_control {
+    __u32 nr_decisions; /* rows of the table that the next commit reads */
+    __u32 reserved;
+    __u64 last_commit; /* when user space last committed */
+    __u64 lease_since; /* when the lease took over, 0 while user space answers */
+    __u64 cpu_max_set; /* cgroups that got a cpu.max limit since attach */
+    __s64 exit_code;
+    __u32 exit_kind; /* enum scx_exit_kind; 0 while attached */
+    __u32 exit_seen; /* 1 when all exit fields are complete */
+    char exit_reason[128];
+    char exit_msg[1024];
+};
+
+/* Counters, one set a CPU, only ever growing. */
+struct rl_counters {
+    __u64 queued;         /* records given to user space */
+    __u64 decided;        /* … that user space decided */
+    __u64 fallback;       /* … that the lease dispatched */
+    __u64 dequeued;       /* … that the kernel took away before either */
+    __u64 congested;      /* the ring was full: the same */
+    __u64 unasked;        /* user space was silent: dispatched by its last word about the task */
+    __u64 idle;           /* an idle CPU was found: user space was not asked */
+    __u64 bypass_kthread; /* per-CPU kernel threads, memory-management daemons, --percpu-local */
+    __u64 bypass_self;    /* our own threads */
+    __u64 resumed;        /* interrupted, and put back with the rest of their slice */
+    __u64 stale;          /* decisions for an enqueue that was over */
+    __u64 retried;        /* decisions that came before the enqueue was finished */
+    __u64 kick_idle;
+    __u64 kick_preempt;
+    __u64 kick_dry;   /* kicked a CPU that had just found nothing to run */
+    __u64 stolen;     /* taken from another CPU's or cache's queue */
+    __u64 notified;   /* user space woken because queued work ran low */
+    __u64 reenqueued; /* pushed off a CPU that a higher class took */
+    __u64 errors;     /* a task without our context: should stay 0 */
+    __u64 reserved[5];
+};
+
+/* Constants of one run, set before the program is loaded. */
+struct rl_config {
+    __u64 lease_ns;          /* longest wait for a decision */
+    __u64 leave_ns;          /* on the lease for longer: detach */
+    __u64 slice_ns;          /* slice of a task that user space was not asked about */
+    __u64 slice_busy_ns;     /* the same while others wait */
+    __u64 notify_ns;         /* longest time that a record without a wake-up may lie in the ring */
+    __u64 preempt_margin_ns; /* by how much keys must differ for a preemption */
+    __u32 nr_cpus;           /* possible CPU ids */
+    __u32 nr_llcs;
+    __s32 self_tgid;
+    __u32 dump_len;      /* room in the exit_dump map */
+    __u32 defer;         /* batch the records of tasks that used their slice up */
+    __u32 nr_online;     /* CPUs that are online at attach */
+    __u32 percpu_local;  /* tasks bound to one CPU do not ask user space */
+    __u32 heterogeneous; /* CPUs differ in capacity: big_cpu tells which are large */
+    __u16 cpu_llc[RL_MAX_CPUS];
+    __u8 big_cpu[RL_MAX_CPUS];
+};
+
+#ifdef __cplusplus
+#define RL_STATIC_ASSERT static_assert
+#else
+#define RL_STATIC_ASSERT _Static_assert
+#endif
+RL_STATIC_ASSERT(sizeof(struct rl_state) == 32, "rl_state");
+RL_STATIC_ASSERT(sizeof(struct rl_queued) == 112, "rl_queued");
+RL_STATIC_ASSERT(sizeof(struct rl_decision) == 80, "rl_decision");
+RL_STATIC_ASSERT(sizeof(struct rl_control) == 48 + 128 + 1024, "rl_control");
+RL_STATIC_ASSERT(sizeof(struct rl_counters) == 192, "rl_counters: whole cache lines");
+RL_STATIC_ASSERT(sizeof(struct rl_config) == 80 + 3 * RL_MAX_CPUS, "rl_config");
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The kernel functions that the BPF program calls. Those whose name or arguments differ between
+ * kernels are declared weak under each form and wrapped, so that one object loads everywhere:
+ * bpf_ksym_exists() is decided at load time and the branch not taken is removed.
+ */
+#ifndef RUSTLAND_SCX_KFUNCS_H
+#define RUSTLAND_SCX_KFUNCS_H
+
+#include <bpf/bpf_helpers.h>
+
+s32 scx_bpf_create_dsq(u64 dsq_id, s32 node) __ksym;
+s32 scx_bpf_dsq_nr_queued(u64 dsq_id) __ksym;
+s32 scx_bpf_task_cpu(const struct task_struct* p) __ksym;
+u32 scx_bpf_nr_cpu_ids(void) __ksym;
+u64 scx_bpf_now(void) __ksym __weak;
+s32 scx_bpf_select_cpu_dfl(struct task_struct* p, s32 prev_cpu, u64 wake_flags,
+                           bool* is_idle) __ksym;
+s32 scx_bpf_pick_idle_cpu(const struct cpumask* cpus_allowed, u64 flags) __ksym;
+bool scx_bpf_test_and_clear_cpu_idle(s32 cpu) __ksym;
+void scx_bpf_kick_cpu(s32 cpu, u64 flags) __ksym;
+void scx_bpf_exit_bstr(s64 exit_code, char* fmt, unsigned long long* data, u32 data__sz) __ksym;
+
+/* 6.19 made the insertion tell whether it succeeded; the old name stays for a while. */
+void scx_bpf_dsq_insert(struct task_struct* p, u64 dsq_id, u64 slice, u64 enq_flags) __ksym __weak;
+bool scx_bpf_dsq_insert___v2(struct task_struct* p, u64 dsq_id, u64 slice,
+                             u64 enq_flags) __ksym __weak;
+void scx_bpf_dsq_insert_vtime(struct task_struct* p, u64 dsq_id, u64 slice, u64 vtime,
+                              u64 enq_flags) __ksym __weak;
+bool __scx_bpf_dsq_insert_vtime(struct task_struct* p,
+                                struct scx_bpf_dsq_insert_vtime_args* args) __ksym __weak;
+/* 7.1 added flags. */
+bool scx_bpf_dsq_move_to_local(u64 dsq_id) __ksym __weak;
+bool scx_bpf_dsq_move_to_local___v2(u64 dsq_id, u64 enq_flags) __ksym __weak;
+
+bool scx_bpf_dsq_move_vtime(struct bpf_iter_scx_dsq* it__iter, struct task_struct* p, u64 dsq_id,
+                            u64 enq_flags) __ksym;
+void scx_bpf_dsq_move_set_slice(struct bpf_iter_scx_dsq* it__iter, u64 slice) __ksym;
+void scx_bpf_dsq_move_set_vtime(struct bpf_iter_scx_dsq* it__iter, u64 vtime) __ksym;
+int bpf_iter_scx_dsq_new(struct bpf_iter_scx_dsq* it, u64 dsq_id, u64 flags) __ksym;
+struct task_struct* bpf_iter_scx_dsq_next(struct bpf_iter_scx_dsq* it) __ksym;
+void bpf_iter_scx_dsq_destroy(struct bpf_iter_scx_dsq* it) __ksym;
+
+/* 6.19 put the arguments into a structure. */
+s32 scx_bpf_select_cpu_and(struct task_struct* p, s32 prev_cpu, u64 wake_flags,
+                           const struct cpumask* cpus_allowed, u64 flags) __ksym __weak;
+s32 __scx_bpf_select_cpu_and(struct task_struct* p, const struct cpumask* cpus_allowed,
+                             struct scx_bpf_select_cpu_and_args* args) __ksym __weak;
+
+struct bpf_cpumask* bpf_cpumask_create(void) __ksym;
+void bpf_cpumask_release(struct bpf_cpumask* cpumask) __ksym;
+void bpf_cpumask_set_cpu(u32 cpu, struct bpf_cpumask* cpumask) __ksym;
+
+u32 scx_bpf_reenqueue_local(void) __ksym __weak;
+void scx_bpf_reenqueue_local___v2(void) __ksym __weak;
+
+struct task_struct* bpf_task_from_pid(s32 pid) __ksym;
+void bpf_task_release(struct task_struct* p) __ksym;
+struct cgroup* bpf_cgroup_ancestor(struct cgroup* cgrp, int level) __ksym;
+void bpf_cgroup_release(struct cgroup* cgrp) __ksym;
+bool bpf_cpumask_test_cpu(u32 cpu, const struct cpumask* cpumask) __ksym;
+u32 bpf_cpumask_first(const struct cpumask* cpumask) __ksym;
+void bpf_rcu_read_lock(void) __ksym;
+void bpf_rcu_read_unlock(void) __ksym;
+int bpf_iter_num_new(struct bpf_iter_num* it, int start, int end) __ksym;
+int* bpf_iter_num_next(struct bpf_iter_num* it) __ksym;
+void bpf_iter_num_destroy(struct bpf_iter_num* it) __ksym;
+
+/* scx_bpf_now() reads the run queue's cached clock; same time base as bpf_ktime_get_ns(). */
+static __always_inline u64 now_ns(void) {
+    return bpf_ktime_get_ns();
+}
+
+static __always_inline void dsq_insert(struct task_struct* p, u64 dsq, u64 slice, u64 enq_flags) {
+    if (bpf_ksym_exists(scx_bpf_dsq_insert___v2))
+        scx_bpf_dsq_insert___v2(p, dsq, slice, enq_flags);
+    else
+        scx_bpf_dsq_insert(p, dsq, slice, enq_flags);
+}
+
+static __always_inline void dsq_insert_vtime(struct task_struct* p, u64 dsq, u64 slice, u64 vtime,
+                                             u64 enq_flags) {
+    if (bpf_ksym_exists(__scx_bpf_dsq_insert_vtime)) {
+        struct scx_bpf_dsq_insert_vtime_args args = {
+            .dsq_id = dsq,
+            .slice = slice,
+            .vtime = vtime,
+            .enq_flags = enq_flags,
+        };
+
+        __scx_bpf_dsq_insert_vtime(p, &args);
+    } else {
+        scx_bpf_dsq_insert_vtime(p, dsq, slice, vtime, enq_flags);
+    }
+}
+
+static __always_inline bool dsq_move_to_local(u64 dsq) {
+    if (bpf_ksym_exists(scx_bpf_dsq_move_to_local___v2))
+        return scx_bpf_dsq_move_to_local___v2(dsq, 0);
+    return scx_bpf_dsq_move_to_local(dsq);
+}
+
+/* An idle CPU of `among` for a waking task, or a negative number. */
+static __always_inline s32 select_cpu_among(struct task_struct* p, s32 prev_cpu, u64 wake_flags,
+                                            const struct cpumask* among) {
+    if (bpf_ksym_exists(__scx_bpf_select_cpu_and)) {
+        struct scx_bpf_select_cpu_and_args args = {.prev_cpu = prev_cpu, .wake_flags = wake_flags};
+
+        return __scx_bpf_select_cpu_and(p, among, &args);
+    }
+    return scx_bpf_select_cpu_and(p, prev_cpu, wake_flags, among, 0);
+}
+
+static __always_inline void reenqueue_local(void) {
+    if (bpf_ksym_exists(scx_bpf_reenqueue_local___v2))
+        scx_bpf_reenqueue_local___v2();
+    else if (bpf_ksym_exists(scx_bpf_reenqueue_local))
+        scx_bpf_reenqueue_local();
+}
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The kernel types that the BPF program touches, and no more. Every structure is relocated by CO-RE
+ * when the program is loaded, so only the names of the members matter, not their order, and a
+ * member that a kernel lacks is asked for with bpf_core_field_exists() first.
+ */
+#ifndef RUSTLAND_SCX_TYPES_H
+#define RUSTLAND_SCX_TYPES_H
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef int s32;
+typedef long long s64;
+typedef u8 __u8;
+typedef u16 __u16;
+typedef u32 __u32;
+typedef u64 __u64;
+typedef s32 __s32;
+typedef s64 __s64;
+typedef short __s16;
+typedef signed char __s8;
+typedef u32 __wsum;
+typedef u16 __be16;
+typedef u32 __be32;
+typedef u16 __sum16;
+typedef _Bool bool;
+#define true 1
+#define false 0
+#define NULL ((void*)0)
+
+/* Map types and flags, from the kernel's stable user-space interface (linux/bpf.h). */
+enum {
+    BPF_MAP_TYPE_HASH = 1,
+    BPF_MAP_TYPE_ARRAY = 2,
+    BPF_MAP_TYPE_RINGBUF = 27,
+    BPF_MAP_TYPE_TASK_STORAGE = 29,
+};
+enum { BPF_F_NO_PREALLOC = 1U << 0, BPF_F_MMAPABLE = 1U << 10 };
+enum { BPF_ANY = 0 };
+enum { BPF_LOCAL_STORAGE_GET_F_CREATE = 1 };
+enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
+
+#define PF_KTHREAD 0x00200000
+#define CLOCK_MONOTONIC 1
+/* Priorities below this are real-time (include/linux/sched/prio.h). */
+#define MAX_RT_PRIO 100
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct cpumask {};
+typedef struct cpumask cpumask_t;
+
+struct bpf_cpumask {
+    cpumask_t cpumask;
+};
+
+struct kernfs_node {
+    u64 id;
+};
+
+struct cgroup {
+    int level;
+    struct kernfs_node* kn;
+};
+
+struct sched_ext_entity {
+    u32 flags;
+    u32 weight;
+    u64 slice;
+    u64 dsq_vtime;
+};
+
+struct task_struct {
+    u32 flags;
+    s32 pid;
+    s32 tgid;
+    int prio;
+    int nr_cpus_allowed;
+    const cpumask_t* cpus_ptr;
+    struct task_struct* group_leader;
+    struct task_struct* real_parent;
+    struct sched_ext_entity scx;
+    char comm[16];
+};
+
+enum scx_exit_kind { SCX_EXIT_NONE = 0 };
+
+struct scx_exit_info {
+    enum scx_exit_kind kind;
+    s64 exit_code;
+    const char* reason;
+    char* msg;
+    char* dump;
+};
+
+struct scx_init_task_args {
+    bool fork;
+    struct cgroup* cgroup;
+};
+
+struct scx_exit_task_args {
+    bool cancelled;
+};
+
+struct scx_cgroup_init_args {
+    u32 weight;
+};
+
+struct scx_cpu_release_args {
+    struct task_struct* task;
+};
+
+enum scx_dsq_id_flags {
+    SCX_DSQ_LOCAL = 0x8000000000000002ULL,
+    SCX_DSQ_LOCAL_ON = 0xc000000000000000ULL,
+};
+
+enum scx_enq_flags {
+    SCX_ENQ_WAKEUP = 1,
+    SCX_ENQ_HEAD = 16,
+    SCX_ENQ_CPU_SELECTED = 1024,
+    SCX_ENQ_PREEMPT = 1ULL << 32,
+};
+
+enum scx_deq_flags { SCX_DEQ_SLEEP = 1 };
+
+enum scx_kick_flags {
+    SCX_KICK_IDLE = 1,
+    SCX_KICK_PREEMPT = 2,
+};
+
+enum scx_ent_flags { SCX_TASK_QUEUED = 1 };
+
+struct scx_bpf_dsq_insert_vtime_args {
+    u64 dsq_id;
+    u64 slice;
+    u64 vtime;
+    u64 enq_flags;
+};
+
+struct scx_bpf_select_cpu_and_args {
+    s32 prev_cpu;
+    u64 wake_flags;
+    u64 flags;
+};
+
+#pragma clang attribute pop
+
+/* Opaque to us; the kernel's own size and alignment. */
+struct bpf_timer {
+    __u64 __opaque[2];
+} __attribute__((aligned(8)));
+struct bpf_iter_scx_dsq {
+    __u64 __opaque[6];
+} __attribute__((aligned(8)));
+struct bpf_iter_num {
+    __u64 __opaque[1];
+} __attribute__((aligned(8)));
+
+/*
+ * The operations table. Its members are matched by name with the running kernel's; the loader
+ * clears the ones that the kernel does not have (see kernel/bpf_object.cpp).
+ */
+struct sched_ext_ops {
+    s32 (*select_cpu)(struct task_struct* p, s32 prev_cpu, u64 wake_flags);
+    void (*enqueue)(struct task_struct* p, u64 enq_flags);
+    void (*dispatch)(s32 cpu, struct task_struct* prev);
+    void (*running)(struct task_struct* p);
+    void (*stopping)(struct task_struct* p, bool runnable);
+    void (*quiescent)(struct task_struct* p, u64 deq_flags);
+    void (*set_weight)(struct task_struct* p, u32 weight);
+    void (*cpu_release)(s32 cpu, struct scx_cpu_release_args* args);
+    s32 (*init_task)(struct task_struct* p, struct scx_init_task_args* args);
+    void (*exit_task)(struct task_struct* p, struct scx_exit_task_args* args);
+    void (*enable)(struct task_struct* p);
+    void (*disable)(struct task_struct* p);
+    s32 (*cgroup_init)(struct cgroup* cgrp, struct scx_cgroup_init_args* args);
+    void (*cgroup_exit)(struct cgroup* cgrp);
+    void (*cgroup_move)(struct task_struct* p, struct cgroup* from, struct cgroup* to);
+    void (*cgroup_set_weight)(struct cgroup* cgrp, u32 weight);
+    void (*cgroup_set_bandwidth)(struct cgroup* cgrp, u64 period_us, u64 quota_us, u64 burst_us);
+    void (*cpu_online)(s32 cpu);
+    void (*cpu_offline)(s32 cpu);
+    s32 (*init)(void);
+    void (*exit)(struct scx_exit_info* info);
+    u64 flags;
+    u32 timeout_ms;
+    u32 exit_dump_len;
+    char name[128];
+};
+
+#endif

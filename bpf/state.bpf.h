@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Maps, per-task and per-CPU contexts, counters, and the state word that makes the counters exact.
+ */
+#ifndef RUSTLAND_STATE_BPF_H
+#define RUSTLAND_STATE_BPF_H
+
+#include "scx_kfuncs.h"
+
+#define DSQ_PENDING 1ULL
+#define DSQ_LLC(llc) (0x1000ULL + (llc))
+#define DSQ_CPU(cpu) (0x10000ULL + (u64)(u32)(cpu))
+
+const volatile struct rl_config config SEC(".rodata.config");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_RINGBUF);
+    __uint(max_entries, 1 << 20);
+} queued_ring SEC(".maps");
+
+/* Rare news for the main thread; its own ring, so that it is never full of records. */
+struct {
+    __uint(type, BPF_MAP_TYPE_RINGBUF);
+    __uint(max_entries, 4096);
+} news_ring SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, RL_MAX_DECISIONS);
+    __type(key, u32);
+    __type(value, struct rl_decision);
+} decisions SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1);
+    __type(key, u32);
+    __type(value, struct rl_control);
+} control SEC(".maps");
+
+/* An ordinary array indexed by CPU, not a per-CPU one, so that user space can map and read it. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, RL_MAX_CPUS);
+    __type(key, u32);
+    __type(value, struct rl_counters);
+} counters SEC(".maps");
+
+/*
+ * The life of one enqueue that user space is asked about, in one word: seq << 2 | state. Whoever
+ * moves the word out of PENDING counts the enqueue, and only one can:
+ *
+ *            enqueue                 commit: decided, lease: fallback
+ *   IDLE ---------------> PENDING ------------------------------------> DONE
+ *                           | runs, sleeps, leaves the class, or is enqueued again: dequeued
+ *                           v
+ *                          IDLE
+ */
+enum { WORD_IDLE = 0, WORD_PENDING = 1, WORD_DONE = 2, WORD_MASK = 3 };
+
+struct task_ctx {
+    u64 word;
+    u64 enqueued_at;
+    u64 started_at;
+    u64 slept_at;
+    u64 last_sleep;
+    u64 sum_exec;
+    u64 burst_exec;
+    u64 sleeps;
+    u64 cgroup_id;
+    s64 key;         /* of the last decision, grown by the CPU time used since */
+    s64 decided_key; /* of the last decision, as it was then */
+    u64 granted;     /* slice of the last decision */
+    u64 used;        /* how much of it is gone */
+    struct rl_state state;
+    u32 nice_weight;
+    u32 weight; /* nice_weight through the cgroups; valid for weight_generation */
+    u32 weight_generation;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, struct task_ctx);
+} tasks SEC(".maps");
+
+/* What runs on a CPU; written by that CPU alone, except for preempted_at. */
+struct cpu_ctx {
+    u64 started_at;
+    s64 key;
+    s32 pid;          /* 0: no task that could be interrupted */
+    u32 dry;          /* its last dispatch found nothing to run */
+    u64 preempted_at; /* an urgent task was sent here and has not started yet */
+    u32 self_coming;  /* our thread is about to interrupt what runs here */
+    u32 self_running; /* our thread runs here: this CPU is free once it sleeps */
+    s64 interrupted;  /* key of the task that our thread interrupted, S64_MAX: none */
+    u32 turn;         /* which other queue to look into next */
+    u32 offline;
+    u64 pad;
+};
+
+#define NO_TASK_INTERRUPTED ((s64)0x7fffffffffffffffLL)
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, RL_MAX_CPUS);
+    __type(key, u32);
+    __type(value, struct cpu_ctx);
+} cpus SEC(".maps");
+
+/* How many CPUs are dry. A commit must kick one of them, since the kernel marks a CPU idle only
+ * after its dispatch has returned. */
+s32 nr_dry;
+u32 nr_online;
+
+/* The CPUs of large capacity, where CPUs differ. */
+struct bpf_cpumask __kptr* big_cpus;
+
+static __always_inline struct task_ctx* task_ctx_of(struct task_struct* p) {
+    return bpf_task_storage_get(&tasks, p, 0, 0);
+}
+
+static __always_inline struct cpu_ctx* cpu_ctx_of(s32 cpu) {
+    u32 key = cpu;
+
+    return bpf_map_lookup_elem(&cpus, &key);
+}
+
+static __always_inline struct rl_control* the_control(void) {
+    u32 key = 0;
+
+    return bpf_map_lookup_elem(&control, &key);
+}
+
+/* Atomic because the commit program can be interrupted by another program on the same CPU. */
+#define count_n(name, n)                                                                           \
+    do {                                                                                           \
+        u32 count_cpu_ = bpf_get_smp_processor_id();                                               \
+        struct rl_counters* count_ = bpf_map_lookup_elem(&counters, &count_cpu_);                  \
+        if (count_)                                                                                \
+            __sync_fetch_and_add(&count_->name, n);                                                \
+    } while (0)
+#define count(name) count_n(name, 1)
+
+static __always_inline u32 llc_of(s32 cpu) {
+    u64 index = (u32)cpu;
+
+    barrier_var(index); /* keeps the compiler from undoing the mask that the verifier needs */
+    index &= RL_MAX_CPUS - 1;
+    return config.cpu_llc[index];
+}
+
+/* Ends an enqueue that nobody decided; called wherever a task turns up outside the pending DSQ. */
+static __always_inline void word_forget(struct task_ctx* tc) {
+    u64 word = tc->word;
+
+    if ((word & WORD_MASK) != WORD_PENDING)
+        return;
+    if (__sync_val_compare_and_swap(&tc->word, word, (word & ~3ULL) | WORD_IDLE) == word)
+        count(dequeued);
+}
+
+/* Starts an enqueue; returns its sequence number. */
+static __always_inline u64 word_begin(struct task_ctx* tc) {
+    u64 seq;
+
+    word_forget(tc);
+    seq = (tc->word >> 2) + 1;
+    tc->word = seq << 2 | WORD_PENDING;
+    return seq;
+}
+
+static __always_inline bool word_claim(struct task_ctx* tc, u64 seq) {
+    u64 word = seq << 2 | WORD_PENDING;
+
+    return __sync_val_compare_and_swap(&tc->word, word, seq << 2 | WORD_DONE) == word;
+}
+
+/* Takes a claim back when the task could not be moved. */
+static __always_inline bool word_unclaim(struct task_ctx* tc, u64 seq) {
+    u64 word = seq << 2 | WORD_DONE;
+
+    return __sync_val_compare_and_swap(&tc->word, word, seq << 2 | WORD_PENDING) == word;
+}
+
+static __always_inline void dry_set(struct cpu_ctx* cc) {
+    if (!__sync_val_compare_and_swap(&cc->dry, 0, 1))
+        __sync_fetch_and_add(&nr_dry, 1);
+}
+
+/* True for the one who took the mark off. */
+static __always_inline bool dry_clear(struct cpu_ctx* cc) {
+    if (!cc->dry || !__sync_val_compare_and_swap(&cc->dry, 1, 0))
+        return false;
+    __sync_fetch_and_add(&nr_dry, -1);
+    return true;
+}
+
+#endif

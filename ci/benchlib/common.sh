@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Shared by ci/demo and ci/bench: options, and measuring schedulers x seeds in VMs of their own.
+# shellcheck source=ci/lib.sh
+. "$ROOT_DIR/ci/lib.sh"
+
+KERNEL=6.18
+CPUS=4
+PRESET=dev
+DURATION=5
+WARMUP=1
+SCHEDULERS="eevdf rustland"
+RUSTLAND_ARGS=
+JOBS=$(nproc)
+[ "$JOBS" -le 4 ] || JOBS=4
+# An iteration of the benchmark's loop is 4 instructions, an instruction takes 2 ns of the VM's time
+# and the CPUs share them: with all CPUs busy, one does this many iterations a millisecond.
+ITERATIONS_PER_MS_ALL_CPUS=125000
+
+common_usage() {
+    cat <<USAGE
+  --seeds "1 2 …"       seeds of the VM and of the load (default "$SEEDS")
+  --scenarios "…"       such as build:8, hog:32, none (default "$SCENARIOS")
+  --schedulers "…"      eevdf (the kernel's own) and rustland (default "$SCHEDULERS")
+  --rustland-args ARGS  options for rustland
+  --duration S          seconds to measure, after $WARMUP s of warm-up (default $DURATION)
+  --kernel SERIES       kernel series (default $KERNEL)
+  --cpus N              CPUs of the VM (default $CPUS)
+  --preset PRESET       whose programs to measure: build/PRESET (default $PRESET)
+  --jobs N              VMs at the same time (default $JOBS, here)
+USAGE
+}
+
+usage_error() {
+    note "$* (see ci/${0##*/} --help)"
+    exit 2
+}
+
+# Takes the options that both scripts have. Calls own_option OPTION VALUE for others, which fails if
+# it does not know them either.
+parse_options() {
+    while [ $# -gt 0 ]; do
+        case $1 in
+        -h | --help)
+            usage
+            exit 0
+            ;;
+        --*) ;;
+        *) usage_error "unexpected argument '$1'" ;;
+        esac
+        [ $# -ge 2 ] || usage_error "$1 needs a value, or is unknown"
+        case $1 in
+        --seeds) SEEDS=$2 ;;
+        --scenarios) SCENARIOS=$2 ;;
+        --schedulers) SCHEDULERS=$2 ;;
+        --rustland-args) RUSTLAND_ARGS=$2 ;;
+        --duration) DURATION=$2 ;;
+        --kernel) KERNEL=$2 ;;
+        --cpus) CPUS=$2 ;;
+        --preset) PRESET=$2 ;;
+        --jobs) JOBS=$2 ;;
+        *) own_option "$1" "$2" || usage_error "unknown option '$1'" ;;
+        esac
+        shift 2
+    done
+    check_options
+}
+
+is_positive() { [[ $1 =~ ^[1-9][0-9]{0,5}$ ]]; }
+
+check_options() {
+    local word
+    [ -n "${SEEDS// /}" ] || usage_error "--seeds is empty"
+    [ -n "${SCENARIOS// /}" ] || usage_error "--scenarios is empty"
+    [ -n "${SCHEDULERS// /}" ] || usage_error "--schedulers is empty"
+    for word in $SEEDS; do
+        is_positive "$word" || usage_error "--seeds: '$word' is not a positive whole number"
+    done
+    for word in $SCENARIOS; do
+        [[ $word =~ ^((build|hog|mixed):[1-9][0-9]*|none)$ ]] ||
+            usage_error "--scenarios: '$word' is not such as build:8, hog:8, mixed:16 or none"
+    done
+    for word in $SCHEDULERS; do
+        [[ $word =~ ^(eevdf|rustland)$ ]] ||
+            usage_error "--schedulers: '$word' is neither eevdf nor rustland"
+    done
+    is_positive "$DURATION" || usage_error "--duration: '$DURATION' is not a number of seconds"
+    is_positive "$CPUS" || usage_error "--cpus: '$CPUS' is not a number"
+    is_positive "$JOBS" || usage_error "--jobs: '$JOBS' is not a number"
+}
+
+set_up() {
+    if [ "${RUSTLAND_SKIP_SETUP:-0}" != 1 ]; then
+        "$ROOT_DIR/ci/setup" --kernels "$KERNEL" >&2 || die "ci/setup failed"
+    fi
+    RUSTLAND_SKIP_SETUP=1 "$ROOT_DIR/ci/build" "$PRESET" >&2 || die "ci/build $PRESET failed"
+    BENCH=$ROOT_DIR/build/$PRESET/scheduler/bench/rustland-bench
+    [ -x "$BENCH" ] || die "no $BENCH after the build"
+    local word
+    for word in $SCHEDULERS; do
+        if [ "$word" = rustland ] && [ ! -x "$ROOT_DIR/build/$PRESET/scheduler/rustland" ]; then
+            die "the scheduler rustland is not in build/$PRESET/scheduler: cannot measure it" \
+                "(--schedulers eevdf measures the kernel's own alone)"
+        fi
+    done
+}
+
+label_of() {
+    case $1 in
+    eevdf) echo EEVDF ;;
+    *) echo "$1${RUSTLAND_ARGS:+ $RUSTLAND_ARGS}" ;;
+    esac
+}
+
+# measure_one DIR SCHEDULER SEED: one VM; DIR/SCHEDULER-SEED.json, and .log with all else.
+measure_one() {
+    local base=$1/$2-$3 scheduler=$2 seed=$3 scenarios=() word status=0
+    for word in $SCENARIOS; do
+        scenarios+=(--scenario "$word")
+    done
+    local count
+    count=$(wc -w <<<"$SCENARIOS")
+    local timeout=$((30 + count * (WARMUP + DURATION + 5)))
+    [ "$scheduler" = rustland ] && scheduler="rustland${RUSTLAND_ARGS:+ $RUSTLAND_ARGS}"
+    # The kernel tests its cryptographic algorithms for some seconds after boot: a load of its own.
+    "$ROOT_DIR/ci/vm" --kernel "$KERNEL" --cpus "$CPUS" --seed "$seed" --preset "$PRESET" \
+        --append cryptomgr.notests --timeout "$timeout" --share "$ROOT_DIR/ci/benchlib" -- \
+        guest "$scheduler" --iterations-per-ms $((ITERATIONS_PER_MS_ALL_CPUS / CPUS)) \
+        --label "$(label_of "$2")" --seed "$seed" --duration "$DURATION" --warmup "$WARMUP" \
+        "${scenarios[@]}" >"$base.json.part" 2>"$base.log" || status=$?
+    if [ $status != 0 ]; then
+        note "$2, seed $seed: failed with status $status:"
+        tail -n 60 "$base.log" >&2
+        return 1
+    fi
+    mv "$base.json.part" "$base.json"
+    note "$2, seed $seed: done$(sed -n 's/^\(.*: attached after .*\)$/ (\1)/p' "$base.log")"
+}
+
+# measure_all DIR: every scheduler with every seed, $JOBS VMs at a time. Sets RESULTS, the files in
+# the order in which they are compared. Stops at the first failure.
+measure_all() {
+    local dir=$1 scheduler seed running=0
+    RESULTS=()
+    for scheduler in $SCHEDULERS; do
+        for seed in $SEEDS; do
+            RESULTS+=("$dir/$scheduler-$seed.json")
+        done
+    done
+    rm -f "${RESULTS[@]}" # of an earlier run: none of them must pass for one of this
+    for seed in $SEEDS; do
+        for scheduler in $SCHEDULERS; do
+            if [ $running -ge "$JOBS" ]; then
+                wait -n || exit 1
+                running=$((running - 1))
+            fi
+            measure_one "$dir" "$scheduler" "$seed" &
+            running=$((running + 1))
+        done
+    done
+    while [ $running -gt 0 ]; do
+        wait -n || exit 1
+        running=$((running - 1))
+    done
+}
+
+# On every way out: no VM stays, nor what is in TEMPORARY.
+TEMPORARY=
+clean_up() {
+    local pids
+    pids=$(jobs -p)
+    if [ -n "$pids" ]; then
+        # The VM is a child of the background shell: both are told.
+        pkill -TERM -P "${pids//$'\n'/,}" || true
+        # shellcheck disable=SC2086 # one word per process
+        kill -TERM $pids 2>/dev/null || true
+        wait || true
+    fi
+    [ -z "$TEMPORARY" ] || rm -rf "$TEMPORARY"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""VM tests: which script runs on which kernel, and what came out of it.
+
+A test is an executable script tests/vm/NAME.sh that runs in the VM. Comments at its top, one per
+line, say what it needs:
+
+  # vm kernels: smoke          smoke: every kernel; full (default): 6.18 and the newest, or
+                               every kernel with --all
+  # vm on: ok                  ok (default): kernels that can load our scheduler; none: those
+                               without sched_ext; broken: those whose type information is broken;
+                               any: all; several words may be given
+  # vm realtime                else deterministic (`# vm seed: N`, default 1)
+  # vm generic                 on the generic 6.18 kernel only
+  # vm root: systemd           in the Debian image; default minimal
+  # vm cpus: 4                 also a topology such as 4,cores=2,threads=2
+  # vm memory: 1G
+  # vm timeout: 60             seconds of the VM's clock
+  # vm append: ARGS            kernel arguments
+  # vm expect-sched-ext-error: REGEX
+  # vm allow-log: REGEX
+"""
+
+import concurrent.futures
+import dataclasses
+import glob
+import os
+import re
+
+from testlib import kernels
+from testlib.process import ROOT, run
+from testlib.report import FAIL, PASS, SKIP
+
+MAIN_SERIES = "6.18"
+PARALLEL_VMS = 2
+SKIP_STATUS = 77
+KEYS = {"kernels", "on", "realtime", "seed", "generic", "root", "cpus", "memory", "timeout",
+        "append", "expect-sched-ext-error", "allow-log"}
+PASSED_ON = ("seed", "root", "cpus", "memory", "timeout", "append", "expect-sched-ext-error",
+             "allow-log")
+
+
+class BadHeader(Exception):
+    """A test's header cannot be understood."""
+
+
+@dataclasses.dataclass
+class Case:
+    """One test on one kernel."""
+    script: str
+    needs: dict
+    kernel: kernels.Kernel
+
+    @property
+    def name(self):
+        test = os.path.basename(self.script).removesuffix(".sh")
+        return f"vm/{test}@{self.kernel.series}"
+
+    def options(self):
+        line = ["--kernel", self.kernel.series.removesuffix("-generic")]
+        if self.kernel.series.endswith("-generic"):
+            line.append("--generic")
+        if "realtime" in self.needs:
+            line.append("--realtime")
+        for key in PASSED_ON:
+            if key in self.needs:
+                line.append(f"--{key}={self.needs[key]}")
+        return line
+
+
+def read_needs(script):
+    needs = {}
+    with open(script, encoding="utf-8") as file:
+        for line in file:
+            if not line.startswith("#"):
+                break
+            match = re.fullmatch(r"# vm ([a-z-]+)(?:: *(.*?))? *", line.rstrip("\n"))
+            if match:
+                needs[match[1]] = match[2] or ""
+    name = os.path.relpath(script, ROOT)
+    if unknown := set(needs) - KEYS:
+        raise BadHeader(f"{name}: unknown need '{sorted(unknown)[0]}'")
+    if needs.get("kernels", "full") not in ("smoke", "full"):
+        raise BadHeader(f"{name}: kernels must be smoke or full, not '{needs['kernels']}'")
+    wanted = set(needs.get("on", kernels.OK).split())
+    if not wanted or not wanted <= {kernels.OK, kernels.NONE, kernels.BROKEN, "any"}:
+        raise BadHeader(f"{name}: on must be ok, none, broken or any, not '{needs.get('on')}'")
+    return needs
+
+
+def scripts():
+    return sorted(path for path in glob.glob(os.path.join(ROOT, "tests", "vm", "*.sh"))
+                  if os.access(path, os.X_OK))
+
+
+def kernels_for(needs, available, everything):
+    """The kernels that a test runs on; missing ones are included, to be reported as skipped."""
+    wanted = set(needs.get("on", kernels.OK).split())
+    plain = [kernel for kernel in available if not kernel.series.endswith("-generic")]
+    if "generic" in needs:
+        return [kernel for kernel in available if kernel.series.endswith("-generic")]
+    fitting = [kernel for kernel in plain
+               if "any" in wanted or kernel.capability in wanted
+               or kernel.capability in (kernels.MISSING, kernels.UNKNOWN)]
+    if everything or needs.get("kernels", "full") == "smoke":
+        return fitting
+    usable = [kernel for kernel in fitting if kernel.capability in wanted | {kernels.OK}]
+    newest = usable[-1:]
+    main = [kernel for kernel in fitting if kernel.series == MAIN_SERIES]
+    return main + [kernel for kernel in newest if kernel not in main]
+
+
+def plan(available, everything):
+    return [Case(script, needs, kernel)
+            for script in scripts() for needs in [read_needs(script)]
+            for kernel in kernels_for(needs, available, everything)]
+
+
+def run_case(case, report):
+    if case.kernel.capability == kernels.MISSING:
+        report.add(SKIP, case.name, f"no kernel of the series {case.kernel.series} can be had")
+        return
+    if case.kernel.capability == kernels.UNKNOWN:
+        report.add(FAIL, case.name, f"cannot examine the kernel: {case.kernel.problem}")
+        return
+    result = run([os.path.join(ROOT, "ci", "vm"), *case.options(),
+                  "--share", os.path.join(ROOT, "tests", "vm"), "--",
+                  "env", f"VM_KERNEL={case.kernel.series.removesuffix('-generic')}",
+                  f"VM_CAPABILITY={case.kernel.capability}",
+                  f"/share/{os.path.basename(case.script)}"])
+    last = (result.output.strip().splitlines() or ["no output"])[-1]
+    if result.status == 0:
+        report.add(PASS, case.name, "", result.seconds)
+    elif result.status == SKIP_STATUS:
+        report.add(SKIP, case.name, last.removeprefix("SKIP: "), result.seconds)
+    else:
+        report.add(FAIL, case.name, f"status {result.status}", result.seconds, result.output)
+
+
+def run_all(cases, report):
+    with concurrent.futures.ThreadPoolExecutor(PARALLEL_VMS) as pool:
+        for done in [pool.submit(run_case, case, report) for case in cases]:
+            done.result()

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Several results side by side: medians and worst seeds, ratios to the first.
+#pragma once
+
+#include "bench/report.hpp"
+
+#include <string>
+#include <vector>
+
+namespace rustland::bench {
+
+// All runs of one scenario under one label: the seeds.
+struct RunGroup {
+    Scenario scenario;
+    std::string label;
+    std::vector<const Run*> runs;
+
+    [[nodiscard]] double median_of(std::string_view metric_key) const;
+    [[nodiscard]] double worst_of(std::string_view metric_key) const;
+};
+
+// In the order in which the scenarios, and within each the labels, come up first. The runs stay
+// the reports'.
+std::vector<RunGroup> group_runs(const std::vector<Report>& reports);
+
+enum class TableStyle { Text, Markdown, Csv };
+
+// The table of medians (with ratios to the first label of each scenario), that of the worst seeds
+// where there are several, and a summary per label. CSV: both figures of every metric, no summary.
+std::string compare(const std::vector<Report>& reports, TableStyle style);
+
+} // namespace rustland::bench

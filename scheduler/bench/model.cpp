@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "bench/model.hpp"
+
+#include <charconv>
+#include <cmath>
+#include <fmt/format.h>
+#include <numeric>
+
+namespace rustland::bench {
+namespace {
+
+// Separate streams, so that a longer frame does not shift the jobs' durations.
+constexpr std::uint64_t kFrameStream = 1;
+constexpr std::uint64_t kJobStream = 2;
+constexpr std::uint64_t kSleeperStream = 1000;
+
+// Shares of a job's CPU time.
+constexpr double kPreprocessShare = 0.08;
+constexpr double kAssembleShare = 0.12;
+constexpr double kSourceChunksPerMs = 0.1;
+// First-touched memory goes with the work, not with the time: about 25 MB for a second of compiling
+// at a million iterations per millisecond, and less on a machine that gets less done in it.
+constexpr double kPagesPerIteration = 7e-6;
+
+std::uint64_t iterations_for_ms(double ms, std::uint64_t iterations_per_ms) {
+    return static_cast<std::uint64_t>(ms * static_cast<double>(iterations_per_ms));
+}
+
+} // namespace
+
+std::string_view to_string(LoadKind kind) {
+    switch (kind) {
+    case LoadKind::None:
+        return "none";
+    case LoadKind::Build:
+        return "build";
+    case LoadKind::Hog:
+        return "hog";
+    case LoadKind::Mixed:
+        return "mixed";
+    }
+    return "none";
+}
+
+std::string to_string(const Scenario& scenario) {
+    if (scenario.load == LoadKind::None)
+        return "alone";
+    return fmt::format("{} x{}", to_string(scenario.load), scenario.slots);
+}
+
+Result<LoadKind> parse_load(std::string_view text) {
+    for (const LoadKind kind : {LoadKind::None, LoadKind::Build, LoadKind::Hog, LoadKind::Mixed})
+        if (text == to_string(kind))
+            return kind;
+    return Error(fmt::format("unknown load '{}': use build, hog, mixed or none", text));
+}
+
+Result<Scenario> parse_scenario(std::string_view text) {
+    const auto colon = text.find(':');
+    const auto kind = parse_load(text.substr(0, colon));
+    if (!kind)
+        return kind.error();
+    if (*kind == LoadKind::None) {
+        if (colon != std::string_view::npos)
+            return Error(fmt::format("scenario '{}': the load none takes no slots", text));
+        return Scenario{};
+    }
+    const auto digits =
+        colon == std::string_view::npos ? std::string_view{} : text.substr(colon + 1);
+    unsigned slots = 0;
+    const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), slots);
+    if (ec != std::errc{} || end != digits.data() + digits.size() || slots == 0 ||
+        slots > kMaxSlots)
+        return Error(fmt::format("scenario '{}': write LOAD:SLOTS with 1 to {} slots, such as "
+                                 "build:8",
+                                 text, kMaxSlots));
+    return Scenario{*kind, slots};
+}
+
+LoadShape shape_of(const Scenario& scenario) {
+    switch (scenario.load) {
+    case LoadKind::None:
+        return {};
+    case LoadKind::Build:
+        return {.build_slots = scenario.slots};
+    case LoadKind::Hog:
+        return {.hogs = scenario.slots};
+    case LoadKind::Mixed: {
+        const unsigned hogs = scenario.slots / 2;
+        return {.build_slots = scenario.slots - hogs,
+                .hogs = hogs,
+                .sleepers = scenario.slots / 8 + (scenario.slots % 8 != 0 ? 1U : 0U)};
+    }
+    }
+    return {};
+}
+
+std::uint64_t Rng::next() {
+    state_ += 0x9E3779B97F4A7C15ULL;
+    std::uint64_t z = state_;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
+    return z ^ (z >> 31);
+}
+
+double Rng::uniform() {
+    return static_cast<double>(next() >> 11) * 0x1.0p-53;
+}
+
+double Rng::log_uniform(double low, double high) {
+    return std::exp(uniform(std::log(low), std::log(high)));
+}
+
+Rng rng_for(std::uint64_t seed, std::uint64_t stream, std::uint64_t index) {
+    Rng mix(seed);
+    const std::uint64_t a = mix.next();
+    Rng mix_stream(a ^ stream);
+    const std::uint64_t b = mix_stream.next();
+    return Rng(b ^ (index * 0xD1342543DE82EF95ULL));
+}
+
+std::uint64_t iterations_for(std::int64_t micros, std::uint64_t iterations_per_ms) {
+    return static_cast<std::uint64_t>(micros) * iterations_per_ms / 1000;
+}
+
+std::uint64_t FramePlan::total() const {
+    return std::accumulate(workers.begin(), workers.end(), logic + submit);
+}
+
+FramePlan plan_frame(std::uint64_t seed, std::uint64_t frame, std::uint64_t iterations_per_ms) {
+    Rng rng = rng_for(seed, kFrameStream, frame);
+    const auto part = [&](std::int64_t micros) {
+        const double factor = rng.uniform(1.0 - kFrameSpread, 1.0 + kFrameSpread);
+        return static_cast<std::uint64_t>(
+            factor * static_cast<double>(iterations_for(micros, iterations_per_ms)));
+    };
+    FramePlan plan;
+    plan.logic = part(kLogicMicros);
+    for (auto& worker : plan.workers)
+        worker = part(kWorkerMicros);
+    plan.submit = part(kSubmitMicros);
+    return plan;
+}
+
+JobPlan plan_job(std::uint64_t seed, std::uint64_t job, std::uint64_t iterations_per_ms) {
+    Rng rng = rng_for(seed, kJobStream, job);
+    const double ms = rng.log_uniform(kJobMinMs, kJobMaxMs);
+    JobPlan plan;
+    plan.preprocess = iterations_for_ms(ms * kPreprocessShare, iterations_per_ms);
+    plan.assemble = iterations_for_ms(ms * kAssembleShare, iterations_per_ms);
+    plan.compile = iterations_for_ms(ms, iterations_per_ms) - plan.preprocess - plan.assemble;
+    plan.source_chunks = 1 + static_cast<unsigned>(ms * kSourceChunksPerMs);
+    plan.memory_pages =
+        1 + static_cast<unsigned>(kPagesPerIteration * static_cast<double>(plan.total()));
+    plan.disk_waits = static_cast<unsigned>(rng.next() % 9);
+    plan.disk_wait = micros(static_cast<std::int64_t>(rng.uniform(200.0, 2000.0)));
+    return plan;
+}
+
+SleeperStep plan_sleeper(std::uint64_t seed, unsigned sleeper, std::uint64_t step,
+                         std::uint64_t iterations_per_ms) {
+    Rng rng = rng_for(seed, kSleeperStream + sleeper, step);
+    return {.sleep = micros(static_cast<std::int64_t>(rng.uniform(1000.0, 8000.0))),
+            .iterations = iterations_for_ms(rng.uniform(0.1, 0.6), iterations_per_ms)};
+}
+
+Nanos VsyncGrid::boundary(std::int64_t index) const {
+    return origin_ + Nanos{index * 1'000'000'000 / kRefreshHz};
+}
+
+Nanos VsyncGrid::at_or_after(Nanos t) const {
+    std::int64_t index = (t - origin_).value * kRefreshHz / 1'000'000'000;
+    while (boundary(index) < t)
+        ++index;
+    return boundary(index);
+}
+
+Nanos AudioClock::start(std::int64_t period) const {
+    return origin_ + Nanos{period * kAudioSamples * 1'000'000'000 / kAudioRateHz};
+}
+
+} // namespace rustland::bench

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "bench/options.hpp"
+
+#include "rustland/common/version.hpp"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <fmt/format.h>
+#include <memory>
+#include <sstream>
+
+namespace rustland::bench {
+namespace {
+
+constexpr const char* kDescription =
+    "Runs a game-like workload beside a build-like load and reports how well the game did\n"
+    "(frame rate, frame times, audio) and how much work the machine got done, so that CPU\n"
+    "schedulers can be compared.";
+
+// JSON readers keep whole numbers up to here.
+constexpr std::uint64_t kMaxSeed = std::uint64_t{1} << 53;
+
+// The braces are filled from the model's own figures.
+constexpr const char* kFooter = R"(
+The game: {hz} Hz with vsync. Each frame: {logic} ms on the main thread, {workers} workers of {worker} ms in
+parallel, {submit} ms on the main thread (each part varies by {spread:.0f} %), then sleep until the vsync.
+A frame that is late is shown at the next vsync. Audio: {audio} ms of work each {period:.2f} ms; a period
+whose work is not complete when the period ends is late. All threads are of the normal class.
+
+The loads:
+  build   SLOTS compile jobs at a time, as make -j: driver, compiler, assembler as processes,
+          pipes, temporary files, memory; {job_min} to {job_max} ms of CPU time each
+  hog     SLOTS processes that compute and never sleep
+  mixed   half of each, and a few processes that sleep and compute in turn
+  none    the game alone
+
+The figures:
+  fps          frames shown / time
+  1% low       1 / mean time of the slowest 1 % of the frames
+  p50, p99     percentiles of the time from one shown frame to the next (nearest rank)
+  late         audio periods that were late; p99 is over all periods
+  jobs/s       build jobs that were completed
+  load, total  iterations of the work loop per second, of the load and of load and game
+               together, in millions
+  sched CPU    CPU time of the scheduler's process in percent of one CPU; 0 for the kernel's own
+
+Times of work are CPU time on a machine whose CPUs are all busy, counted in iterations of a
+fixed loop: calibrated at the start, or given with --iterations-per-ms so that runs repeat.
+On a machine that counts instructions (QEMU -icount shift=1, 4 CPUs: 8 ns per instruction when
+all are busy, 4 instructions per iteration) that is 31250.
+
+Exit status:
+  0      done
+  1      a run could not be done; what went wrong is on standard error
+  2      bad option, or a result that cannot be read
+  3      the sched_ext scheduler changed or went away during a run; the result is printed
+  128+N  interrupted by signal N
+
+Examples:
+  rustland-bench --load build --slots 16
+  rustland-bench --scenario build:8 --scenario hog:8 --label EEVDF -o eevdf.json
+  rustland-bench --compare eevdf.json rustland.json)";
+
+std::string footer() {
+    const auto ms = [](std::int64_t micros) { return static_cast<double>(micros) / 1000.0; };
+    return fmt::format(kFooter, fmt::arg("hz", kRefreshHz), fmt::arg("logic", ms(kLogicMicros)),
+                       fmt::arg("workers", kWorkers), fmt::arg("worker", ms(kWorkerMicros)),
+                       fmt::arg("submit", ms(kSubmitMicros)),
+                       fmt::arg("spread", 100.0 * kFrameSpread),
+                       fmt::arg("audio", ms(kAudioMicros)),
+                       fmt::arg("period", 1000.0 * static_cast<double>(kAudioSamples) /
+                                              static_cast<double>(kAudioRateHz)),
+                       fmt::arg("job_min", kJobMinMs), fmt::arg("job_max", kJobMaxMs));
+}
+
+// One line for the option, then what it does, folded to a terminal's width.
+class HelpFormatter : public CLI::Formatter {
+  public:
+    HelpFormatter() { column_width(kColumn); }
+    std::string make_option_opts(const CLI::Option* option) const override {
+        return option->get_type_size() == 0 ? "" : " " + option->get_type_name();
+    }
+    std::string make_option_desc(const CLI::Option* option) const override {
+        std::string folded;
+        std::size_t used = 0;
+        std::istringstream words(option->get_description());
+        for (std::string word; words >> word; used += word.size() + 1) {
+            if (used > 0 && kColumn + used + word.size() > kWidth) {
+                folded += '\n';
+                used = 0;
+            } else if (used > 0) {
+                folded += ' ';
+            }
+            folded += word;
+        }
+        return folded;
+    }
+
+  private:
+    static constexpr std::size_t kColumn = 28;
+    static constexpr std::size_t kWidth = 90;
+};
+
+// A plain number in the range. CLI11's own check lets NaN through, as it is not out of any range.
+template <typename T> CLI::Validator in_range(T low, T high) {
+    const auto check = [low, high](std::string& text) -> std::string {
+        T value{};
+        const char* end = text.data() + text.size();
+        const auto parsed = std::from_chars(text.data(), end, value);
+        if (parsed.ec == std::errc{} && parsed.ptr == end && value >= low && value <= high)
+            return {};
+        return fmt::format("'{}' is not a number from {} to {}", text, low, high);
+    };
+    return {check, ""}; // no description, which would end up in the help's type name
+}
+
+struct RawOptions {
+    RunOptions run;
+    std::string load;
+    unsigned slots = 0;
+    std::vector<std::string> scenarios;
+    std::string scheduler_comm;
+    bool no_vsync = false;
+    bool calibrate = false;
+    bool markdown = false;
+    std::vector<std::string> compare;
+};
+
+void add_options(CLI::App& app, RawOptions& raw) {
+    const char* const workload = "Workload";
+    auto* load = app.add_option("-l,--load", raw.load, "build (default), hog, mixed or none")
+                     ->type_name("KIND")
+                     ->group(workload);
+    auto* slots = app.add_option("-n,--slots", raw.slots,
+                                 "processes of the load at a time (default: a run with twice and "
+                                 "one with four times the number of CPUs)")
+                      ->type_name("N")
+                      ->check(in_range(1U, kMaxSlots))
+                      ->group(workload);
+    app.add_option("--scenario", raw.scenarios,
+                   "load and slots, such as build:8, or none; may be given several times")
+        ->type_name("KIND:N")
+        ->expected(1)
+        ->take_all()
+        ->excludes(load)
+        ->excludes(slots)
+        ->group(workload);
+    app.add_option("-d,--duration", raw.run.duration_s, "seconds to measure (default 5)")
+        ->type_name("S")
+        ->check(in_range(0.1, 3600.0))
+        ->group(workload);
+    app.add_option("--warmup", raw.run.warmup_s, "seconds before that (default 1)")
+        ->type_name("S")
+        ->check(in_range(0.0, 600.0))
+        ->group(workload);
+    app.add_option("--seed", raw.run.seed, "of the load's and the frames' variation (default 1)")
+        ->type_name("N")
+        ->check(in_range(std::uint64_t{0}, kMaxSeed))
+        ->group(workload);
+    app.add_option("--iterations-per-ms", raw.run.iterations_per_ms,
+                   "work in a millisecond (default: calibrate first)")
+        ->type_name("N")
+        ->check(in_range(std::uint64_t{1000}, std::uint64_t{100'000'000}))
+        ->group(workload);
+    app.add_flag("--no-vsync", raw.no_vsync, "start the next frame at once")->group(workload);
+    app.add_option("--game-hook", raw.run.game_hook,
+                   "shell command to run before each scenario, with the game's process id in "
+                   "$RUSTLAND_GAME_PID")
+        ->type_name("COMMAND")
+        ->group(workload);
+
+    const char* const report = "Report";
+    app.add_option("--label", raw.run.label,
+                   "name of the run in results (default: the sched_ext scheduler's name, or "
+                   "\"kernel\")")
+        ->type_name("NAME")
+        ->group(report);
+    app.add_option("--scheduler-comm", raw.scheduler_comm,
+                   "process whose CPU time and memory are the scheduler's (default: the name in "
+                   "/sys/kernel/sched_ext/root/ops); - for none")
+        ->type_name("NAME")
+        ->group(report);
+    auto* json = app.add_flag("--json", raw.run.json, "print JSON")->group(report);
+    app.add_flag("--csv", raw.run.csv, "print comma-separated values")
+        ->excludes(json)
+        ->group(report);
+    app.add_option("-o,--output", raw.run.output, "write the result as JSON to FILE, too")
+        ->type_name("FILE")
+        ->group(report);
+    app.add_flag("--frames", raw.run.keep_frames, "keep all frame times in the JSON")
+        ->group(report);
+
+    const char* const other = "Instead of a run";
+    app.add_option("--compare", raw.compare,
+                   "print results side by side, with ratios to the first; median and worst where "
+                   "several runs carry the same label")
+        ->type_name("FILE...")
+        ->expected(1, 10000)
+        ->group(other);
+    app.add_flag("--markdown", raw.markdown, "with --compare: as Markdown tables")->group(other);
+    app.add_flag("--calibrate", raw.calibrate, "print this machine's iterations per ms")
+        ->group(other);
+}
+
+Message usage_error(std::string_view what) {
+    return {fmt::format("rustland-bench: {} (see rustland-bench --help)\n", what), kExitUsage};
+}
+
+// The scenarios that the options ask for.
+Result<std::vector<Scenario>> choose_scenarios(const RawOptions& raw, unsigned cpus) {
+    std::vector<Scenario> scenarios;
+    for (const std::string& text : raw.scenarios) {
+        const auto scenario = parse_scenario(text);
+        if (!scenario)
+            return scenario.error().with("--scenario");
+        scenarios.push_back(*scenario);
+    }
+    if (!scenarios.empty())
+        return scenarios;
+    const auto load = parse_load(raw.load.empty() ? "build" : raw.load);
+    if (!load)
+        return load.error().with("--load");
+    if (*load == LoadKind::None) {
+        if (raw.slots != 0)
+            return Error("--slots: the load none takes no slots");
+        return std::vector{Scenario{}};
+    }
+    if (raw.slots != 0)
+        return std::vector{Scenario{*load, raw.slots}};
+    return std::vector{Scenario{*load, std::min(2 * cpus, kMaxSlots)},
+                       Scenario{*load, std::min(4 * cpus, kMaxSlots)}};
+}
+
+Command to_command(const CLI::App& app, RawOptions raw, unsigned cpus) {
+    if (!raw.compare.empty()) {
+        if (raw.run.json)
+            return usage_error("--compare prints a table, --markdown or --csv, not --json");
+        if (raw.markdown && raw.run.csv)
+            return usage_error("choose one of --markdown and --csv");
+        return CompareOptions{raw.compare, raw.markdown, raw.run.csv};
+    }
+    if (raw.markdown)
+        return usage_error("--markdown needs --compare");
+    if (raw.calibrate)
+        return CalibrateOptions{};
+    auto scenarios = choose_scenarios(raw, cpus);
+    if (!scenarios)
+        return usage_error(scenarios.error().message());
+    raw.run.scenarios = *std::move(scenarios);
+    raw.run.vsync = !raw.no_vsync;
+    if (app.count("--scheduler-comm") > 0)
+        raw.run.scheduler_comm = raw.scheduler_comm == "-" ? "" : raw.scheduler_comm;
+    return raw.run;
+}
+
+} // namespace
+
+Command parse_command_line(int argc, const char* const* argv, unsigned cpus) {
+    CLI::App app(kDescription, "rustland-bench");
+    app.footer(footer());
+    app.set_version_flag("-V,--version", std::string("rustland-bench ") + kVersion);
+    app.formatter(std::make_shared<HelpFormatter>());
+    RawOptions raw;
+    add_options(app, raw);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+        if (e.get_exit_code() != 0)
+            return usage_error(e.what());
+        std::ostringstream out;
+        app.exit(e, out, out);
+        return Message{out.str(), kExitOk};
+    }
+    return to_command(app, std::move(raw), cpus);
+}
+
+} // namespace rustland::bench

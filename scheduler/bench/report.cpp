@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "bench/report.hpp"
+
+#include "bench/metrics.hpp"
+#include "bench/text_table.hpp"
+#include "rustland/common/version.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace rustland::bench {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kSchema = 1;
+
+Json run_to_json(const Run& run) {
+    Json j;
+    j["label"] = run.label;
+    j["seed"] = run.seed;
+    j["scenario"] = {{"name", to_string(run.scenario)},
+                     {"load", to_string(run.scenario.load)},
+                     {"slots", run.scenario.slots}};
+    j["frames"] = {{"count", run.frames.count},       {"fps", run.frames.fps},
+                   {"low1_fps", run.frames.low1_fps}, {"p50_ms", run.frames.p50_ms},
+                   {"p99_ms", run.frames.p99_ms},     {"max_ms", run.frames.max_ms}};
+    if (!run.frame_ms.empty())
+        j["frames"]["times_ms"] = run.frame_ms;
+    j["audio"] = {{"periods", run.audio.periods},
+                  {"late", run.audio.late},
+                  {"late_percent", run.audio.late_percent},
+                  {"p99_late_ms", run.audio.p99_late_ms},
+                  {"max_late_ms", run.audio.max_late_ms}};
+    j["work"] = {{"seconds", run.load.seconds},
+                 {"jobs", run.load.jobs},
+                 {"failed_jobs", run.load.failed_jobs},
+                 {"jobs_per_s", run.load.jobs_per_s},
+                 {"load_iterations_per_s", run.load.load_per_s},
+                 {"game_iterations_per_s", run.load.game_per_s},
+                 {"total_iterations_per_s", run.load.total_per_s}};
+    j["scheduler"] = {{"ops", run.scheduler.ops},
+                      {"comm", run.scheduler.comm},
+                      {"pid", run.scheduler.pid},
+                      {"cpu_percent", run.scheduler.cpu_percent},
+                      {"cpu_seconds", run.scheduler.cpu_seconds},
+                      {"rss_mib", run.scheduler.rss_mib},
+                      {"peak_rss_mib", run.scheduler.peak_rss_mib},
+                      {"changed", run.scheduler.changed}};
+    j["switches"] = {{"game_voluntary_per_s", run.switches.game_voluntary_per_s},
+                     {"game_involuntary_per_s", run.switches.game_involuntary_per_s},
+                     {"system_per_s", run.switches.system_per_s}};
+    return j;
+}
+
+Scenario scenario_from_json(const Json& j) {
+    const auto kind = parse_load(j.at("load").get<std::string>());
+    if (!kind)
+        throw std::invalid_argument(kind.error().message());
+    return {*kind, j.at("slots").get<unsigned>()};
+}
+
+Run run_from_json(const Json& j) {
+    Run run;
+    j.at("label").get_to(run.label);
+    j.at("seed").get_to(run.seed);
+    run.scenario = scenario_from_json(j.at("scenario"));
+    const Json& frames = j.at("frames");
+    frames.at("count").get_to(run.frames.count);
+    frames.at("fps").get_to(run.frames.fps);
+    frames.at("low1_fps").get_to(run.frames.low1_fps);
+    frames.at("p50_ms").get_to(run.frames.p50_ms);
+    frames.at("p99_ms").get_to(run.frames.p99_ms);
+    frames.at("max_ms").get_to(run.frames.max_ms);
+    if (frames.contains("times_ms"))
+        frames.at("times_ms").get_to(run.frame_ms);
+    const Json& audio = j.at("audio");
+    audio.at("periods").get_to(run.audio.periods);
+    audio.at("late").get_to(run.audio.late);
+    audio.at("late_percent").get_to(run.audio.late_percent);
+    audio.at("p99_late_ms").get_to(run.audio.p99_late_ms);
+    audio.at("max_late_ms").get_to(run.audio.max_late_ms);
+    const Json& work = j.at("work");
+    work.at("seconds").get_to(run.load.seconds);
+    work.at("jobs").get_to(run.load.jobs);
+    work.at("failed_jobs").get_to(run.load.failed_jobs);
+    work.at("jobs_per_s").get_to(run.load.jobs_per_s);
+    work.at("load_iterations_per_s").get_to(run.load.load_per_s);
+    work.at("game_iterations_per_s").get_to(run.load.game_per_s);
+    work.at("total_iterations_per_s").get_to(run.load.total_per_s);
+    const Json& scheduler = j.at("scheduler");
+    scheduler.at("ops").get_to(run.scheduler.ops);
+    scheduler.at("comm").get_to(run.scheduler.comm);
+    scheduler.at("pid").get_to(run.scheduler.pid);
+    scheduler.at("cpu_percent").get_to(run.scheduler.cpu_percent);
+    scheduler.at("cpu_seconds").get_to(run.scheduler.cpu_seconds);
+    scheduler.at("rss_mib").get_to(run.scheduler.rss_mib);
+    scheduler.at("peak_rss_mib").get_to(run.scheduler.peak_rss_mib);
+    scheduler.at("changed").get_to(run.scheduler.changed);
+    const Json& switches = j.at("switches");
+    switches.at("game_voluntary_per_s").get_to(run.switches.game_voluntary_per_s);
+    switches.at("game_involuntary_per_s").get_to(run.switches.game_involuntary_per_s);
+    switches.at("system_per_s").get_to(run.switches.system_per_s);
+    return run;
+}
+
+} // namespace
+
+std::string to_json(const Report& report) {
+    Json j;
+    j["program"] = "rustland-bench";
+    j["version"] = kVersion;
+    j["schema"] = kSchema;
+    j["machine"] = {{"kernel", report.kernel}, {"cpus", report.cpus}};
+    j["config"] = {{"iterations_per_ms", report.iterations_per_ms},
+                   {"duration_s", report.duration_s},
+                   {"warmup_s", report.warmup_s},
+                   {"vsync", report.vsync}};
+    j["runs"] = Json::array();
+    for (const Run& run : report.runs)
+        j["runs"].push_back(run_to_json(run));
+    return j.dump(1) + "\n";
+}
+
+Result<Report> from_json(const std::string& text) {
+    try {
+        const Json j = Json::parse(text);
+        if (!j.is_object() || j.value("program", "") != "rustland-bench")
+            return Error("not a result of rustland-bench --json");
+        if (j.value("schema", 0) != kSchema)
+            return Error(fmt::format("written by another version of rustland-bench (schema {}, "
+                                     "this one reads {})",
+                                     j.value("schema", 0), kSchema));
+        Report report;
+        j.at("machine").at("kernel").get_to(report.kernel);
+        j.at("machine").at("cpus").get_to(report.cpus);
+        const Json& config = j.at("config");
+        config.at("iterations_per_ms").get_to(report.iterations_per_ms);
+        config.at("duration_s").get_to(report.duration_s);
+        config.at("warmup_s").get_to(report.warmup_s);
+        config.at("vsync").get_to(report.vsync);
+        for (const Json& run : j.at("runs"))
+            report.runs.push_back(run_from_json(run));
+        return report;
+    } catch (const Json::exception& e) {
+        return Error(e.what());
+    } catch (const std::invalid_argument& e) {
+        return Error(e.what());
+    }
+}
+
+std::string to_table(const Report& report) {
+    Cells cells{{"scenario", "scheduler", "seed"}};
+    for (const Metric& m : metrics())
+        cells[0].emplace_back(m.title);
+    for (const Run& run : report.runs) {
+        std::vector<std::string> row{to_string(run.scenario), run.label, std::to_string(run.seed)};
+        for (const Metric& m : metrics())
+            row.push_back(fmt::format("{:.{}f}", m.value(run), m.digits));
+        cells.push_back(std::move(row));
+    }
+    return aligned(cells, 2);
+}
+
+std::string to_csv(const Report& report) {
+    Cells cells{{"scenario", "label", "seed", "kernel", "cpus"}};
+    for (const Metric& m : metrics())
+        cells[0].emplace_back(m.key);
+    for (const Run& run : report.runs) {
+        std::vector<std::string> row{to_string(run.scenario), run.label, std::to_string(run.seed),
+                                     report.kernel, std::to_string(report.cpus)};
+        for (const Metric& m : metrics())
+            row.push_back(fmt::format("{}", m.value(run)));
+        cells.push_back(std::move(row));
+    }
+    return csv(cells);
+}
+
+} // namespace rustland::bench

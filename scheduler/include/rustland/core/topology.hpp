@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Which CPUs a machine has and what they share. Pure: made from facts that someone else has read.
+#pragma once
+
+#include "rustland/common/result.hpp"
+#include "rustland/common/types.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace rustland {
+
+// Parses a list of CPUs as the kernel writes it, "0-3,8,10-11"; empty text is an empty list.
+// Ascending, no CPU twice, numbers below 65536.
+Result<std::vector<CpuId>> parse_cpu_list(std::string_view text);
+
+// What is known of one CPU, before the machine is understood.
+struct CpuFacts {
+    CpuId id;
+    bool online = true;
+    std::vector<CpuId> llc_cpus;     // that share its last-level cache; empty: unknown
+    std::vector<CpuId> sibling_cpus; // SMT threads of its core, itself among them; may be empty
+    std::optional<std::int32_t> package;
+    std::optional<std::int32_t> node; // NUMA
+    // Relative speed, in the unit of each source.
+    std::optional<std::uint64_t> capacity;      // the kernel's own, 1024 is the largest CPU
+    std::optional<std::uint64_t> highest_perf;  // ACPI CPPC
+    std::optional<std::uint64_t> max_frequency; // cpufreq, kHz
+};
+
+struct Cpu {
+    CpuId id;
+    bool online = false;
+    std::uint16_t llc = 0;         // dense, in order of the first CPU
+    std::uint16_t core = 0;        // dense; CPUs with the same number are SMT siblings
+    std::uint16_t node = 0;        // dense
+    std::uint32_t capacity = 1024; // 1 to 1024
+};
+
+struct Topology {
+    std::vector<Cpu> cpus;    // possible CPUs, ascending; ids may have gaps
+    std::uint32_t nr_ids = 0; // largest possible id + 1
+    std::uint32_t nr_online = 0;
+    std::uint32_t nr_llcs = 0;
+    std::uint32_t nr_cores = 0;
+    std::uint32_t nr_nodes = 0;
+
+    // The cache of each CPU by id; 0 for ids that no CPU has.
+    [[nodiscard]] std::vector<std::uint16_t> llc_by_id() const;
+    [[nodiscard]] bool has_smt() const { return nr_cores < cpus.size(); }
+    // Whether some CPUs are slower by design.
+    [[nodiscard]] bool has_mixed_capacity() const;
+    // 1 for each CPU, by id, of at least kLargeCapacity, if others are smaller; else empty. The
+    // small differences between cores of one kind do not count.
+    [[nodiscard]] std::vector<std::uint8_t> big_by_id() const;
+    static constexpr std::uint32_t kLargeCapacity = 1024 * 3 / 4;
+};
+
+// Facts may come in any order; at least one CPU. A CPU whose cache is unknown (offline, or a
+// machine that tells nothing) shares it with its package, and with everything if that is unknown,
+// too. Capacity comes from the first source that every online CPU has.
+Topology build_topology(std::vector<CpuFacts> facts);
+
+} // namespace rustland

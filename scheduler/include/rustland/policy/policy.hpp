@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What a scheduling policy is: a pure object that is told which tasks wait and says in which order,
+// and for how long, they run.
+#pragma once
+
+#include "rustland/common/types.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace rustland {
+
+// A policy's own memory of one task. It is kept with the task by the kernel side, handed in with
+// each QueuedTask, stored again from the Decision, and freed when the task exits. All zero for a
+// task that the policy sees for the first time.
+using PolicyState = std::array<std::uint64_t, 4>;
+
+// A task that waits for a decision. Times are CLOCK_MONOTONIC.
+struct QueuedTask {
+    std::uint64_t seq = 0;    // which enqueue of this task; carried over into the Decision
+    Nanos enqueued_at;        // since when it waits
+    Nanos sum_exec;           // CPU time since the scheduler was attached
+    Nanos burst_exec;         // CPU time since it last slept
+    Nanos last_sleep;         // how long its last sleep took
+    std::uint64_t sleeps = 0; // how often it has given the CPU up by itself
+    PolicyState state{};
+    Pid pid;
+    Pid tgid;
+    CpuId cpu; // where it ran last
+    // 1 to 10000; 100 is nice 0 in a cgroup of default weight. From nice: the kernel's load weight
+    // (15 at nice 19, 1024 at 0, 88761 at -20) scaled so that 1024 becomes 100; times
+    // cpu.weight / 100 of each cgroup above.
+    std::uint32_t weight = 100;
+    std::uint32_t nr_cpus_allowed = 0;
+    std::uint32_t nr_waiting = 0; // decided tasks that waited for a CPU at that moment
+    bool wakeup = false;          // it slept before; otherwise it used its slice up
+    bool restricted = false;      // it may not run on every online CPU
+};
+
+// What becomes of a QueuedTask.
+struct Decision {
+    std::uint64_t seq = 0; // of the QueuedTask
+    Pid pid;
+    CpuId cpu = kAnyCpu; // preferred; the kernel side overrides it where affinity forbids it
+    Nanos slice;         // longest run before the next decision, > 0
+    Nanos deadline;      // tasks of all CPUs run in this order; a point in time, so that it ages
+    // How easily a waking task may take the CPU from this one. While it runs, the key grows by one
+    // for each nanosecond of CPU time; a waking task with `preempt` set takes the CPU whose key is
+    // largest, if it is larger than its own by the preemption margin.
+    Nanos key;
+    bool preempt = false;
+    PolicyState state{};
+};
+
+// Runs on the scheduling thread, and only there. Must not block, allocate after construction or
+// throw.
+class Policy {
+  public:
+    Policy() = default;
+    Policy(const Policy&) = delete;
+    Policy& operator=(const Policy&) = delete;
+    Policy(Policy&&) = delete;
+    Policy& operator=(Policy&&) = delete;
+    virtual ~Policy() = default;
+
+    [[nodiscard]] virtual const char* name() const = 0;
+
+    // Takes a task in. False if there is no room for it: the dispatch loop then decides for it by
+    // itself.
+    [[nodiscard]] virtual bool enqueue(const QueuedTask& task, Nanos now) = 0;
+
+    // The next task to release to the kernel, or nothing for now.
+    [[nodiscard]] virtual std::optional<Decision> pick(Nanos now) = 0;
+
+    // Tasks taken in and not yet picked.
+    [[nodiscard]] virtual std::size_t waiting() const = 0;
+};
+
+} // namespace rustland

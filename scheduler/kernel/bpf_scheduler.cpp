@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "rustland/kernel/bpf_scheduler.hpp"
+
+#include "embedded_object.hpp"
+#include "ops_table.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <cstring>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace rustland {
+namespace {
+
+constexpr std::uint32_t kDefaultDumpLen = 32768; // the kernel's SCX_EXIT_DUMP_DFL_LEN
+
+std::uint64_t ns(Nanos value) {
+    return static_cast<std::uint64_t>(value.value);
+}
+
+QueuedTask to_task(const rl_queued& record) {
+    QueuedTask task;
+    task.seq = record.seq;
+    task.enqueued_at = Nanos{static_cast<std::int64_t>(record.enqueued_at)};
+    task.sum_exec = Nanos{static_cast<std::int64_t>(record.sum_exec)};
+    task.burst_exec = Nanos{static_cast<std::int64_t>(record.burst_exec)};
+    task.last_sleep = Nanos{static_cast<std::int64_t>(record.last_sleep)};
+    task.sleeps = record.sleeps;
+    task.state = std::bit_cast<PolicyState>(record.state);
+    task.pid = Pid{record.pid};
+    task.tgid = Pid{record.tgid};
+    task.cpu = CpuId{record.cpu};
+    task.weight = record.weight;
+    task.nr_cpus_allowed = record.nr_cpus_allowed;
+    task.nr_waiting = record.nr_waiting;
+    task.wakeup = (record.flags & RL_QUEUED_WAKEUP) != 0;
+    task.restricted = (record.flags & RL_QUEUED_RESTRICTED) != 0;
+    return task;
+}
+
+rl_decision to_row(const Decision& decision) {
+    rl_decision row{};
+    row.seq = decision.seq;
+    row.slice = ns(decision.slice);
+    row.deadline = ns(decision.deadline);
+    row.key = decision.key.value;
+    row.state = std::bit_cast<rl_state>(decision.state);
+    row.pid = decision.pid.value;
+    row.cpu = decision.cpu.value;
+    row.flags = decision.preempt ? std::uint32_t{RL_DECISION_PREEMPT} : 0U;
+    return row;
+}
+
+} // namespace
+
+Result<std::unique_ptr<BpfScheduler>> BpfScheduler::load(const BpfSettings& settings) {
+    std::unique_ptr<BpfScheduler> self(new BpfScheduler);
+    const auto bytes = embedded_bpf_object();
+    LIBBPF_OPTS(bpf_object_open_opts, open_opts, .object_name = "rustland");
+    self->object_ = bpf_object__open_mem(bytes.data(), bytes.size(), &open_opts);
+    if (self->object_ == nullptr)
+        return Error::from_errno("opening the BPF object");
+    if (auto done = self->configure(settings); !done)
+        return done.error();
+    if (auto done = self->configure_ops(settings); !done)
+        return done.error();
+    if (const int err = bpf_object__load(self->object_); err != 0)
+        return Error::from_code("loading the BPF program", -err);
+    if (auto done = self->map_tables(settings); !done)
+        return done.error();
+    if (auto done = self->prepare_commit(); !done)
+        return done.error();
+    return self;
+}
+
+BpfScheduler::~BpfScheduler() {
+    detach();
+    ring_buffer__free(ring_);
+    bpf_object__close(object_);
+}
+
+Status BpfScheduler::configure(const BpfSettings& settings) {
+    bpf_map* constants = bpf_object__find_map_by_name(object_, ".rodata.config");
+    std::size_t size = 0;
+    auto* config =
+        constants ? static_cast<rl_config*>(bpf_map__initial_value(constants, &size)) : nullptr;
+    if (config == nullptr || size < sizeof(rl_config))
+        return Error("the BPF object has no configuration section");
+    if (settings.nr_cpus > RL_MAX_CPUS)
+        return Error("this machine has " + std::to_string(settings.nr_cpus) +
+                     " possible CPUs; rustland is built for at most " +
+                     std::to_string(RL_MAX_CPUS));
+
+    dump_len_ = settings.exit_dump_len != 0 ? settings.exit_dump_len : kDefaultDumpLen;
+    *config = rl_config{};
+    config->lease_ns = ns(settings.lease);
+    config->leave_ns = ns(settings.leave);
+    config->slice_ns = ns(settings.slice);
+    config->slice_busy_ns = ns(settings.slice_busy);
+    config->notify_ns = ns(settings.notify);
+    config->preempt_margin_ns = ns(settings.preempt_margin);
+    config->nr_cpus = settings.nr_cpus;
+    config->nr_online = settings.nr_online;
+    config->percpu_local = settings.percpu_local ? 1 : 0;
+    config->heterogeneous = settings.big_cpu.empty() ? 0 : 1;
+    for (std::size_t cpu = 0; cpu < std::min(settings.big_cpu.size(), std::size_t{RL_MAX_CPUS});
+         ++cpu)
+        config->big_cpu[cpu] = settings.big_cpu[cpu] != 0 ? 1 : 0;
+    config->nr_llcs = 1;
+    config->self_tgid = ::getpid();
+    config->dump_len = dump_len_;
+    config->defer = settings.defer ? 1 : 0;
+    for (std::size_t cpu = 0; cpu < std::min(settings.cpu_llc.size(), std::size_t{RL_MAX_CPUS});
+         ++cpu) {
+        const auto llc = std::min<std::uint16_t>(settings.cpu_llc[cpu], RL_MAX_LLCS - 1);
+        config->cpu_llc[cpu] = llc;
+        config->nr_llcs = std::max<std::uint32_t>(config->nr_llcs, llc + 1U);
+    }
+
+    for (const char* name : {"counters", "cpus"}) {
+        bpf_map* table = bpf_object__find_map_by_name(object_, name);
+        if (const int err = bpf_map__set_max_entries(table, settings.nr_cpus); err != 0)
+            return Error::from_code(std::string("sizing the BPF table ") + name, -err);
+    }
+    bpf_map* dump = bpf_object__find_map_by_name(object_, "exit_dump");
+    if (const int err = bpf_map__set_value_size(dump, dump_len_); err != 0)
+        return Error::from_code("sizing the exit dump", -err);
+    return {};
+}
+
+Status BpfScheduler::configure_ops(const BpfSettings& settings) {
+    ops_ = bpf_object__find_map_by_name(object_, "rustland_ops");
+    auto table = OpsTable::open(object_, ops_);
+    if (!table)
+        return table.error();
+    const std::unique_ptr<btf, decltype(&btf__free)> kernel(btf__load_vmlinux_btf(), btf__free);
+    if (!kernel)
+        return Error::from_errno("reading the kernel's type information (/sys/kernel/btf/vmlinux)");
+    if (auto done = table->clear_unknown_to(kernel.get()); !done)
+        return done;
+    const auto flag = [&](const char* name) {
+        return kernel_enum_value(kernel.get(), "scx_ops_flags", name, 0);
+    };
+    std::uint64_t flags = flag("SCX_OPS_ALLOW_QUEUED_WAKEUP");
+    if (settings.partial)
+        flags |= flag("SCX_OPS_SWITCH_PARTIAL");
+    if (settings.numa_local) {
+        if (flag("SCX_OPS_BUILTIN_IDLE_PER_NODE") == 0)
+            return Error("this kernel cannot look for idle CPUs per NUMA node: leave --numa-local "
+                         "out");
+        flags |= flag("SCX_OPS_BUILTIN_IDLE_PER_NODE");
+    }
+    if (auto done = table->set_u64("flags", flags); !done)
+        return done;
+    if (auto done = table->set_u32("exit_dump_len", dump_len_); !done)
+        return done;
+    return table->set_u32("timeout_ms", settings.timeout_ms);
+}
+
+Status BpfScheduler::map_tables(const BpfSettings& settings) {
+    const auto fd = [this](const char* name) {
+        return bpf_object__find_map_fd_by_name(object_, name);
+    };
+    auto control = Mapped<rl_control>::map(fd("control"), 1, "control");
+    auto decisions = Mapped<rl_decision>::map(fd("decisions"), RL_MAX_DECISIONS, "decisions");
+    auto counters = Mapped<rl_counters>::map(fd("counters"), settings.nr_cpus, "counters");
+    if (!control || !decisions || !counters)
+        return !control ? control.error() : !decisions ? decisions.error() : counters.error();
+    control_ = *std::move(control);
+    decisions_ = *std::move(decisions);
+    counters_ = *std::move(counters);
+    news_fd_ = fd("news_ring");
+    dump_fd_ = fd("exit_dump");
+    queued_fd_ = fd("queued_ring");
+    ring_ = ring_buffer__new(queued_fd_, on_record, this, nullptr);
+    if (ring_ == nullptr)
+        return Error::from_errno("mapping the ring of queued tasks");
+    return {};
+}
+
+Status BpfScheduler::prepare_commit() {
+    const bpf_program* program = bpf_object__find_program_by_name(object_, "rl_commit");
+    commit_fd_ = program != nullptr ? bpf_program__fd(program) : -1;
+    if (commit_fd_ < 0)
+        return Error("the BPF object has no commit program");
+    return {};
+}
+
+Status BpfScheduler::attach() {
+    link_ = bpf_map__attach_struct_ops(ops_);
+    if (link_ == nullptr)
+        return Error::from_errno("attaching the scheduler");
+    return {};
+}
+
+void BpfScheduler::detach() {
+    if (link_ == nullptr)
+        return;
+    bpf_link__destroy(link_);
+    link_ = nullptr;
+}
+
+int BpfScheduler::on_record(void* context, void* data, std::size_t size) {
+    auto& self = *static_cast<BpfScheduler*>(context);
+    if (size == sizeof(rl_queued) && self.received_ < self.sink_.size())
+        self.sink_[self.received_++] = to_task(*static_cast<const rl_queued*>(data));
+    // A negative value stops the reading; the record just read counts as read.
+    return self.received_ < self.sink_.size() ? 0 : -EAGAIN;
+}
+
+std::size_t BpfScheduler::receive(std::span<QueuedTask> out) {
+    if (out.empty())
+        return 0;
+    sink_ = out;
+    received_ = 0;
+    ring_buffer__consume(ring_);
+    sink_ = {};
+    return received_;
+}
+
+void BpfScheduler::commit(std::span<const Decision> decisions, std::span<CommitResult> results) {
+    for (std::size_t i = 0; i < decisions.size(); ++i)
+        decisions_[i] = to_row(decisions[i]);
+    control_->nr_decisions = static_cast<std::uint32_t>(decisions.size());
+    LIBBPF_OPTS(bpf_test_run_opts, run);
+    bpf_prog_test_run_opts(commit_fd_, &run);
+    for (std::size_t i = 0; i < decisions.size(); ++i) {
+        switch (decisions_[i].result) {
+        case RL_RESULT_MOVED:
+            results[i] = CommitResult::Moved;
+            break;
+        case RL_RESULT_RETRY:
+            results[i] = CommitResult::Retry;
+            break;
+        default:
+            results[i] = CommitResult::Stale;
+            break;
+        }
+    }
+}
+
+int BpfScheduler::queued_fd() const {
+    return queued_fd_;
+}
+
+int BpfScheduler::news_fd() const {
+    return news_fd_;
+}
+
+ExitInfo BpfScheduler::exit_info() const {
+    ExitInfo info;
+    if (control_->exit_seen == 0)
+        return info;
+    info.kind = control_->exit_kind;
+    info.code = control_->exit_code;
+    info.reason.assign(control_->exit_reason,
+                       ::strnlen(control_->exit_reason, sizeof(control_->exit_reason)));
+    info.message.assign(control_->exit_msg,
+                        ::strnlen(control_->exit_msg, sizeof(control_->exit_msg)));
+    const std::uint32_t key = 0;
+    std::string dump(dump_len_, '\0');
+    if (bpf_map_lookup_elem(dump_fd_, &key, dump.data()) == 0)
+        info.dump = dump.c_str();
+    return info;
+}
+
+rl_counters BpfScheduler::counters() const {
+    constexpr std::size_t kFields = sizeof(rl_counters) / sizeof(std::uint64_t);
+    std::array<std::uint64_t, kFields> sum{};
+    for (std::size_t cpu = 0; cpu < counters_.size(); ++cpu) {
+        const auto row = std::bit_cast<std::array<std::uint64_t, kFields>>(counters_[cpu]);
+        for (std::size_t i = 0; i < kFields; ++i)
+            sum[i] += row[i];
+    }
+    return std::bit_cast<rl_counters>(sum);
+}
+
+} // namespace rustland

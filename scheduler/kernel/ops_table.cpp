@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "ops_table.hpp"
+
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <cstring>
+
+namespace rustland {
+namespace {
+
+const btf_member* find_member(const btf* types, const btf_type* type, const std::string& name) {
+    const btf_member* members = btf_members(type);
+    for (int i = 0; i < btf_vlen(type); ++i) {
+        if (name == btf__name_by_offset(types, members[i].name_off))
+            return &members[i];
+    }
+    return nullptr;
+}
+
+} // namespace
+
+Result<OpsTable> OpsTable::open(bpf_object* object, bpf_map* map) {
+    std::size_t size = 0;
+    auto* data = static_cast<char*>(bpf_map__initial_value(map, &size));
+    const btf* types = bpf_object__btf(object);
+    const int type = btf__find_by_name_kind(types, "sched_ext_ops", BTF_KIND_STRUCT);
+    if (data == nullptr || type < 0)
+        return Error("the BPF object has no sched_ext_ops");
+    return OpsTable(object, data, types, static_cast<std::uint32_t>(type));
+}
+
+Result<char*> OpsTable::member(const std::string& name, std::size_t size) {
+    const btf_type* type = btf__type_by_id(types_, type_);
+    const btf_member* found = find_member(types_, type, name);
+    if (found == nullptr ||
+        btf__resolve_size(types_, found->type) != static_cast<std::int64_t>(size))
+        return Error("sched_ext_ops has no member " + name + " of " + std::to_string(size) +
+                     " bytes");
+    return data_ + found->offset / 8;
+}
+
+Status OpsTable::set_u32(const std::string& name, std::uint32_t value) {
+    auto place = member(name, sizeof(value));
+    if (!place)
+        return place.error();
+    std::memcpy(*place, &value, sizeof(value));
+    return {};
+}
+
+Status OpsTable::set_u64(const std::string& name, std::uint64_t value) {
+    auto place = member(name, sizeof(value));
+    if (!place)
+        return place.error();
+    std::memcpy(*place, &value, sizeof(value));
+    return {};
+}
+
+Status OpsTable::clear_unknown_to(const btf* kernel_btf) {
+    const int id = btf__find_by_name_kind(kernel_btf, "sched_ext_ops", BTF_KIND_STRUCT);
+    if (id < 0)
+        return Error("the kernel's type information has no sched_ext_ops", ENOENT);
+    const btf_type* kernel_type = btf__type_by_id(kernel_btf, static_cast<std::uint32_t>(id));
+    const btf_type* type = btf__type_by_id(types_, type_);
+    const btf_member* members = btf_members(type);
+    for (int i = 0; i < btf_vlen(type); ++i) {
+        const char* name = btf__name_by_offset(types_, members[i].name_off);
+        const btf_type* pointer = btf__type_by_id(types_, members[i].type);
+        if (!btf_is_ptr(pointer) || find_member(kernel_btf, kernel_type, name) != nullptr)
+            continue;
+        bpf_program* program = nullptr;
+        std::memcpy(&program, data_ + members[i].offset / 8, sizeof(program));
+        if (program != nullptr)
+            bpf_program__set_autoload(program, false);
+        std::memset(data_ + members[i].offset / 8, 0, sizeof(program));
+    }
+    return {};
+}
+
+std::uint64_t kernel_enum_value(const btf* kernel_btf, const char* enum_name,
+                                const char* enumerator, std::uint64_t fallback) {
+    int id = btf__find_by_name_kind(kernel_btf, enum_name, BTF_KIND_ENUM64);
+    if (id < 0)
+        id = btf__find_by_name_kind(kernel_btf, enum_name, BTF_KIND_ENUM);
+    if (id < 0)
+        return fallback;
+    const btf_type* type = btf__type_by_id(kernel_btf, static_cast<std::uint32_t>(id));
+    for (int i = 0; i < btf_vlen(type); ++i) {
+        if (btf_is_enum64(type)) {
+            const struct btf_enum64& value = btf_enum64(type)[i];
+            if (std::strcmp(btf__name_by_offset(kernel_btf, value.name_off), enumerator) == 0)
+                return std::uint64_t{value.val_hi32} << 32 | value.val_lo32;
+        } else {
+            const struct btf_enum& value = btf_enum(type)[i];
+            if (std::strcmp(btf__name_by_offset(kernel_btf, value.name_off), enumerator) == 0)
+                return static_cast<std::uint64_t>(value.val);
+        }
+    }
+    return fallback;
+}
+
+} // namespace rustland

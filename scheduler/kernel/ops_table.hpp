@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+#include "rustland/common/result.hpp"
+
+#include <cstdint>
+#include <string>
+
+struct bpf_map;
+struct bpf_object;
+struct btf;
+
+namespace rustland {
+
+// The not yet loaded sched_ext_ops of an object: its numbers can be set, and operations that the
+// running kernel does not know taken out.
+class OpsTable {
+  public:
+    static Result<OpsTable> open(bpf_object* object, bpf_map* map);
+
+    Status set_u32(const std::string& member, std::uint32_t value);
+    Status set_u64(const std::string& member, std::uint64_t value);
+
+    // Clears the operations whose member the kernel's own struct sched_ext_ops lacks, so that
+    // libbpf does not refuse the object.
+    Status clear_unknown_to(const btf* kernel_btf);
+
+  private:
+    OpsTable(bpf_object* object, char* data, const btf* types, std::uint32_t type)
+        : object_(object), data_(data), types_(types), type_(type) {}
+    Result<char*> member(const std::string& name, std::size_t size);
+
+    bpf_object* object_;
+    char* data_;
+    const btf* types_;
+    std::uint32_t type_;
+};
+
+// The value of an enumerator in the kernel's types, or `fallback` where the kernel has none.
+std::uint64_t kernel_enum_value(const btf* kernel_btf, const char* enum_name,
+                                const char* enumerator, std::uint64_t fallback);
+
+} // namespace rustland

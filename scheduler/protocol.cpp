@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "protocol.hpp"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace rustland {
+namespace {
+
+constexpr double kShortestInterval = 0.1;
+constexpr double kLongestInterval = 3600;
+
+Result<Nanos> parse_interval(const nlohmann::json& message) {
+    const auto interval = message.find("interval");
+    if (interval == message.end() || !interval->is_number())
+        return Error("subscribe needs an interval in seconds");
+    const auto value = interval->get<double>();
+    if (!(value >= kShortestInterval && value <= kLongestInterval))
+        return Error("the interval must be from 0.1 to 3600 seconds");
+    return Nanos{std::llround(value * 1e9)};
+}
+
+} // namespace
+
+Result<Request> parse_request(std::string_view line) {
+    const auto message = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!message.is_object())
+        return Error("not a JSON object");
+    const auto name = message.find("request");
+    if (name == message.end() || !name->is_string())
+        return Error("the object names no request");
+    Request request;
+    if (*name == "stats") {
+        request.kind = Request::Kind::Stats;
+    } else if (*name == "stop") {
+        request.kind = Request::Kind::Stop;
+    } else if (*name == "subscribe") {
+        request.kind = Request::Kind::Subscribe;
+        const auto interval = parse_interval(message);
+        if (!interval)
+            return interval.error();
+        request.interval = *interval;
+    } else {
+        return Error("unknown request: choose stats, subscribe or stop");
+    }
+    return request;
+}
+
+std::string error_line(std::string_view message) {
+    return nlohmann::json{{"error", message}}.dump(-1, ' ', false,
+                                                   nlohmann::json::error_handler_t::replace) +
+           "\n";
+}
+
+std::optional<std::string> LineReader::next() {
+    const std::size_t end = buffer_.find('\n');
+    if (end == std::string::npos || end > kMaxLine)
+        return std::nullopt;
+    std::string line = buffer_.substr(0, end);
+    buffer_.erase(0, end + 1);
+    return line;
+}
+
+bool LineReader::overflown() const {
+    return std::min(buffer_.find('\n'), buffer_.size()) > kMaxLine;
+}
+
+} // namespace rustland

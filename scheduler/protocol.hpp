@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What is spoken on the socket: JSON, one object a line. Pure.
+//
+//   {"request":"stats"}                      -> one answer with the statistics
+//   {"request":"subscribe","interval":1.0}   -> one at once, then one each interval (seconds)
+//   {"request":"stop"}                       -> {"ok":true}, and the scheduler ends; root alone
+//
+// Whatever cannot be done is answered with {"error":"…"}.
+#pragma once
+
+#include "rustland/common/result.hpp"
+#include "rustland/common/types.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace rustland {
+
+struct Request {
+    enum class Kind { Stats, Subscribe, Stop };
+    Kind kind = Kind::Stats;
+    Nanos interval; // of Subscribe
+
+    // Requests that change something are root's.
+    [[nodiscard]] bool needs_root() const { return kind == Kind::Stop; }
+};
+
+Result<Request> parse_request(std::string_view line);
+
+// {"error":"…"} with the end of the line.
+std::string error_line(std::string_view message);
+
+// Cuts a stream of bytes into lines of bounded length.
+class LineReader {
+  public:
+    static constexpr std::size_t kMaxLine = 4096;
+
+    void append(std::string_view bytes) { buffer_.append(bytes); }
+    // The next complete line without its end, or nothing yet.
+    std::optional<std::string> next();
+    // A line has become too long: nothing sensible can follow.
+    [[nodiscard]] bool overflown() const;
+
+  private:
+    std::string buffer_;
+};
+
+} // namespace rustland

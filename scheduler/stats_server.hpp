@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+#include "event_loop.hpp"
+#include "protocol.hpp"
+#include "rustland/common/result.hpp"
+#include "rustland/common/unique_fd.hpp"
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <unordered_map>
+
+namespace rustland {
+
+// Answers requests on a UNIX socket (see protocol.hpp). Lives on the main thread's loop and never
+// waits for a client: what a client does not read in time is dropped, and then the client.
+class StatsServer {
+  public:
+    struct Callbacks {
+        // The statistics at this moment, as one line of JSON with its end.
+        std::function<std::string()> stats;
+        // Somebody who may has asked for the end.
+        std::function<void()> stop;
+    };
+    static constexpr std::size_t kMaxClients = 32;
+    // What a client may leave unread.
+    static constexpr std::size_t kMaxUnread = 64 * 1024;
+
+    // Creates the socket, and its directory if that is missing. A socket that a dead process left
+    // behind is replaced; one that is answered is an error (EADDRINUSE). `loop` must live longer.
+    static Result<std::unique_ptr<StatsServer>> open(EventLoop& loop, const std::string& path,
+                                                     Callbacks callbacks);
+    StatsServer(const StatsServer&) = delete;
+    StatsServer& operator=(const StatsServer&) = delete;
+    // Removes the socket.
+    ~StatsServer();
+
+    [[nodiscard]] std::size_t clients() const { return clients_.size(); }
+
+  private:
+    struct Client {
+        UniqueFd fd;
+        uid_t user = 0;
+        LineReader reader;
+        std::string unsent;
+        std::optional<IntervalTimer> subscription;
+        bool closing = false; // as soon as all is sent
+    };
+
+    StatsServer(EventLoop& loop, std::string path, UniqueFd socket, Callbacks callbacks);
+    void accept_client();
+    void on_client(int fd, std::uint32_t events);
+    void read_from(Client& client);
+    void answer(Client& client, const std::string& line);
+    void subscribe(Client& client, Nanos interval);
+    void send_stats(Client& client);
+    static void queue(Client& client, std::string line);
+    // Sends what the client takes; drops the client when it is done or gone.
+    void flush(Client& client);
+    void drop(int fd);
+
+    EventLoop& loop_;
+    std::string path_;
+    UniqueFd socket_;
+    Callbacks callbacks_;
+    dev_t device_ = 0; // of the socket file, so that no other is removed
+    ino_t inode_ = 0;
+    std::unordered_map<int, std::unique_ptr<Client>> clients_;
+};
+
+// A connection to the socket of a running scheduler; `flags` as in socket(2).
+Result<UniqueFd> connect_to_socket(const std::string& path, int flags = 0);
+
+} // namespace rustland

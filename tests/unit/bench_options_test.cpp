@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "bench/options.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+using namespace rustland::bench;
+using testing::HasSubstr;
+
+namespace {
+
+Command parse(std::vector<const char*> arguments, unsigned cpus = 4) {
+    arguments.insert(arguments.begin(), "rustland-bench");
+    return parse_command_line(static_cast<int>(arguments.size()), arguments.data(), cpus);
+}
+
+RunOptions run_options(std::vector<const char*> arguments, unsigned cpus = 4) {
+    Command command = parse(std::move(arguments), cpus);
+    EXPECT_TRUE(std::holds_alternative<RunOptions>(command));
+    return std::holds_alternative<RunOptions>(command) ? std::get<RunOptions>(command)
+                                                       : RunOptions{};
+}
+
+// The one line that a wrong command line is answered with.
+std::string refusal(std::vector<const char*> arguments) {
+    const Command command = parse(std::move(arguments));
+    const auto* message = std::get_if<Message>(&command);
+    if (message == nullptr)
+        return "accepted";
+    EXPECT_EQ(message->status, kExitUsage);
+    EXPECT_EQ(std::count(message->text.begin(), message->text.end(), '\n'), 1);
+    EXPECT_THAT(message->text, HasSubstr("--help"));
+    return message->text;
+}
+
+} // namespace
+
+TEST(BenchOptions, DefaultIsTheBuildWithTwiceAndFourTimesTheCpus) {
+    const auto options = run_options({}, 6);
+    EXPECT_EQ(options.scenarios,
+              (std::vector<Scenario>{{LoadKind::Build, 12}, {LoadKind::Build, 24}}));
+    EXPECT_DOUBLE_EQ(options.duration_s, 5);
+    EXPECT_DOUBLE_EQ(options.warmup_s, 1);
+    EXPECT_EQ(options.seed, 1U);
+    EXPECT_EQ(options.iterations_per_ms, 0U);
+    EXPECT_TRUE(options.vsync);
+    EXPECT_FALSE(options.scheduler_comm.has_value());
+}
+
+TEST(BenchOptions, LoadAndSlotsMakeOneScenario) {
+    EXPECT_EQ(run_options({"--load", "hog", "--slots", "3"}).scenarios,
+              (std::vector<Scenario>{{LoadKind::Hog, 3}}));
+    EXPECT_EQ(run_options({"--load", "none"}).scenarios, (std::vector<Scenario>{{}}));
+    EXPECT_EQ(run_options({"-l", "mixed"}, 1).scenarios,
+              (std::vector<Scenario>{{LoadKind::Mixed, 2}, {LoadKind::Mixed, 4}}));
+}
+
+TEST(BenchOptions, DefaultSlotsStayInRangeOnHugeMachines) {
+    EXPECT_EQ(run_options({}, 512).scenarios[1].slots, kMaxSlots);
+}
+
+TEST(BenchOptions, ScenariosKeepTheirOrder) {
+    EXPECT_EQ(run_options({"--scenario", "hog:8", "--scenario", "none", "--scenario", "build:16"})
+                  .scenarios,
+              (std::vector<Scenario>{{LoadKind::Hog, 8}, {}, {LoadKind::Build, 16}}));
+}
+
+TEST(BenchOptions, SchedulerCommIsANameOrNone) {
+    EXPECT_EQ(run_options({"--scheduler-comm", "scx_rustland"}).scheduler_comm, "scx_rustland");
+    EXPECT_EQ(run_options({"--scheduler-comm", "-"}).scheduler_comm, "");
+}
+
+TEST(BenchOptions, ReadsTheRest) {
+    const auto options = run_options(
+        {"-d", "2.5", "--warmup", "0", "--seed", "7", "--iterations-per-ms", "31250", "--no-vsync",
+         "--label", "EEVDF", "--json", "-o", "x.json", "--frames", "--game-hook", "true"});
+    EXPECT_DOUBLE_EQ(options.duration_s, 2.5);
+    EXPECT_DOUBLE_EQ(options.warmup_s, 0);
+    EXPECT_EQ(options.seed, 7U);
+    EXPECT_EQ(options.iterations_per_ms, 31250U);
+    EXPECT_FALSE(options.vsync);
+    EXPECT_EQ(options.label, "EEVDF");
+    EXPECT_TRUE(options.json);
+    EXPECT_EQ(options.output, "x.json");
+    EXPECT_TRUE(options.keep_frames);
+    EXPECT_EQ(options.game_hook, "true");
+}
+
+TEST(BenchOptions, RefusesBadInputInOneLineThatNamesTheOption) {
+    EXPECT_THAT(refusal({"--duration", "abc"}), HasSubstr("--duration"));
+    EXPECT_THAT(refusal({"--duration", "0"}), HasSubstr("--duration"));
+    EXPECT_THAT(refusal({"--duration", "nan"}), HasSubstr("--duration"));
+    EXPECT_THAT(refusal({"--slots", "0"}), HasSubstr("--slots"));
+    EXPECT_THAT(refusal({"--slots", "-1"}), HasSubstr("--slots"));
+    EXPECT_THAT(refusal({"--slots", "8x"}), HasSubstr("--slots"));
+    EXPECT_THAT(refusal({"--seed", "-1"}), HasSubstr("--seed"));
+    EXPECT_THAT(refusal({"--iterations-per-ms", "0"}), HasSubstr("--iterations-per-ms"));
+    EXPECT_THAT(refusal({"--load", "x"}), HasSubstr("build, hog, mixed or none"));
+    EXPECT_THAT(refusal({"--load", "none", "--slots", "4"}), HasSubstr("no slots"));
+    EXPECT_THAT(refusal({"--scenario", "build"}), HasSubstr("build:8"));
+    EXPECT_THAT(refusal({"--load", "hog", "--scenario", "hog:8"}), HasSubstr("excludes"));
+    EXPECT_THAT(refusal({"--json", "--csv"}), HasSubstr("excludes"));
+    EXPECT_THAT(refusal({"--nonsense"}), HasSubstr("--nonsense"));
+    EXPECT_THAT(refusal({"stray"}), HasSubstr("stray"));
+    EXPECT_THAT(refusal({"--compare"}), HasSubstr("--compare"));
+    EXPECT_THAT(refusal({"--markdown"}), HasSubstr("--compare"));
+    EXPECT_THAT(refusal({"--compare", "a", "--json"}), HasSubstr("--compare"));
+    EXPECT_THAT(refusal({"--compare", "a", "--csv", "--markdown"}), HasSubstr("--markdown"));
+}
+
+TEST(BenchOptions, CompareTakesFilesAndAStyle) {
+    const Command command = parse({"--compare", "a.json", "b.json", "--markdown"});
+    const auto* options = std::get_if<CompareOptions>(&command);
+    ASSERT_NE(options, nullptr);
+    EXPECT_EQ(options->files, (std::vector<std::string>{"a.json", "b.json"}));
+    EXPECT_TRUE(options->markdown);
+    EXPECT_FALSE(options->csv);
+}
+
+TEST(BenchOptions, HelpAndVersionAreNoErrors) {
+    for (const char* option : {"--help", "-h", "--version", "-V"}) {
+        const Command command = parse({option});
+        const auto* message = std::get_if<Message>(&command);
+        ASSERT_NE(message, nullptr) << option;
+        EXPECT_EQ(message->status, kExitOk);
+        EXPECT_THAT(
+            message->text,
+            HasSubstr(option[1] == 'V' || option[2] == 'v' ? "rustland-bench 0" : "Exit status"));
+    }
+}

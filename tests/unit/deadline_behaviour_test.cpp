@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The deadline policy on a simulated machine: what tasks get over time.
+#include "rustland/policy/deadline_policy.hpp"
+
+#include "support/simulation.hpp"
+
+#include <algorithm>
+#include <gtest/gtest.h>
+#include <vector>
+
+using namespace rustland;
+using namespace rustland::testing;
+
+namespace {
+
+using Machine = Simulation<DeadlinePolicy>;
+
+DeadlineParams params_for(std::uint32_t cpus) {
+    DeadlineParams params;
+    params.nr_cpus = cpus;
+    return params;
+}
+
+Machine machine(std::uint32_t cpus) {
+    return Machine(MachineParams{.cpus = cpus}, params_for(cpus), std::size_t{4096});
+}
+
+double seconds_of(const Machine& sim, Pid pid) {
+    return static_cast<double>(sim.kernel.stats(pid).cpu_time.value) / 1e9;
+}
+
+double sum_of(const Machine& sim, const std::vector<Pid>& pids) {
+    double sum = 0;
+    for (const Pid pid : pids)
+        sum += seconds_of(sim, pid);
+    return sum;
+}
+
+std::vector<Pid> spawn(Machine& sim, int count, const TaskSpec& spec) {
+    std::vector<Pid> pids;
+    pids.reserve(static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i)
+        pids.push_back(sim.kernel.spawn(spec));
+    return pids;
+}
+
+} // namespace
+
+TEST(DeadlineBehaviour, EqualHogsGetEqualShares) {
+    for (const std::uint32_t cpus : {1U, 2U, 4U}) {
+        for (const int hogs : {2, 3, 5, 8, 17}) {
+            Machine sim = machine(cpus);
+            const auto pids = spawn(sim, hogs, hog());
+            sim.run_for(seconds(5));
+            const double fair = std::min(5.0, 5.0 * cpus / hogs);
+            for (const Pid pid : pids)
+                EXPECT_NEAR(seconds_of(sim, pid), fair, fair * 0.05)
+                    << hogs << " hogs on " << cpus << " CPUs";
+        }
+    }
+}
+
+TEST(DeadlineBehaviour, WeightsDivideTheCpu) {
+    for (const std::uint32_t cpus : {1U, 2U, 4U}) {
+        Machine sim = machine(cpus);
+        const int each = static_cast<int>(2 * cpus);
+        const auto light = spawn(sim, each, hog(100));
+        const auto heavy = spawn(sim, each, hog(300));
+        sim.run_for(seconds(10));
+        const double ratio = sum_of(sim, heavy) / sum_of(sim, light);
+        EXPECT_GT(ratio, 2.5) << cpus << " CPUs";
+        EXPECT_LT(ratio, 3.5) << cpus << " CPUs";
+    }
+}
+
+TEST(DeadlineBehaviour, ANice19TaskGetsItsShareInSlicesOfUse) {
+    const DeadlineParams params = params_for(1);
+    Machine sim = machine(1);
+    const Pid nice = sim.kernel.spawn(hog(1));
+    const auto others = spawn(sim, 4, hog(100));
+    Nanos shortest = seconds(1);
+    sim.kernel.on_start = [&](const Start& start) {
+        if (start.pid == nice)
+            shortest = std::min(shortest, start.slice);
+    };
+    sim.run_for(seconds(20));
+    EXPECT_GE(seconds_of(sim, nice), 20.0 * 1 / 401);
+    EXPECT_LE(seconds_of(sim, nice), 20.0 * 0.05) << "and not much more";
+    EXPECT_GE(shortest, params.slice_min);
+    for (const Pid pid : others)
+        EXPECT_GT(seconds_of(sim, pid), 20.0 * 0.2);
+}
+
+TEST(DeadlineBehaviour, AFrameLoopKeepsItsRateAmongHogs) {
+    for (const int hogs : {2, 8, 32}) {
+        Machine sim = machine(2);
+        spawn(sim, hogs, hog());
+        const Pid game = sim.kernel.spawn(periodic(millis(4), micros(12'667)));
+        sim.run_for(seconds(1)); // until it is known for what it is
+        const double before = seconds_of(sim, game);
+        Nanos longest;
+        sim.kernel.on_start = [&](const Start& start) {
+            if (start.pid == game)
+                longest = std::max(longest, start.waited);
+        };
+        sim.run_for(seconds(5));
+        // Its sleep is fixed, so that each wait puts all later frames off.
+        const double frames = (seconds_of(sim, game) - before) / 0.004;
+        EXPECT_GT(frames, 0.85 * 5 * 60) << hogs << " hogs";
+        EXPECT_LT(longest, millis(10)) << hogs << " hogs, " << longest.value << " ns";
+    }
+}
+
+TEST(DeadlineBehaviour, AShortSleeperRunsAtOnceHoweverManyHogsThereAre) {
+    Machine sim = machine(2);
+    spawn(sim, 24, hog());
+    const Pid audio = sim.kernel.spawn(periodic(micros(200), micros(5130)));
+    sim.run_for(seconds(1));
+    Nanos longest;
+    sim.kernel.on_start = [&](const Start& start) {
+        if (start.pid == audio)
+            longest = std::max(longest, start.waited);
+    };
+    sim.run_for(seconds(4));
+    EXPECT_LT(longest, millis(2)) << "it preempts";
+    EXPECT_GT(sim.kernel.counters().preempted, 500U);
+}
+
+TEST(DeadlineBehaviour, NoCpuIdlesWhileTasksWait) {
+    Machine sim = machine(4);
+    const auto pids = spawn(sim, 9, hog());
+    sim.run_for(seconds(3));
+    EXPECT_NEAR(sum_of(sim, pids), 12.0, 0.06); // those that run have not been charged yet
+}
+
+// Awake, it starts at -lag_credit while the others are at +lag_debt at worst, so that among three
+// it gets at most 2/3 of the sum more than its share, once.
+TEST(DeadlineBehaviour, ALongSleepIsWorthABoundedHeadStart) {
+    const DeadlineParams params = params_for(1);
+    const double head_start =
+        static_cast<double>((params.lag_credit + params.lag_debt).value) / 1e9 * 2 / 3;
+    Machine sim = machine(1);
+    const auto hogs = spawn(sim, 2, hog());
+    const Pid sleeper = sim.kernel.spawn({.steps = {{millis(1), seconds(5)}, {kForever, {}}}});
+    sim.run_for(seconds(5));
+    for (const double after : {2.0, 4.0, 10.0}) {
+        sim.run_for(seconds(6) + millis(static_cast<std::int64_t>(after * 1000)) -
+                    sim.kernel.now());
+        EXPECT_GT(seconds_of(sim, sleeper), after / 3 - 0.05) << "after " << after << " s";
+        EXPECT_LT(seconds_of(sim, sleeper), after / 3 + head_start + 0.02)
+            << "after " << after << " s";
+    }
+    for (const Pid pid : hogs)
+        EXPECT_LT(sim.kernel.stats(pid).longest_wait, millis(370));
+}

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What the deadline policy promises of single decisions. Its behaviour on a machine over time is in
+// deadline_behaviour_test.cpp.
+#include "rustland/policy/deadline_policy.hpp"
+
+#include <algorithm>
+#include <gtest/gtest.h>
+#include <random>
+#include <vector>
+
+using namespace rustland;
+
+namespace {
+
+constexpr Nanos kDay = seconds(86400);
+
+// A task as the kernel side sees it: keeps the policy's state from decision to decision.
+class Actor {
+  public:
+    explicit Actor(std::int32_t pid, std::uint32_t weight = 100) {
+        task_.pid = Pid{pid};
+        task_.weight = weight;
+    }
+    // It used so much CPU time and wants more.
+    Actor& ran(Nanos time) {
+        task_.sum_exec += time;
+        task_.burst_exec += time;
+        task_.wakeup = false;
+        return *this;
+    }
+    // It ran for so long, slept, and has woken up.
+    Actor& burst(Nanos time, Nanos sleep = millis(10)) {
+        task_.sum_exec += time;
+        return slept(sleep);
+    }
+    Actor& slept(Nanos sleep = millis(10)) {
+        task_.burst_exec = Nanos{};
+        task_.last_sleep = sleep;
+        ++task_.sleeps;
+        task_.wakeup = true;
+        return *this;
+    }
+    QueuedTask& task() { return task_; }
+
+    Decision decide(DeadlinePolicy& policy, Nanos now) {
+        ++task_.seq;
+        task_.enqueued_at = now;
+        EXPECT_TRUE(policy.enqueue(task_, now));
+        const auto decision = policy.pick(now);
+        EXPECT_TRUE(decision.has_value());
+        task_.state = decision->state;
+        return *decision;
+    }
+
+  private:
+    QueuedTask task_;
+};
+
+DeadlinePolicy make(const DeadlineParams& params = {}) {
+    return DeadlinePolicy(params, 256);
+}
+
+} // namespace
+
+TEST(DeadlinePolicy, ShortBurstsComeBeforeLongOnes) {
+    DeadlinePolicy policy = make();
+    Actor quick(1);
+    Actor slow(2);
+    Nanos now = seconds(1);
+    for (int i = 0; i < 20; ++i, now += millis(50)) {
+        (void)quick.burst(millis(1)).decide(policy, now);
+        (void)slow.burst(millis(30)).decide(policy, now);
+    }
+    // The long one comes first to the queue, and still runs second.
+    ASSERT_TRUE(policy.enqueue(slow.burst(millis(30)).task(), now));
+    ASSERT_TRUE(policy.enqueue(quick.burst(millis(1)).task(), now));
+    EXPECT_EQ(policy.pick(now)->pid, Pid{1});
+    EXPECT_EQ(policy.pick(now)->pid, Pid{2});
+    EXPECT_FALSE(policy.pick(now));
+}
+
+TEST(DeadlinePolicy, ATaskInALongBurstComesAfterAFreshOne) {
+    DeadlinePolicy policy = make();
+    Actor old(1);
+    Actor fresh(2);
+    const Nanos now = seconds(5);
+    ASSERT_TRUE(policy.enqueue(old.ran(millis(60)).task(), now));
+    ASSERT_TRUE(policy.enqueue(fresh.task(), now));
+    EXPECT_EQ(policy.pick(now)->pid, Pid{2});
+}
+
+TEST(DeadlinePolicy, ASleeperGetsNoUnboundedCredit) {
+    const DeadlineParams params;
+    DeadlinePolicy policy = make(params);
+    Actor sleeper(1);
+    Actor hog(2);
+    Nanos now = seconds(1);
+    (void)sleeper.burst(millis(1)).decide(policy, now);
+    for (int i = 0; i < 2000; ++i, now += millis(20))
+        (void)hog.ran(millis(20)).decide(policy, now);
+    now += kDay;
+    const Decision back = sleeper.slept(kDay).decide(policy, now);
+    EXPECT_GE(back.deadline, now - params.lag_credit);
+    EXPECT_GE(back.key, Nanos{} - params.lag_credit);
+
+    // Nor can it save credit up: soon its turn is no earlier than that of others.
+    Decision last;
+    for (int i = 0; i < 50; ++i) {
+        now += millis(20);
+        last = sleeper.ran(millis(20)).decide(policy, now);
+    }
+    EXPECT_GT(last.deadline, now);
+}
+
+TEST(DeadlinePolicy, EqualTasksWithEqualPastGetEqualDeadlines) {
+    DeadlinePolicy policy = make();
+    Actor first(1);
+    Actor second(2);
+    const Nanos now = seconds(1);
+    EXPECT_EQ(first.decide(policy, now).deadline, second.decide(policy, now).deadline);
+}
+
+TEST(DeadlinePolicy, AHeavierTaskIsChargedLess) {
+    Nanos last = seconds(-1);
+    for (const std::uint32_t weight : {10000U, 1000U, 300U, 100U, 50U}) {
+        DeadlinePolicy policy = make();
+        Actor actor(1, weight);
+        (void)actor.decide(policy, seconds(1));
+        const Decision decision = actor.ran(millis(100)).decide(policy, seconds(2));
+        EXPECT_GT(decision.deadline, last) << "weight " << weight;
+        last = decision.deadline;
+    }
+}
+
+TEST(DeadlinePolicy, SlicesShrinkWithTheNumberOfWaitingTasks) {
+    DeadlineParams params;
+    params.nr_cpus = 4;
+    DeadlinePolicy policy = make(params);
+    Actor actor(1);
+    const auto slice = [&](std::uint32_t waiting) {
+        actor.task().nr_waiting = waiting;
+        return actor.decide(policy, seconds(1)).slice;
+    };
+    EXPECT_EQ(slice(0), millis(20));
+    EXPECT_EQ(slice(4), millis(10));
+    EXPECT_EQ(slice(12), millis(5));
+    EXPECT_EQ(slice(36), millis(2));
+    Nanos last = params.slice_max;
+    for (std::uint32_t waiting = 0; waiting < 200; ++waiting) {
+        EXPECT_LE(slice(waiting), last);
+        last = slice(waiting);
+    }
+    EXPECT_EQ(last, params.slice_min);
+    EXPECT_EQ(slice(4'000'000'000U), params.slice_min);
+}
+
+TEST(DeadlinePolicy, EvenTheLightestTaskGetsAUsefulSlice) {
+    const DeadlineParams params;
+    DeadlinePolicy policy = make(params);
+    Actor nice19(1, 1);
+    for (std::uint32_t waiting = 0; waiting < 100; ++waiting) {
+        nice19.task().nr_waiting = waiting;
+        EXPECT_GE(nice19.ran(millis(1)).decide(policy, seconds(1) + millis(waiting)).slice,
+                  params.slice_min);
+    }
+}
+
+TEST(DeadlinePolicy, WakingTasksMayPreemptAndOthersMayNot) {
+    DeadlinePolicy policy = make();
+    Actor actor(1);
+    EXPECT_TRUE(actor.burst(millis(1)).decide(policy, seconds(1)).preempt);
+    EXPECT_FALSE(actor.ran(millis(1)).decide(policy, seconds(1)).preempt);
+}
+
+TEST(DeadlinePolicy, TheDecisionAnswersTheEnqueue) {
+    DeadlinePolicy policy = make();
+    QueuedTask task;
+    task.seq = 77;
+    task.pid = Pid{1234};
+    task.cpu = CpuId{2};
+    ASSERT_TRUE(policy.enqueue(task, seconds(1)));
+    EXPECT_EQ(policy.waiting(), 1U);
+    const auto decision = policy.pick(seconds(1));
+    ASSERT_TRUE(decision);
+    EXPECT_EQ(decision->seq, 77U);
+    EXPECT_EQ(decision->pid, Pid{1234});
+    EXPECT_TRUE(decision->cpu.any()) << "the kernel side chooses";
+    EXPECT_EQ(policy.waiting(), 0U);
+}
+
+TEST(DeadlinePolicy, RefusesWhatItHasNoRoomForAndGoesOn) {
+    DeadlinePolicy policy(DeadlineParams{}, 2);
+    EXPECT_TRUE(policy.enqueue(Actor(1).task(), seconds(1)));
+    EXPECT_TRUE(policy.enqueue(Actor(2).task(), seconds(1)));
+    EXPECT_FALSE(policy.enqueue(Actor(3).task(), seconds(1)));
+    EXPECT_EQ(policy.pick(seconds(1))->pid, Pid{1});
+    EXPECT_TRUE(policy.enqueue(Actor(3).task(), seconds(1)));
+    EXPECT_EQ(policy.pick(seconds(1))->pid, Pid{2});
+    EXPECT_EQ(policy.pick(seconds(1))->pid, Pid{3});
+}
+
+TEST(DeadlinePolicy, CpuTimeIsChargedOnceHoweverOftenItIsReported) {
+    DeadlinePolicy once = make();
+    DeadlinePolicy often = make();
+    Actor a(1);
+    Actor b(1);
+    (void)a.decide(once, seconds(1));
+    (void)b.decide(often, seconds(1));
+    const Nanos key = a.ran(millis(40)).decide(once, seconds(2)).key;
+    (void)b.ran(millis(40)).decide(often, seconds(2));
+    // An enqueue that went stale: nothing new happened, and its state came to the task or did not.
+    const Nanos again = b.decide(often, seconds(2)).key;
+    EXPECT_LE(again, key);
+    EXPECT_NEAR(static_cast<double>(again.value), static_cast<double>(key.value), 2e6);
+}
+
+// Random lives, plausible and not: every decision lies in the stated window, with a usable slice.
+TEST(DeadlinePolicy, DeadlinesLieBetweenTheCreditAndTheBound) {
+    const DeadlineParams params;
+    const Nanos bound = DeadlinePolicy::deadline_bound(params);
+    EXPECT_EQ(bound, millis(350));
+    for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+        SCOPED_TRACE(::testing::Message() << "seed " << seed);
+        std::mt19937_64 random(seed);
+        DeadlinePolicy policy = make(params);
+        std::vector<Actor> actors;
+        actors.reserve(8);
+        for (std::int32_t i = 0; i < 8; ++i)
+            actors.emplace_back(i + 1,
+                                std::vector<std::uint32_t>{1, 15, 100, 300, 10000}[random() % 5]);
+        Nanos now = seconds(1);
+        for (int i = 0; i < 200; ++i) {
+            now += Nanos{static_cast<std::int64_t>(random() % (1ULL << (random() % 40)))};
+            const Nanos span{static_cast<std::int64_t>(random() % (1ULL << (random() % 40)))};
+            Actor& actor = actors[random() % actors.size()];
+            actor.task().nr_waiting = static_cast<std::uint32_t>(random() % 100);
+            if (random() % 2 == 0)
+                actor.ran(span);
+            else
+                actor.burst(span, millis(5));
+            const Decision decision = actor.decide(policy, now);
+            ASSERT_GE(decision.deadline, now - params.lag_credit);
+            ASSERT_LE(decision.deadline, now + bound);
+            ASSERT_EQ(decision.deadline, now + decision.key);
+            ASSERT_GE(decision.slice, params.slice_min);
+            ASSERT_LE(decision.slice, params.slice_max);
+        }
+    }
+}
+
+// The sanitizer preset turns an overflow into a failure; the window shows its effect elsewhere.
+TEST(DeadlinePolicy, ExtremeInputsDoNotOverflow) {
+    const DeadlineParams params;
+    const Nanos bound = DeadlinePolicy::deadline_bound(params);
+    for (const std::uint32_t weight : {1U, 10000U}) {
+        DeadlinePolicy policy = make(params);
+        Actor actor(1, weight);
+        Nanos now = kDay * 36500; // a machine up for a hundred years
+        const auto check = [&](const char* what) {
+            const Decision decision = actor.decide(policy, now);
+            EXPECT_GE(decision.deadline, now - params.lag_credit) << what;
+            EXPECT_LE(decision.deadline, now + bound) << what;
+        };
+        check("its first enqueue");
+        actor.task().sleeps = 1'000'000'000;
+        actor.burst(millis(1), kDay);
+        check("a billion sleeps at once");
+        actor.ran(kDay * 365);
+        check("a year of CPU time in one go");
+        actor.ran(kDay * 36500);
+        check("a century of it");
+        for (int i = 0; i < 10000; ++i)
+            (void)actor.ran(kDay).decide(policy, now);
+        check("days without end");
+        actor.task().last_sleep = kDay * 36500;
+        actor.slept(kDay * 36500);
+        check("a century asleep");
+        actor.task().nr_waiting = 0xFFFFFFFF;
+        check("four billion waiting");
+    }
+}
+
+TEST(DeadlinePolicy, AMachineWithoutCpusToldOfIsTakenForOneCpu) {
+    DeadlineParams params;
+    params.nr_cpus = 0;
+    DeadlinePolicy policy = make(params);
+    Actor actor(1);
+    actor.task().nr_waiting = 1;
+    EXPECT_EQ(actor.decide(policy, seconds(1)).slice, params.slice_max / 2);
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace rustland::vm {
+
+// Threads that sleep and work in turn, so that whoever does not get a CPU shows.
+struct BeatOptions {
+    std::vector<int> cpus; // one thread bound to each
+    unsigned threads = 0;  // and that many that may run anywhere
+    std::int64_t sleep_us = 10000;
+    std::uint64_t work = 20000; // loop iterations
+};
+int beat(const BeatOptions& options);
+
+// Threads that all become runnable at once, and change each other's affinity, class and nice value.
+struct ChurnOptions {
+    unsigned threads = 1000;
+    unsigned rounds = 3;
+    unsigned changers = 2; // threads that do nothing but change others' affinity
+    unsigned urgent = 2;   // threads that wake each millisecond
+    bool classes = false;  // change scheduling class and nice value, too
+    std::uint64_t work = 20000;
+    unsigned limit_s = 60; // a thread that is not done by then is lost
+};
+int churn(const ChurnOptions& options);
+
+// Processes that do nothing but create processes.
+struct StormOptions {
+    unsigned parents = 4;
+    unsigned children = 500; // of each
+    std::uint64_t work = 20000;
+};
+int storm(const StormOptions& options);
+
+// Asks the running scheduler; prints each number as "name value", nested names with dots.
+int stats(const std::string& socket_path);
+
+} // namespace rustland::vm

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Tasks for the VM tests to schedule, and what else they need that a shell cannot do.
+#include "commands.hpp"
+
+#include <CLI/CLI.hpp>
+
+using namespace rustland::vm;
+
+int main(int argc, char** argv) {
+    CLI::App app("Tasks for the VM tests");
+    app.require_subcommand(1);
+
+    BeatOptions beats;
+    auto* beat_command = app.add_subcommand("beat", "threads that sleep and work in turn");
+    beat_command->add_option("--cpus", beats.cpus, "one thread bound to each")->delimiter(',');
+    beat_command->add_option("--threads", beats.threads, "threads that may run anywhere");
+    beat_command->add_option("--sleep-us", beats.sleep_us);
+    beat_command->add_option("--work", beats.work, "loop iterations");
+
+    ChurnOptions churns;
+    auto* churn_command = app.add_subcommand("churn", "threads that change each other");
+    churn_command->add_option("--threads", churns.threads);
+    churn_command->add_option("--rounds", churns.rounds);
+    churn_command->add_option("--changers", churns.changers);
+    churn_command->add_option("--urgent", churns.urgent);
+    churn_command->add_flag("--classes", churns.classes);
+    churn_command->add_option("--work", churns.work);
+    churn_command->add_option("--limit-s", churns.limit_s);
+
+    StormOptions storms;
+    auto* storm_command = app.add_subcommand("storm", "processes that create processes");
+    storm_command->add_option("--parents", storms.parents);
+    storm_command->add_option("--children", storms.children);
+    storm_command->add_option("--work", storms.work);
+
+    std::string socket_path = "/run/rustland/scheduler.sock";
+    auto* stats_command = app.add_subcommand("stats", "what the running scheduler has counted");
+    stats_command->add_option("--socket", socket_path);
+
+    CLI11_PARSE(app, argc, argv);
+    if (beat_command->parsed())
+        return beat(beats);
+    if (churn_command->parsed())
+        return churn(churns);
+    if (storm_command->parsed())
+        return storm(storms);
+    return stats(socket_path);
+}

@@ -207,9 +207,7 @@ void ChildRunner::check_later() {
     check_delay_ = std::min(check_delay_ * 2, kLastCheck);
 }
 
-void ChildRunner::kernel_changed() {
-    check();
-}
+void ChildRunner::kernel_changed() { check(); }
 
 void ChildRunner::check() {
     const KernelState kernel = kernel_.read();
@@ -312,16 +310,17 @@ void ChildRunner::process_ended() {
     exit_source_.reset();
     pidfd_.reset();
     const Phase was = phase_;
+    const bool ours = has_control_socket(spec_.path);
     check_timer_.disarm();
     if (!give_up_.empty() && !requested_) {
         const ExitKind kind = exit_.kind;
-        exit_ = describe_exit(end, false, output());
+        exit_ = describe_exit(end, ours, false, output());
         exit_.kind = kind;
         exit_.reason = give_up_ + "; " + exit_.reason;
         return await_detached(kind == ExitKind::Failed ? RunnerEvent(runner::StartFailed{exit_})
                                                        : RunnerEvent(runner::Exited{exit_}));
     }
-    exit_ = describe_exit(end, was == Phase::Stopping, output());
+    exit_ = describe_exit(end, ours, was == Phase::Stopping, output());
     if (was == Phase::Starting) {
         // Not being attached is a failure, however politely it left.
         if (exit_.kind == ExitKind::Outside)

@@ -13,13 +13,9 @@ using nlohmann::json;
 
 namespace {
 
-json refused(const std::string& why) {
-    return {{"ok", false}, {"error", why}};
-}
+json refused(const std::string& why) { return {{"ok", false}, {"error", why}}; }
 
-bool may_change(const Peer& peer) {
-    return peer.uid == 0 || peer.uid == ::geteuid();
-}
+bool may_change(const Peer& peer) { return peer.uid == 0 || peer.uid == ::geteuid(); }
 
 std::string text_of(const json& body, const char* key) {
     const auto it = body.find(key);

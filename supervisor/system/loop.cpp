@@ -24,9 +24,7 @@ int on_io(sd_event_source*, int, std::uint32_t events, void* data) {
     return 0;
 }
 
-int on_time(sd_event_source*, std::uint64_t, void* data) {
-    return on_io(nullptr, -1, 0, data);
-}
+int on_time(sd_event_source*, std::uint64_t, void* data) { return on_io(nullptr, -1, 0, data); }
 
 int on_signal_info(sd_event_source*, const signalfd_siginfo*, void* data) {
     return on_io(nullptr, -1, 0, data);
@@ -58,9 +56,7 @@ Source& Source::operator=(Source&& other) noexcept {
     return *this;
 }
 
-Source::~Source() {
-    reset();
-}
+Source::~Source() { reset(); }
 
 void Source::reset() {
     sd_event_source_disable_unref(std::exchange(source_, nullptr));
@@ -96,9 +92,7 @@ Result<std::unique_ptr<Loop>> Loop::create() {
     return std::unique_ptr<Loop>(new Loop(event));
 }
 
-Loop::~Loop() {
-    sd_event_unref(event_);
-}
+Loop::~Loop() { sd_event_unref(event_); }
 
 Result<Source> Loop::io(int fd, std::uint32_t events, std::function<void(std::uint32_t)> on_ready) {
     Source source;
@@ -144,12 +138,8 @@ Result<int> Loop::run() {
     return r;
 }
 
-void Loop::exit(int code) {
-    sd_event_exit(event_, code);
-}
+void Loop::exit(int code) { sd_event_exit(event_, code); }
 
-bool Loop::run_once(Nanos timeout) {
-    return sd_event_run(event_, usec(timeout)) > 0;
-}
+bool Loop::run_once(Nanos timeout) { return sd_event_run(event_, usec(timeout)) > 0; }
 
 } // namespace rustland::supervisor

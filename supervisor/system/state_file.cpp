@@ -36,9 +36,7 @@ Status StateFile::save(const RunRecord& record) const {
     return {};
 }
 
-void StateFile::clear() const {
-    ::unlink(path_.c_str());
-}
+void StateFile::clear() const { ::unlink(path_.c_str()); }
 
 Result<std::optional<RunRecord>> StateFile::load() const {
     if (::access(path_.c_str(), F_OK) != 0)

@@ -30,9 +30,7 @@ std::shared_ptr<Config> sample() {
     return std::make_shared<Config>(built.config);
 }
 
-template <typename T> bool is(const Decision& d) {
-    return std::holds_alternative<T>(d);
-}
+template <typename T> bool is(const Decision& d) { return std::holds_alternative<T>(d); }
 
 class Core : public testing::Test {
   protected:

@@ -45,7 +45,11 @@ class ChildRunnerTest : public testing::Test {
     }
     SchedulerSpec spec(std::vector<std::string> args) const {
         args.insert(args.end(), {"--root", fixture.sched_ext()});
-        return {FAKE_SCHEDULER, std::move(args)};
+        // Under our scheduler's name, so that its exit codes are believed.
+        const std::string program = fixture.dir().path("rustland");
+        if (!std::filesystem::exists(program))
+            std::filesystem::create_symlink(FAKE_SCHEDULER, program);
+        return {program, std::move(args)};
     }
     template <typename T> const T& next() {
         const std::size_t count = ++taken_;
@@ -176,7 +180,7 @@ TEST_F(ChildRunnerTest, AStopWhileTheKernelLetsGoIsAnsweredByStopped) {
 }
 
 TEST_F(ChildRunnerTest, AnEjectedOneIsReportedWithItsLastWords) {
-    runner_->start(spec({"--live", "300", "--exit", "76"}), false);
+    runner_->start(spec({"--live", "300", "--exit", "10"}), false);
     next<runner::Attached>();
     const auto& exited = next<runner::Exited>();
     EXPECT_EQ(exited.exit.kind, ExitKind::Stalled);

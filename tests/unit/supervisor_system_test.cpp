@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "scheduler/exit_code.hpp"
 #include "supervisor/system/control_server.hpp"
 #include "supervisor/system/exit_status.hpp"
 #include "supervisor/system/power.hpp"
@@ -218,14 +219,21 @@ TEST(StateFile, KeepsARunAndRefusesRubbish) {
 }
 
 TEST(ExitStatus, TellsWhyARunEnded) {
-    EXPECT_EQ(describe_exit({true, 0, 0}, true, "").kind, ExitKind::Requested);
-    EXPECT_EQ(describe_exit({true, 0, 0}, false, "").kind, ExitKind::Outside);
-    EXPECT_EQ(describe_exit({true, kExitRestart, 0}, false, "").kind, ExitKind::Restart);
-    EXPECT_EQ(describe_exit({true, kExitStalled, 0}, false, "").kind, ExitKind::Stalled);
-    EXPECT_EQ(describe_exit({true, 1, 0}, false, "").kind, ExitKind::Failed);
-    EXPECT_EQ(describe_exit({true, 0, SIGKILL}, false, "").kind, ExitKind::Crashed);
-    EXPECT_EQ(describe_exit({true, 0, SIGTERM}, false, "").kind, ExitKind::Outside);
-    EXPECT_EQ(describe_exit({true, 1, 0}, false, "first\nlast words\n\n").reason,
+    const auto kind = [](const ProcessEnd& end, bool ours = true) {
+        return describe_exit(end, ours, false, "").kind;
+    };
+    EXPECT_EQ(describe_exit({true, 0, 0}, true, true, "").kind, ExitKind::Requested);
+    EXPECT_EQ(kind({true, 0, 0}), ExitKind::Outside);
+    EXPECT_EQ(kind({true, static_cast<int>(ExitCode::SysRq), 0}), ExitKind::Outside);
+    EXPECT_EQ(kind({true, static_cast<int>(ExitCode::Watchdog), 0}), ExitKind::Stalled);
+    EXPECT_EQ(kind({true, static_cast<int>(ExitCode::BpfError), 0}), ExitKind::Ejected);
+    EXPECT_EQ(kind({true, static_cast<int>(ExitCode::Restart), 0}), ExitKind::Failed);
+    EXPECT_EQ(kind({true, static_cast<int>(ExitCode::SysRq), 0}, false), ExitKind::Failed)
+        << "another program means something else by it";
+    EXPECT_EQ(kind({true, 1, 0}), ExitKind::Failed);
+    EXPECT_EQ(kind({true, 0, SIGKILL}), ExitKind::Crashed);
+    EXPECT_EQ(kind({true, 0, SIGTERM}), ExitKind::Outside);
+    EXPECT_EQ(describe_exit({true, 1, 0}, true, false, "first\nlast words\n\n").reason,
               "exited with status 1: last words");
 }
 

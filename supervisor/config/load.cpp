@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "supervisor/config/load.hpp"
+
+#include "rustland/common/unique_fd.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fcntl.h>
+#include <filesystem>
+#include <fmt/format.h>
+#include <pwd.h>
+#include <sys/stat.h>
+
+namespace rustland::supervisor {
+namespace {
+
+constexpr std::size_t kLargestFile = 1U << 20U;
+
+std::vector<std::string> conf_files(const std::string& directory) {
+    std::vector<std::string> files;
+    std::error_code ec;
+    for (std::filesystem::directory_iterator it(directory, ec), end; !ec && it != end;
+         it.increment(ec)) {
+        const std::filesystem::path& path = it->path();
+        if (path.extension() == ".conf" && !path.filename().string().starts_with('.'))
+            files.push_back(path.string());
+    }
+    std::sort(files.begin(), files.end());
+    return files;
+}
+
+bool trusted_owner(uid_t uid) {
+    return uid == 0 || uid == ::geteuid();
+}
+
+// Whoever can write the directory can put another file in the file's place.
+Status check_directory(const std::string& path) {
+    const std::string directory = std::filesystem::path(path).parent_path().string();
+    struct stat st = {};
+    if (::stat(directory.empty() ? "." : directory.c_str(), &st) != 0)
+        return Error::from_errno(directory);
+    const bool writable = (st.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (st.st_mode & S_ISVTX) == 0;
+    if (writable || !trusted_owner(st.st_uid))
+        return Error(fmt::format("its directory {} can be written by others; chmod go-w and "
+                                 "chown root it",
+                                 directory.empty() ? "." : directory));
+    return {};
+}
+
+Status check_file(const struct stat& st) {
+    if (!S_ISREG(st.st_mode))
+        return Error("is not a regular file");
+    if (!trusted_owner(st.st_uid))
+        return Error(fmt::format("belongs to uid {}; chown root it", st.st_uid));
+    if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return Error("can be written by others; chmod go-w it");
+    if (static_cast<std::size_t>(st.st_size) > kLargestFile)
+        return Error("is larger than 1 MiB; this is no configuration");
+    return {};
+}
+
+} // namespace
+
+std::vector<std::string> find_config_files(const ConfigPaths& paths) {
+    std::vector<std::string> files = conf_files(paths.vendor_dir);
+    struct stat st = {};
+    if (::stat(paths.main_file.c_str(), &st) == 0 || errno != ENOENT)
+        files.push_back(paths.main_file);
+    const std::vector<std::string> admin = conf_files(paths.admin_dir);
+    files.insert(files.end(), admin.begin(), admin.end());
+    return files;
+}
+
+Result<std::string> read_trusted_file(const std::string& path) {
+    // O_NONBLOCK: a FIFO must not hang us before it is refused.
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    if (!fd)
+        return Error::from_code("cannot be read", errno);
+    struct stat st = {};
+    if (::fstat(fd.get(), &st) != 0)
+        return Error::from_code("cannot be read", errno);
+    if (const Status status = check_file(st); !status)
+        return status.error();
+    if (const Status status = check_directory(path); !status)
+        return status.error();
+    std::string text;
+    std::array<char, 16384> buffer{};
+    for (;;) {
+        const ssize_t n = ::read(fd.get(), buffer.data(), buffer.size());
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return Error::from_code("cannot be read", errno);
+        if (n == 0)
+            return text;
+        text.append(buffer.data(), static_cast<std::size_t>(n));
+        if (text.size() > kLargestFile)
+            return Error("is larger than 1 MiB; this is no configuration");
+    }
+}
+
+BuiltConfig load_config(const std::vector<std::string>& files, const UserLookup& lookup) {
+    std::vector<RawFile> raw;
+    for (const std::string& file : files) {
+        const auto text = read_trusted_file(file);
+        if (text) {
+            raw.push_back(parse_ini(*text, file));
+        } else {
+            raw.push_back({});
+            raw.back().problems.push_back({file, 0, "", "", text.error().message()});
+        }
+    }
+    BuiltConfig built = build_config(raw, lookup);
+    built.config.files = files;
+    return built;
+}
+
+std::optional<uid_t> system_user(const std::string& name) {
+    std::array<char, 16384> buffer{};
+    struct passwd entry = {};
+    struct passwd* found = nullptr;
+    if (::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 ||
+        found == nullptr)
+        return std::nullopt;
+    return entry.pw_uid;
+}
+
+} // namespace rustland::supervisor

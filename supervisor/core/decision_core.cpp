@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "supervisor/core/decision_core.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace rustland::supervisor {
+namespace {
+
+// Who is heard first. A lingering workload keeps what runs only while nobody else wants anything.
+enum Rank { kDefault, kLingering, kHold, kWorkload, kHoldWithSpec, kCommand };
+
+std::string waiting(Nanos until, Nanos now, std::string_view what) {
+    // Whole tenths, rounded up: a person reads this.
+    const std::int64_t tenths = ((until - now).value + 99'999'999) / 100'000'000;
+    return fmt::format("{}; {}.{}s to go", what, tenths / 10, tenths % 10);
+}
+
+} // namespace
+
+const char* phase_name(Phase phase) {
+    switch (phase) {
+    case Phase::Off:
+        return "off";
+    case Phase::Starting:
+        return "starting";
+    case Phase::On:
+        return "on";
+    case Phase::Stopping:
+        return "stopping";
+    }
+    return "off";
+}
+
+DecisionCore::DecisionCore(std::shared_ptr<const Config> config, std::function<double()> random)
+    : config_(std::move(config)), failures_(std::move(random)) {}
+
+Decision DecisionCore::on(const Event& event, Nanos now) {
+    std::visit([&](const auto& e) { take(e, now); }, event);
+    return decide(now);
+}
+
+std::optional<Nanos> DecisionCore::on_since() const {
+    return phase_ == Phase::On ? std::optional(attached_at_) : std::nullopt;
+}
+
+std::vector<DecisionCore::HoldView> DecisionCore::holds() const {
+    std::vector<HoldView> out;
+    for (const auto& [id, hold] : holds_)
+        out.push_back({id, hold.reason});
+    return out;
+}
+
+std::optional<std::string> DecisionCore::refusal(const event::StartRequested& request) const {
+    const SchedulerSpec spec = request.spec.value_or(config_->settings.scheduler);
+    if (failures_.quarantined(spec))
+        return fmt::format("{} failed too often and is in quarantine; look at the reason with "
+                           "rustlandctl history, then rustlandctl reset-failed",
+                           spec.command());
+    if (foreign_ && !request.take_over)
+        return fmt::format("the kernel runs the scheduler {}, which is not ours; stop it, or take "
+                           "over with --take-over",
+                           *foreign_);
+    if (asleep_)
+        return "the machine is about to sleep";
+    return std::nullopt;
+}
+
+// --- events ------------------------------------------------------------------------------------
+
+void DecisionCore::take(const event::WorkloadStarted& e, Nanos now) {
+    const Rule* rule = config_->find_rule(e.rule);
+    if (rule == nullptr)
+        return;
+    const auto [it, inserted] = sessions_.try_emplace(e.rule);
+    Session& session = it->second;
+    // A rule that comes back within its linger time goes on with its session.
+    const bool expired = !session.active && session.ended + linger_of(*rule) <= now;
+    if (inserted || expired)
+        session.began = now;
+    session.active = true;
+    if (!inserted && !expired)
+        return;
+    stopped_by_command_ = false;
+    failures_.pardon(config_->spec_for(*rule));
+}
+
+void DecisionCore::take(const event::WorkloadEnded& e, Nanos now) {
+    const auto it = sessions_.find(e.rule);
+    if (it == sessions_.end() || !it->second.active)
+        return;
+    it->second.active = false;
+    it->second.ended = now;
+}
+
+void DecisionCore::take(const event::HoldAdded& e, Nanos) {
+    holds_[e.id] = {e.spec, e.reason};
+    stopped_by_command_ = false;
+}
+
+void DecisionCore::take(const event::HoldReleased& e, Nanos) {
+    holds_.erase(e.id);
+}
+
+void DecisionCore::take(const event::ConfigReplaced& e, Nanos) {
+    config_ = e.config;
+    failures_.reset();
+    // A workload whose rule is gone ends without lingering; the matcher tells us of the others.
+    std::erase_if(sessions_, [&](const auto& s) { return !config_->find_rule(s.first); });
+}
+
+void DecisionCore::take(const event::PowerChanged& e, Nanos) {
+    power_ = e.state;
+}
+
+void DecisionCore::take(const event::SleepChanged& e, Nanos) {
+    asleep_ = e.asleep;
+}
+
+void DecisionCore::take(const event::StartRequested& e, Nanos) {
+    if (refusal(e))
+        return;
+    manual_ = e.spec.value_or(config_->settings.scheduler);
+    manual_proven_ = phase_ == Phase::On && current_ == manual_;
+    stopped_by_command_ = false;
+    take_over_ = e.take_over;
+    commanded_ = true;
+}
+
+void DecisionCore::take(const event::StopRequested&, Nanos) {
+    manual_.reset();
+    stopped_by_command_ = true;
+    commanded_ = phase_ != Phase::Stopping;
+}
+
+void DecisionCore::take(const event::RestartRequested&, Nanos) {
+    restart_ = phase_ == Phase::On;
+    commanded_ = restart_;
+}
+
+void DecisionCore::take(const event::FailuresReset&, Nanos) {
+    failures_.reset();
+}
+
+void DecisionCore::take(const event::Attached& e, Nanos now) {
+    phase_ = Phase::On;
+    current_ = e.spec;
+    attached_at_ = e.since.value > 0 ? e.since : now;
+    foreign_.reset();
+    manual_proven_ = manual_proven_ || current_ == manual_;
+}
+
+void DecisionCore::take(const event::StartFailed& e, Nanos now) {
+    went_off();
+    // A person who was told that the start failed does not expect it to succeed later.
+    if (manual_ == e.spec && !manual_proven_)
+        manual_.reset();
+    note_exit(e.spec, e.exit, {}, now);
+}
+
+void DecisionCore::take(const event::Exited& e, Nanos now) {
+    const Nanos uptime = phase_ == Phase::On ? now - attached_at_ : Nanos{};
+    const std::optional<SchedulerSpec> spec = current_;
+    const bool stopping = phase_ == Phase::Stopping;
+    went_off();
+    if (spec && !stopping)
+        note_exit(*spec, e.exit, uptime, now);
+}
+
+void DecisionCore::take(const event::Stopped&, Nanos) {
+    went_off();
+}
+
+void DecisionCore::take(const event::ForeignScheduler& e, Nanos) {
+    foreign_ = e.ops;
+}
+
+void DecisionCore::take(const event::Tick&, Nanos) {}
+
+void DecisionCore::went_off() {
+    phase_ = Phase::Off;
+    current_.reset();
+}
+
+void DecisionCore::note_exit(const SchedulerSpec& spec, const ExitInfo& exit, Nanos uptime,
+                             Nanos now) {
+    switch (exit.kind) {
+    case ExitKind::Requested:
+    case ExitKind::Restart:
+        return;
+    case ExitKind::Outside:
+        // Whoever took it out of the kernel meant it: like a command to stop.
+        manual_.reset();
+        stopped_by_command_ = true;
+        return;
+    case ExitKind::Failed:
+    case ExitKind::Crashed:
+    case ExitKind::Stalled:
+    case ExitKind::Ejected:
+        failures_.failed(spec, exit.reason, uptime, config_->settings, now);
+        // A person's start that fails for good must not come back by itself much later.
+        if (manual_ && failures_.quarantined(*manual_))
+            manual_.reset();
+        return;
+    }
+}
+
+// --- decisions ---------------------------------------------------------------------------------
+
+bool DecisionCore::forced_off() const {
+    return stopped_by_command_ || (asleep_ && config_->settings.sleep_action == SleepAction::Stop);
+}
+
+Nanos DecisionCore::linger_of(const Rule& rule) const {
+    return rule.linger.value_or(config_->settings.linger);
+}
+
+bool DecisionCore::power_allows(const Rule& rule) const {
+    const bool battery = power_.on_battery.value_or(false);
+    if (rule.on_battery == BatteryCondition::Yes && !battery)
+        return false;
+    if (rule.on_battery == BatteryCondition::No && battery)
+        return false;
+    return rule.power_profiles.empty() || power_.profile.empty() ||
+           std::find(rule.power_profiles.begin(), rule.power_profiles.end(), power_.profile) !=
+               rule.power_profiles.end();
+}
+
+void DecisionCore::consider_sessions(std::vector<Candidate>& all, Nanos now) {
+    for (auto it = sessions_.begin(); it != sessions_.end();) {
+        const auto& [name, session] = *it;
+        const Rule* rule = config_->find_rule(name);
+        const Nanos until = session.ended + (rule != nullptr ? linger_of(*rule) : Nanos{});
+        if (rule == nullptr || (!session.active && until <= now)) {
+            it = sessions_.erase(it);
+            continue;
+        }
+        ++it;
+        if (!session.active)
+            wake_at(until);
+        if (!power_allows(*rule))
+            continue;
+        const SchedulerSpec spec = config_->spec_for(*rule);
+        // Lingering keeps a scheduler on; it never starts one.
+        if (!session.active && (phase_ == Phase::Off || current_ != spec))
+            continue;
+        all.push_back({spec, session.active ? kWorkload : kLingering, rule->priority, session.began,
+                       session.active ? fmt::format("workload {}", name)
+                                      : waiting(until, now, fmt::format("{} ended", name))});
+    }
+}
+
+std::optional<DecisionCore::Candidate> DecisionCore::choose(Nanos now) {
+    const SchedulerSpec& standard = config_->settings.scheduler;
+    std::vector<Candidate> all;
+    if (manual_)
+        all.push_back({*manual_, kCommand, 0, {}, "started by command"});
+    for (const auto& [id, hold] : holds_)
+        all.push_back({hold.spec.value_or(standard), hold.spec ? kHoldWithSpec : kHold, 0,
+                       Nanos{static_cast<std::int64_t>(id)}, fmt::format("held: {}", hold.reason)});
+    if (config_->settings.default_action == DefaultAction::Start)
+        all.push_back({standard, kDefault, 0, {}, "default_action = start"});
+    consider_sessions(all, now);
+    std::string quarantined;
+    std::erase_if(all, [&](const Candidate& c) {
+        const bool out = failures_.quarantined(c.spec);
+        if (out)
+            quarantined = c.spec.command();
+        return out;
+    });
+    if (all.empty()) {
+        why_ = quarantined.empty()
+                   ? "no workload"
+                   : fmt::format("{} is in quarantine after repeated failures", quarantined);
+        return std::nullopt;
+    }
+    return *std::max_element(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) {
+        if (a.rank != b.rank)
+            return a.rank < b.rank;
+        if (a.priority != b.priority)
+            return a.priority < b.priority;
+        return a.began > b.began;
+    });
+}
+
+Decision DecisionCore::decide(Nanos now) {
+    wakeup_.reset();
+    std::optional<Candidate> target = choose(now);
+    if (forced_off()) {
+        why_ = stopped_by_command_ ? "stopped by command" : "the machine is about to sleep";
+        target.reset();
+    }
+    Decision decision = Keep{};
+    switch (phase_) {
+    case Phase::Off:
+        decision = decide_off(target, now);
+        break;
+    case Phase::On:
+        decision = decide_on(target, now);
+        break;
+    case Phase::Starting:
+        if (forced_off()) {
+            phase_ = Phase::Stopping;
+            decision = Stop{why_};
+        }
+        break;
+    case Phase::Stopping:
+        // A command that came meanwhile is heard once this is done.
+        return decision;
+    }
+    commanded_ = false;
+    take_over_ = false;
+    return decision;
+}
+
+Decision DecisionCore::decide_off(const std::optional<Candidate>& target, Nanos now) {
+    restart_ = false;
+    if (!target)
+        return Keep{};
+    if (foreign_ && !take_over_) {
+        why_ = fmt::format("the kernel runs {}, which is not ours: left alone", *foreign_);
+        return Keep{};
+    }
+    if (asleep_) {
+        why_ = "the machine is about to sleep";
+        return Keep{};
+    }
+    if (const auto retry = failures_.retry_at(target->spec); retry && *retry > now && !commanded_) {
+        why_ = waiting(*retry, now, "waiting after a failure");
+        wake_at(*retry);
+        return Keep{};
+    }
+    if (const auto until = limited_until(now); until && !commanded_) {
+        why_ = waiting(*until, now, "too many starts in a short time");
+        wake_at(*until);
+        return Keep{};
+    }
+    count_start(now);
+    phase_ = Phase::Starting;
+    current_ = target->spec;
+    why_ = target->why;
+    return Start{target->spec, target->why, std::exchange(take_over_, false)};
+}
+
+Decision DecisionCore::decide_on(const std::optional<Candidate>& target, Nanos now) {
+    const bool restart = std::exchange(restart_, false);
+    if (target && target->spec == *current_ && !restart) {
+        why_ = target->why;
+        return Keep{};
+    }
+    const Nanos dwell_until = attached_at_ + config_->settings.min_dwell;
+    if (!forced_off() && !commanded_ && now < dwell_until) {
+        why_ = waiting(dwell_until, now, "stays on for the minimum time");
+        wake_at(dwell_until);
+        return Keep{};
+    }
+    if (!target) {
+        phase_ = Phase::Stopping;
+        return Stop{why_};
+    }
+    // What the new one may not do, it must not stop the old one for.
+    if (const auto retry = failures_.retry_at(target->spec); retry && *retry > now && !commanded_) {
+        why_ = waiting(*retry, now, "waiting after a failure before a switch");
+        wake_at(*retry);
+        return Keep{};
+    }
+    if (const auto until = limited_until(now); until && !commanded_) {
+        why_ = waiting(*until, now, "too many switches in a short time");
+        wake_at(*until);
+        return Keep{};
+    }
+    count_start(now);
+    phase_ = Phase::Starting;
+    current_ = target->spec;
+    why_ = target->why;
+    return Switch{target->spec, target->why};
+}
+
+void DecisionCore::count_start(Nanos now) {
+    starts_.push_back(now);
+}
+
+std::optional<Nanos> DecisionCore::limited_until(Nanos now) {
+    const Rate& limit = config_->settings.switch_limit;
+    while (!starts_.empty() && starts_.front() + limit.window <= now)
+        starts_.pop_front();
+    if (static_cast<int>(starts_.size()) < limit.count)
+        return std::nullopt;
+    return starts_[starts_.size() - static_cast<std::size_t>(limit.count)] + limit.window;
+}
+
+void DecisionCore::wake_at(Nanos when) {
+    if (!wakeup_ || when < *wakeup_)
+        wakeup_ = when;
+}
+
+} // namespace rustland::supervisor

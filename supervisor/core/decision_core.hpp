@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// When a scheduler runs, and which. Pure: events and the time come in, one decision comes out.
+//
+//             Start                Attached
+//      Off ----------> Starting ------------> On
+//       ^  <----------/     ^                 |  |
+//       |   StartFailed     |     Switch      |  |
+//       |                   +-----------------+  | Stop
+//       |      Stopped                           v
+//       +----------------------------------- Stopping
+//
+// Exited leads from any phase to Off. While a start, a switch or a stop is under way nothing else
+// is decided, except that a start is broken off before the machine sleeps or on a person's command.
+#pragma once
+
+#include "supervisor/core/event.hpp"
+#include "supervisor/core/failures.hpp"
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rustland::supervisor {
+
+enum class Phase { Off, Starting, On, Stopping };
+const char* phase_name(Phase phase);
+
+class DecisionCore {
+  public:
+    // `random` returns a number in [0, 1); it spreads restarts.
+    DecisionCore(std::shared_ptr<const Config> config, std::function<double()> random);
+
+    // Takes one event in and says what to do. The caller carries the decision out and reports what
+    // became of it by Attached, StartFailed, Stopped or Exited.
+    Decision on(const Event& event, Nanos now);
+
+    // When to call on(Tick) at the latest, as far as the core knows; nothing: no need.
+    [[nodiscard]] std::optional<Nanos> next_wakeup() const { return wakeup_; }
+
+    [[nodiscard]] Phase phase() const { return phase_; }
+    // The scheduler that is starting, on or stopping.
+    [[nodiscard]] const std::optional<SchedulerSpec>& current() const { return current_; }
+    [[nodiscard]] std::optional<Nanos> on_since() const;
+    // Why it is as it is, for people: "no workload", "waiting 3s after a failure" …
+    [[nodiscard]] const std::string& why() const { return why_; }
+    [[nodiscard]] const FailureBook& failures() const { return failures_; }
+    [[nodiscard]] const std::optional<std::string>& foreign() const { return foreign_; }
+    [[nodiscard]] bool stopped_by_command() const { return stopped_by_command_; }
+
+    // Why a person's start of `spec` would be refused at once, or nothing.
+    [[nodiscard]] std::optional<std::string> refusal(const event::StartRequested& request) const;
+
+    struct HoldView {
+        std::uint64_t id = 0;
+        std::string reason;
+    };
+    [[nodiscard]] std::vector<HoldView> holds() const;
+
+  private:
+    struct Session {
+        bool active = false;
+        Nanos began;
+        Nanos ended;
+    };
+    struct Hold {
+        std::optional<SchedulerSpec> spec;
+        std::string reason;
+    };
+    // What somebody wants to run. The greater one wins: rank, then priority, then the earlier.
+    struct Candidate {
+        SchedulerSpec spec;
+        int rank = 0;
+        int priority = 0;
+        Nanos began;
+        std::string why;
+    };
+
+    void take(const event::WorkloadStarted& e, Nanos now);
+    void take(const event::WorkloadEnded& e, Nanos now);
+    void take(const event::HoldAdded& e, Nanos now);
+    void take(const event::HoldReleased& e, Nanos now);
+    void take(const event::ConfigReplaced& e, Nanos now);
+    void take(const event::PowerChanged& e, Nanos now);
+    void take(const event::SleepChanged& e, Nanos now);
+    void take(const event::StartRequested& e, Nanos now);
+    void take(const event::StopRequested& e, Nanos now);
+    void take(const event::RestartRequested& e, Nanos now);
+    void take(const event::FailuresReset& e, Nanos now);
+    void take(const event::Attached& e, Nanos now);
+    void take(const event::StartFailed& e, Nanos now);
+    void take(const event::Exited& e, Nanos now);
+    void take(const event::Stopped& e, Nanos now);
+    void take(const event::ForeignScheduler& e, Nanos now);
+    void take(const event::Tick& e, Nanos now);
+
+    Decision decide(Nanos now);
+    Decision decide_off(const std::optional<Candidate>& target, Nanos now);
+    Decision decide_on(const std::optional<Candidate>& target, Nanos now);
+    std::optional<Candidate> choose(Nanos now);
+    void consider_sessions(std::vector<Candidate>& all, Nanos now);
+    [[nodiscard]] Nanos linger_of(const Rule& rule) const;
+    [[nodiscard]] bool power_allows(const Rule& rule) const;
+    [[nodiscard]] bool forced_off() const;
+    void count_start(Nanos now);
+    // When one more start keeps within the limit; nothing: now.
+    std::optional<Nanos> limited_until(Nanos now);
+    void wake_at(Nanos when);
+    void went_off();
+    void note_exit(const SchedulerSpec& spec, const ExitInfo& exit, Nanos uptime, Nanos now);
+
+    std::shared_ptr<const Config> config_;
+    FailureBook failures_;
+    Phase phase_ = Phase::Off;
+    std::optional<SchedulerSpec> current_;
+    Nanos attached_at_;
+    std::map<std::string, Session> sessions_; // by rule
+    std::map<std::uint64_t, Hold> holds_;
+    std::optional<SchedulerSpec> manual_;
+    bool manual_proven_ = false; // the scheduler that a person started was attached at least once
+    bool stopped_by_command_ = false;
+    bool take_over_ = false;
+    bool restart_ = false;   // a person wants it started anew
+    bool commanded_ = false; // the decision now made answers a person: no dwell, no rate limit
+    bool asleep_ = false;
+    PowerState power_;
+    std::optional<std::string> foreign_;
+    std::deque<Nanos> starts_; // starts and switches within the limit's window
+    std::optional<Nanos> wakeup_;
+    std::string why_ = "no workload";
+};
+
+} // namespace rustland::supervisor

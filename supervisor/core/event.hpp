@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What the decision core is told and what it answers: plain values.
+#pragma once
+
+#include "rustland/common/types.hpp"
+#include "supervisor/config/config.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+namespace rustland::supervisor {
+
+// Why a scheduler's run ended.
+enum class ExitKind {
+    Requested, // we stopped it
+    Outside,   // somebody else stopped it: SysRq-S, a signal, an administrator
+    Restart,   // it asks to be started again (a CPU came or went)
+    Failed,    // it gave an error, before or after attaching
+    Crashed,   // killed by a signal that it did not handle
+    Stalled,   // the kernel's watchdog ejected it
+    Ejected    // the kernel ejected it for an error
+};
+
+struct ExitInfo {
+    ExitKind kind = ExitKind::Failed;
+    int exit_code = 0;  // the process's, where it exited
+    int signal = 0;     // the one that killed it, else 0
+    std::string reason; // one line for a person
+    std::string dump;   // what the scheduler left: its last output
+};
+
+struct PowerState {
+    std::optional<bool> on_battery; // nothing: not known, counts as on AC
+    std::string profile;            // "performance", "balanced", "power-saver", or not known
+    bool operator==(const PowerState&) const = default;
+};
+
+namespace event {
+
+// The first process of a rule's workload appeared; the last one went.
+struct WorkloadStarted {
+    std::string rule;
+};
+struct WorkloadEnded {
+    std::string rule;
+};
+// A hold keeps a scheduler on: the given one, or whichever the workloads ask for.
+struct HoldAdded {
+    std::uint64_t id = 0;
+    std::optional<SchedulerSpec> spec;
+    std::string reason;
+};
+struct HoldReleased {
+    std::uint64_t id = 0;
+};
+struct ConfigReplaced {
+    std::shared_ptr<const Config> config;
+};
+struct PowerChanged {
+    PowerState state;
+};
+struct SleepChanged {
+    bool asleep = false;
+};
+// Commands of a person.
+struct StartRequested {
+    std::optional<SchedulerSpec> spec; // nothing: the default one
+    bool take_over = false;            // even from a foreign scheduler
+};
+struct StopRequested {};
+struct RestartRequested {};
+struct FailuresReset {};
+// What became of the last decision, and of the scheduler since.
+struct Attached {
+    SchedulerSpec spec;
+    Nanos since; // when it was attached, where that is earlier than now (adoption)
+};
+struct StartFailed {
+    SchedulerSpec spec;
+    ExitInfo exit;
+};
+struct Exited {
+    ExitInfo exit;
+};
+struct Stopped {};
+// The scheduler in the kernel that is not ours, or none.
+struct ForeignScheduler {
+    std::optional<std::string> ops;
+};
+struct Tick {};
+
+} // namespace event
+
+using Event =
+    std::variant<event::WorkloadStarted, event::WorkloadEnded, event::HoldAdded,
+                 event::HoldReleased, event::ConfigReplaced, event::PowerChanged,
+                 event::SleepChanged, event::StartRequested, event::StopRequested,
+                 event::RestartRequested, event::FailuresReset, event::Attached, event::StartFailed,
+                 event::Exited, event::Stopped, event::ForeignScheduler, event::Tick>;
+
+struct Keep {};
+struct Start {
+    SchedulerSpec spec;
+    std::string reason;
+    bool take_over = false;
+};
+// Stop what runs, then start `spec`.
+struct Switch {
+    SchedulerSpec spec;
+    std::string reason;
+};
+struct Stop {
+    std::string reason;
+};
+using Decision = std::variant<Keep, Start, Switch, Stop>;
+
+} // namespace rustland::supervisor

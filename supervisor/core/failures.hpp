@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Failures of schedulers: exponential back-off with jitter, and quarantine for crash loops.
+#pragma once
+
+#include "supervisor/config/config.hpp"
+#include "supervisor/core/event.hpp"
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rustland::supervisor {
+
+class FailureBook {
+  public:
+    // `random` returns a number in [0, 1).
+    explicit FailureBook(std::function<double()> random) : random_(std::move(random)) {}
+
+    // Counts a failure of `spec` after it had been attached for `uptime`.
+    void failed(const SchedulerSpec& spec, const std::string& reason, Nanos uptime,
+                const Settings& settings, Nanos now);
+
+    // When `spec` may be tried again: never before this time.
+    [[nodiscard]] std::optional<Nanos> retry_at(const SchedulerSpec& spec) const;
+    [[nodiscard]] bool quarantined(const SchedulerSpec& spec) const;
+    // Forgets the failures of all, or of one that is in quarantine.
+    void reset() { records_.clear(); }
+    void pardon(const SchedulerSpec& spec);
+
+    struct Quarantined {
+        std::string command;
+        std::string reason;
+    };
+    [[nodiscard]] std::vector<Quarantined> quarantine() const;
+
+  private:
+    struct Record {
+        std::deque<Nanos> times; // within the crash limit's window
+        int consecutive = 0;
+        Nanos retry_at;
+        bool quarantined = false;
+        std::string reason;
+    };
+
+    std::function<double()> random_;
+    std::map<std::string, Record> records_; // by command line
+};
+
+} // namespace rustland::supervisor

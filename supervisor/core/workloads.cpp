@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "supervisor/core/workloads.hpp"
+
+namespace rustland::supervisor {
+
+bool Workloads::judge(const Matcher& matcher, const ProcessInfo& process,
+                      std::vector<Event>& events) {
+    const auto it = members_.find(process.key.pid);
+    if (it != members_.end()) {
+        if (it->second.key == process.key) {
+            it->second.comm = process.comm;
+            return false;
+        }
+        remove(it, events); // the PID was used again
+    }
+    const Rule* rule = matcher.match(process);
+    if (rule != nullptr && rule->deny)
+        return false;
+    if (rule != nullptr) {
+        add({process.key, rule->name, process.comm, false}, events);
+        return true;
+    }
+    if (const Member* parent = owner(process); parent != nullptr) {
+        add({process.key, parent->rule, process.comm, true}, events);
+        return true;
+    }
+    return false;
+}
+
+void Workloads::gone(const ProcessKey& key, std::vector<Event>& events) {
+    const auto it = members_.find(key.pid);
+    if (it != members_.end() && it->second.key == key)
+        remove(it, events);
+}
+
+void Workloads::keep_rules(const Matcher& matcher, std::vector<Event>& events) {
+    for (auto it = members_.begin(); it != members_.end();) {
+        const auto here = it++;
+        const Rule* rule = matcher.find(here->second.rule);
+        if (rule == nullptr || !rule->enabled || rule->deny)
+            remove(here, events);
+    }
+}
+
+const Member* Workloads::find(Pid pid) const {
+    const auto it = members_.find(pid);
+    return it == members_.end() ? nullptr : &it->second;
+}
+
+std::vector<Member> Workloads::members() const {
+    std::vector<Member> out;
+    for (const auto& [pid, member] : members_)
+        out.push_back(member);
+    return out;
+}
+
+void Workloads::add(Member member, std::vector<Event>& events) {
+    if (++active_[member.rule] == 1)
+        events.emplace_back(event::WorkloadStarted{member.rule});
+    const Pid pid = member.key.pid;
+    members_.insert_or_assign(pid, std::move(member));
+}
+
+void Workloads::remove(std::map<Pid, Member>::iterator it, std::vector<Event>& events) {
+    const std::string rule = it->second.rule;
+    members_.erase(it);
+    if (--active_[rule] > 0)
+        return;
+    active_.erase(rule);
+    events.emplace_back(event::WorkloadEnded{rule});
+}
+
+const Member* Workloads::owner(const ProcessInfo& process) const {
+    for (const Ancestor& ancestor : process.ancestors) {
+        const auto it = members_.find(ancestor.key.pid);
+        if (it != members_.end() && it->second.key == ancestor.key)
+            return &it->second;
+    }
+    return nullptr;
+}
+
+} // namespace rustland::supervisor

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+#include "rustland/common/result.hpp"
+#include "rustland/common/unique_fd.hpp"
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace rustland::supervisor {
+
+// A connection to the daemon's socket; blocking.
+class Client {
+  public:
+    static Result<Client> connect(const std::string& path);
+
+    Status send(const nlohmann::json& request);
+    // The next line; an error where the daemon has gone.
+    Result<nlohmann::json> receive();
+    // One request, one answer; an answer that is not ok is an error.
+    Result<nlohmann::json> ask(const nlohmann::json& request);
+    [[nodiscard]] int fd() const { return fd_.get(); }
+
+  private:
+    explicit Client(UniqueFd fd) : fd_(std::move(fd)) {}
+    UniqueFd fd_;
+    std::string buffer_;
+};
+
+} // namespace rustland::supervisor

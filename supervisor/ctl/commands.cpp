@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "supervisor/ctl/commands.hpp"
+
+#include "supervisor/config/load.hpp"
+#include "supervisor/ctl/client.hpp"
+#include "supervisor/ctl/doctor.hpp"
+#include "supervisor/ctl/import_ananicy.hpp"
+#include "supervisor/ctl/print.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <fmt/format.h>
+#include <fstream>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace rustland::supervisor {
+
+using nlohmann::json;
+
+namespace {
+
+int complain(const CtlOptions& options, const Error& error, int code) {
+    if (options.json)
+        print_json({{"ok", false}, {"error", error.message()}});
+    else
+        fmt::print(stderr, "rustlandctl: {}\n", error.message());
+    return code;
+}
+
+// One request; `use` prints the answer where --json does not.
+template <typename Use> int ask(const CtlOptions& options, const json& request, const Use& use) {
+    auto client = Client::connect(options.socket);
+    if (!client)
+        return complain(options, client.error(), kNoDaemon);
+    const auto answer = client->ask(request);
+    if (!answer)
+        return complain(options, answer.error(), kFailed);
+    if (options.json)
+        print_json(*answer);
+    else
+        use(*answer);
+    return kDone;
+}
+
+std::string text(const json& value, const char* key) {
+    const auto it = value.find(key);
+    if (it == value.end() || it->is_null())
+        return "";
+    return safe(it->is_string() ? it->get<std::string>() : it->dump());
+}
+
+std::string command_of(const json& status) {
+    SchedulerSpec spec;
+    spec.path = text(status, "scheduler");
+    if (status.contains("arguments"))
+        spec.args = status["arguments"].get<std::vector<std::string>>();
+    return safe(spec.command());
+}
+
+void print_status(const json& status) {
+    const std::string state = text(status, "state");
+    std::string line = coloured(state, state == "on" ? Colour::Good : Colour::Note);
+    if (!status["scheduler"].is_null())
+        line += "  " + command_of(status);
+    if (status["uptime_ms"].is_number())
+        line += fmt::format("  for {}", uptime(status["uptime_ms"].get<std::int64_t>()));
+    fmt::print("scheduler:  {}\n", line);
+    fmt::print("because:    {}\n", text(status, "why"));
+    const json& kernel = status["kernel"];
+    if (kernel["supported"] != true)
+        fmt::print("kernel:     {}\n", coloured("no sched_ext", Colour::Bad));
+    else
+        fmt::print("kernel:     {}{}\n", text(kernel, "state"),
+                   kernel["ops"].is_null() ? "" : " (" + text(kernel, "ops") + ")");
+    if (!status["foreign"].is_null())
+        fmt::print(
+            "            {}\n",
+            coloured(text(status, "foreign") + " is not ours and is left alone", Colour::Note));
+    for (const json& workload : status["workloads"])
+        fmt::print("workload:   {} ({} processes)\n", text(workload, "rule"),
+                   text(workload, "processes"));
+    for (const json& hold : status["holds"])
+        fmt::print("hold {}:     {}\n", text(hold, "cookie"), text(hold, "reason"));
+    for (const json& entry : status["quarantined"])
+        fmt::print("quarantine: {}: {}\n", coloured(text(entry, "scheduler"), Colour::Bad),
+                   text(entry, "reason"));
+    if (status["last_exit"].is_object())
+        fmt::print("last exit:  {}: {}\n", text(status["last_exit"], "kind"),
+                   text(status["last_exit"], "reason"));
+    if (const std::string problem = text(status["foreground"], "problem"); !problem.empty())
+        fmt::print("foreground: {}\n", coloured(problem, Colour::Bad));
+    fmt::print("detection:  {}\n", text(status["detection"], "source"));
+}
+
+json start_request(const StartOptions& start, const std::string& verb) {
+    json request = {{"request", verb}};
+    if (!start.scheduler.empty())
+        request["scheduler"] = start.scheduler;
+    if (start.with_arguments)
+        request["arguments"] = start.arguments;
+    if (start.take_over)
+        request["take_over"] = true;
+    return request;
+}
+
+void print_explanation(const json& e) {
+    fmt::print("process {} ({}): {}\n", text(e, "pid"), text(e, "comm"), text(e, "cmdline"));
+    for (const json& rule : e["rules"]) {
+        const bool matched = rule["matched"] == true;
+        const std::string verdict = rule["enabled"] != true ? "disabled"
+                                    : matched               ? "matches"
+                                                            : "does not match";
+        fmt::print("{} {}{} ({}:{})\n", coloured(verdict, matched ? Colour::Good : Colour::Dim),
+                   text(rule, "rule"), rule["deny"] == true ? " [deny]" : "", text(rule, "file"),
+                   text(rule, "line"));
+        for (const json& key : rule["keys"])
+            fmt::print("    {} {}: is {}; wanted {}\n", key["matched"] == true ? "+" : "-",
+                       text(key, "key"), text(key, "actual"), text(key, "wanted"));
+    }
+    if (e["denied"] == true)
+        fmt::print("=> no workload: denied by {}\n", text(e, "decided_by"));
+    else if (!e["decided_by"].is_null())
+        fmt::print("=> workload {}\n", text(e, "decided_by"));
+    else
+        fmt::print("=> no rule matches\n");
+    if (!e["member_of"].is_null())
+        fmt::print("   it is counted as {}{}\n", text(e, "member_of"),
+                   e["inherited"] == true ? ", as a child" : "");
+}
+
+} // namespace
+
+int show_status(const CtlOptions& options) {
+    return ask(options, {{"request", "status"}},
+               [](const json& answer) { print_status(answer["status"]); });
+}
+
+int show_list(const CtlOptions& options) {
+    return ask(options, {{"request", "list"}}, [](const json& answer) {
+        std::vector<std::vector<std::string>> rows;
+        if (on_terminal())
+            rows.push_back({"WORKLOAD", "PID", "NAME", "CLASS", "BY"});
+        for (const json& w : answer["workloads"])
+            rows.push_back({text(w, "rule"), text(w, "pid"), text(w, "comm"),
+                            w["foreground"] == true ? "foreground" : "-",
+                            w["inherited"] == true ? "parent" : "rule"});
+        print_table(rows);
+    });
+}
+
+int show_history(const CtlOptions& options, bool dumps) {
+    return ask(options, {{"request", "history"}}, [dumps](const json& answer) {
+        for (const json& entry : answer["history"]) {
+            fmt::print("{}  {:<9} {}\n", local_time(entry.value("time_ms", std::int64_t{0})),
+                       text(entry, "event"), text(entry, "text"));
+            if (dumps && entry.contains("dump"))
+                fmt::print("{}\n", entry["dump"].get<std::string>());
+        }
+    });
+}
+
+int start(const CtlOptions& options, const StartOptions& start, const std::string& verb) {
+    return ask(options, start_request(start, verb), [](const json& answer) {
+        fmt::print("attached: {}\n", command_of(answer["status"]));
+    });
+}
+
+int simple(const CtlOptions& options, const std::string& request, const std::string& done) {
+    return ask(options, {{"request", request}}, [&](const json&) { fmt::print("{}\n", done); });
+}
+
+int release(const CtlOptions& options, std::uint64_t cookie) {
+    return ask(options, {{"request", "release"}, {"cookie", cookie}},
+               [](const json&) { fmt::print("released\n"); });
+}
+
+int run_held(const CtlOptions& options, const StartOptions& start, const std::string& reason,
+             const std::vector<std::string>& command) {
+    auto client = Client::connect(options.socket);
+    if (!client)
+        return complain(options, client.error(), kNoDaemon);
+    // The hold is for this process, which becomes the command's parent: its children are known by
+    // it, and the hold ends with the connection however we end.
+    json request = start_request(start, "hold");
+    request["reason"] = reason.empty() ? command.front() : reason;
+    request["pid"] = ::getpid();
+    const auto answer = client->ask(request);
+    if (!answer)
+        // The command matters more than its scheduler.
+        fmt::print(stderr, "rustlandctl: {}; running the command all the same\n",
+                   answer.error().message());
+    std::vector<char*> argv;
+    for (const std::string& word : command)
+        argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    // The terminal sends ^C to the command too; we wait for what it makes of it.
+    std::signal(SIGINT, SIG_IGN);
+    std::signal(SIGQUIT, SIG_IGN);
+    const pid_t child = ::fork();
+    if (child < 0)
+        return complain(options, Error::from_errno("fork"), kFailed);
+    if (child == 0) {
+        std::signal(SIGINT, SIG_DFL);
+        std::signal(SIGQUIT, SIG_DFL);
+        ::execvp(argv[0], argv.data());
+        fmt::print(stderr, "rustlandctl: {}\n", Error::from_errno(command.front()).message());
+        ::_exit(errno == ENOENT ? 127 : 126);
+    }
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int explain(const CtlOptions& options, std::int32_t pid) {
+    return ask(options, {{"request", "explain"}, {"pid", pid}},
+               [](const json& answer) { print_explanation(answer["explanation"]); });
+}
+
+int monitor(const CtlOptions& options) {
+    auto client = Client::connect(options.socket);
+    if (!client)
+        return complain(options, client.error(), kNoDaemon);
+    if (const Status status = client->send({{"request", "monitor"}}); !status)
+        return complain(options, status.error(), kFailed);
+    for (;;) {
+        const auto line = client->receive();
+        if (!line)
+            return complain(options, line.error(), kFailed);
+        if (options.json)
+            fmt::print("{}\n", line->dump(-1, ' ', false, json::error_handler_t::replace));
+        else if (line->contains("time_ms"))
+            fmt::print("{}  {:<9} {}\n", local_time(line->value("time_ms", std::int64_t{0})),
+                       text(*line, "event"), text(*line, "text"));
+        else
+            fmt::print("now: {}\n", text(*line, "text"));
+        std::fflush(stdout);
+    }
+}
+
+int check(const CtlOptions& options, std::vector<std::string> files) {
+    if (files.empty())
+        files = find_config_files({});
+    const BuiltConfig built = load_config(files, system_user);
+    if (options.json) {
+        json problems = json::array();
+        for (const Problem& p : built.problems)
+            problems.push_back({{"file", p.file},
+                                {"line", p.line},
+                                {"section", p.section},
+                                {"key", p.key},
+                                {"text", p.text},
+                                {"message", p.message()}});
+        print_json({{"ok", built.problems.empty()}, {"files", files}, {"problems", problems}});
+    } else {
+        for (const Problem& p : built.problems)
+            fmt::print("{}\n", p.message());
+        if (built.problems.empty())
+            fmt::print("{} in {} file{}: {} workload rules\n",
+                       coloured("no mistakes", Colour::Good), files.size(),
+                       files.size() == 1 ? "" : "s", built.config.rules.size());
+    }
+    return built.problems.empty() ? kDone : kFailed;
+}
+
+int doctor(const CtlOptions& options) {
+    DoctorOptions what;
+    what.socket = options.socket;
+    const BuiltConfig built = load_config(find_config_files({}), system_user);
+    if (built.problems.empty())
+        what.scheduler = built.config.settings.scheduler.path;
+    const std::vector<Finding> findings = examine(what);
+    bool bad = false;
+    json out = json::array();
+    for (const Finding& f : findings) {
+        bad = bad || f.verdict == Finding::Verdict::Bad;
+        const char* verdict = f.verdict == Finding::Verdict::Good   ? "good"
+                              : f.verdict == Finding::Verdict::Note ? "note"
+                                                                    : "bad";
+        const Colour colour = f.verdict == Finding::Verdict::Good   ? Colour::Good
+                              : f.verdict == Finding::Verdict::Note ? Colour::Note
+                                                                    : Colour::Bad;
+        out.push_back(
+            {{"verdict", verdict}, {"subject", f.subject}, {"text", f.text}, {"advice", f.advice}});
+        if (options.json)
+            continue;
+        fmt::print("{}  {}: {}\n", coloured(fmt::format("{:<4}", verdict), colour), f.subject,
+                   safe(f.text));
+        if (!f.advice.empty())
+            fmt::print("      -> {}\n", f.advice);
+    }
+    if (options.json)
+        print_json({{"ok", !bad}, {"findings", out}});
+    return bad ? kFailed : kDone;
+}
+
+int import_rules(const CtlOptions& options, const std::string& directory,
+                 const std::string& output) {
+    const auto imported = import_ananicy(directory);
+    if (!imported)
+        return complain(options, imported.error(), kFailed);
+    for (const std::string& problem : imported->problems)
+        fmt::print(stderr, "rustlandctl: {}; left out\n", problem);
+    if (output.empty()) {
+        fmt::print("{}", imported->text);
+        return kDone;
+    }
+    std::ofstream file(output);
+    file << imported->text;
+    file.close();
+    if (!file)
+        return complain(options, Error(output + ": cannot be written"), kFailed);
+    if (options.json)
+        print_json({{"ok", true}, {"names", imported->names}, {"file", output}});
+    else
+        fmt::print("{} games written to {}\n", imported->names, output);
+    return kDone;
+}
+
+} // namespace rustland::supervisor

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The subcommands of rustlandctl. Each returns the exit code: 0 done, 1 refused or failed, 2 wrong
+// use, 3 the daemon does not run.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace rustland::supervisor {
+
+inline constexpr int kDone = 0;
+inline constexpr int kFailed = 1;
+inline constexpr int kUsage = 2;
+inline constexpr int kNoDaemon = 3;
+
+struct CtlOptions {
+    std::string socket = "/run/rustland/control.sock";
+    bool json = false;
+};
+
+struct StartOptions {
+    std::string scheduler;              // empty: the configured one
+    std::vector<std::string> arguments; // with `with_arguments`
+    bool with_arguments = false;
+    bool take_over = false;
+};
+
+int show_status(const CtlOptions& options);
+int show_list(const CtlOptions& options);
+int show_history(const CtlOptions& options, bool dumps);
+int start(const CtlOptions& options, const StartOptions& start, const std::string& verb);
+// stop, restart, reload, reset-failed
+int simple(const CtlOptions& options, const std::string& request, const std::string& done);
+int release(const CtlOptions& options, std::uint64_t cookie);
+// Holds the scheduler on while the command runs; its exit code.
+int run_held(const CtlOptions& options, const StartOptions& start, const std::string& reason,
+             const std::vector<std::string>& command);
+int explain(const CtlOptions& options, std::int32_t pid);
+int monitor(const CtlOptions& options);
+int check(const CtlOptions& options, std::vector<std::string> files);
+int doctor(const CtlOptions& options);
+int import_rules(const CtlOptions& options, const std::string& directory,
+                 const std::string& output);
+
+} // namespace rustland::supervisor

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "supervisor/ctl/doctor.hpp"
+
+#include "rustland/common/file.hpp"
+#include "supervisor/ctl/client.hpp"
+#include "supervisor/system/proc_reader.hpp"
+#include "supervisor/system/sched_ext.hpp"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+namespace rustland::supervisor {
+namespace {
+
+using Verdict = Finding::Verdict;
+
+bool exists(const std::string& path) {
+    std::error_code ec;
+    return std::filesystem::exists(path, ec);
+}
+
+Finding sched_ext(const DoctorOptions& options) {
+    const KernelState kernel = SchedExtReader(options.root + "/sys/kernel/sched_ext").read();
+    utsname name{};
+    ::uname(&name);
+    const std::string release = name.release;
+    if (!kernel.supported)
+        return {Verdict::Bad, "kernel", fmt::format("Linux {} has no sched_ext", release),
+                "boot a kernel of 6.12 or newer with CONFIG_SCHED_CLASS_EXT=y"};
+    return {Verdict::Good, "kernel",
+            fmt::format("Linux {} with sched_ext ({}{})", release, kernel.state,
+                        kernel.ops ? ", " + *kernel.ops : ""),
+            ""};
+}
+
+Finding type_information(const DoctorOptions& options) {
+    const std::string path = options.root + "/sys/kernel/btf/vmlinux";
+    if (!exists(path))
+        return {Verdict::Bad, "BTF", path + " is missing",
+                "boot a kernel with CONFIG_DEBUG_INFO_BTF=y"};
+    return {Verdict::Good, "BTF", "the kernel describes its types", ""};
+}
+
+Finding jit(const DoctorOptions& options) {
+    const auto value = read_line(options.root + "/proc/sys/net/core/bpf_jit_enable");
+    if (value && *value == "0")
+        return {Verdict::Bad, "BPF JIT", "is switched off", "sysctl net.core.bpf_jit_enable=1"};
+    return {Verdict::Good, "BPF JIT", value ? "is on" : "cannot be seen; most likely on", ""};
+}
+
+Finding program(const DoctorOptions& options) {
+    if (::access(options.scheduler.c_str(), X_OK) != 0)
+        return {Verdict::Bad, "scheduler", options.scheduler + " is not there",
+                "install the package rustland, or set scheduler= in the configuration"};
+    return {Verdict::Good, "scheduler", options.scheduler, ""};
+}
+
+Finding cgroup(const DoctorOptions& options) {
+    if (exists(options.root + "/sys/fs/cgroup/cgroup.controllers"))
+        return {Verdict::Good, "cgroups", "version 2", ""};
+    return {Verdict::Note, "cgroups", "no unified hierarchy at /sys/fs/cgroup",
+            "rules with cgroup= need cgroup v2; the others work"};
+}
+
+Finding privileges() {
+    if (::geteuid() == 0)
+        return {Verdict::Good, "privileges", "root", ""};
+    return {Verdict::Note, "privileges", "not root: some things cannot be seen",
+            "run rustlandctl doctor as root"};
+}
+
+Finding foreign_scheduler(const DoctorOptions& options) {
+    const KernelState kernel = SchedExtReader(options.root + "/sys/kernel/sched_ext").read();
+    if (kernel.attached() && !kernel.ops->starts_with("rustland"))
+        return {Verdict::Note, "other scheduler", *kernel.ops + " is attached",
+                "rustlandd leaves it alone; stop it, or rustlandctl start --take-over"};
+    return {Verdict::Good, "other scheduler", "none is attached", ""};
+}
+
+// Programs that also start schedulers, or change what we change.
+Finding competitors(const DoctorOptions& options) {
+    constexpr std::array<std::string_view, 7> names{"scx_loader",    "falcond",     "scx_bpfland",
+                                                    "scx_lavd",      "ananicy-cpp", "ananicy",
+                                                    "system76-sched"};
+    std::vector<std::string> found;
+    const ProcReader proc(options.root + "/proc");
+    const auto pids = proc.list();
+    if (pids)
+        for (const Pid pid : *pids) {
+            const auto info = proc.read(pid, {}, false);
+            if (info && std::find(names.begin(), names.end(), info->comm) != names.end())
+                found.push_back(fmt::format("{} ({})", info->comm, pid.value));
+        }
+    if (found.empty())
+        return {Verdict::Good, "other services", "none that starts schedulers", ""};
+    return {Verdict::Note, "other services", fmt::format("{}", fmt::join(found, ", ")),
+            "two programs that start schedulers get in each other's way; disable one"};
+}
+
+Finding daemon(const DoctorOptions& options) {
+    auto client = Client::connect(options.socket);
+    if (!client)
+        return {Verdict::Bad, "rustlandd", "does not run", "systemctl enable --now rustlandd"};
+    const auto answer = client->ask({{"request", "status"}});
+    if (!answer)
+        return {Verdict::Bad, "rustlandd", answer.error().message(), "journalctl -u rustlandd"};
+    const auto& status = (*answer)["status"];
+    const std::string source = status["detection"].value("source", std::string());
+    const bool events = source.starts_with("process events");
+    return {events ? Verdict::Good : Verdict::Note, "rustlandd", fmt::format("runs; {}", source),
+            events ? "" : "games are found late; run rustlandd outside containers"};
+}
+
+} // namespace
+
+std::vector<Finding> examine(const DoctorOptions& options) {
+    return {sched_ext(options),         type_information(options), jit(options),
+            program(options),           cgroup(options),           privileges(),
+            foreign_scheduler(options), competitors(options),      daemon(options)};
+}
+
+} // namespace rustland::supervisor

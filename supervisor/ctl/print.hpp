@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Output for people: colours and aligned columns on a terminal, plain text elsewhere.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rustland::supervisor {
+
+enum class Colour { None, Good, Note, Bad, Dim };
+
+bool on_terminal();
+std::string coloured(std::string_view text, Colour colour);
+// Columns padded to the same width on a terminal, separated by tabs elsewhere.
+void print_table(const std::vector<std::vector<std::string>>& rows);
+void print_json(const nlohmann::json& value);
+// "2026-01-31 18:04:05", local time.
+std::string local_time(std::int64_t ms);
+std::string uptime(std::int64_t ms);
+// Control characters as "?": what other users put into names must not drive the terminal.
+std::string safe(std::string_view text);
+
+} // namespace rustland::supervisor

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Processes to rules. Pure: a process is a value, and so is the answer.
+#pragma once
+
+#include "supervisor/match/process_info.hpp"
+#include "supervisor/match/rule.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rustland::supervisor {
+
+// Which parts of a ProcessInfo the rules look at, so that no more is read for every new process.
+struct Needs {
+    bool argv = false;
+    bool exe = false;
+    bool cgroup = false;
+    bool uid = false;
+    bool parent = false;
+    bool ancestors = false;
+    bool steam_appid = false;
+};
+
+struct KeyVerdict {
+    std::string key;
+    bool matched = false;
+    std::string wanted;
+    std::string actual;
+};
+
+struct RuleVerdict {
+    std::string rule;
+    std::string file;
+    int line = 0;
+    bool enabled = true;
+    bool deny = false;
+    int priority = 0;
+    bool matched = false;
+    std::vector<KeyVerdict> keys;
+};
+
+struct Explanation {
+    std::vector<RuleVerdict> rules; // in the order in which they are tried
+    std::optional<std::string> decided_by;
+    bool denied = false;
+};
+
+class Matcher {
+  public:
+    Matcher() = default;
+    explicit Matcher(std::vector<Rule> rules);
+
+    // The first rule that matches, the highest priority first, a deny rule before others of its
+    // priority, then in the order given; null where none does.
+    [[nodiscard]] const Rule* match(const ProcessInfo& process) const;
+    // As match(), but tries every rule and says for every key why it holds or not.
+    [[nodiscard]] Explanation explain(const ProcessInfo& process) const;
+
+    [[nodiscard]] const Needs& needs() const { return needs_; }
+    // True where some rule names a cgroup that covers this path.
+    [[nodiscard]] bool wants_cgroup(std::string_view path) const;
+    [[nodiscard]] const std::vector<Rule>& rules() const { return rules_; }
+    [[nodiscard]] const Rule* find(std::string_view name) const;
+
+  private:
+    std::vector<Rule> rules_;
+    Needs needs_;
+};
+
+} // namespace rustland::supervisor

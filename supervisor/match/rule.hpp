@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+#include "rustland/common/types.hpp"
+#include "supervisor/match/pattern.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace rustland::supervisor {
+
+enum class WorkloadClass { Foreground, Normal, Background };
+enum class BatteryCondition { Any, Yes, No };
+
+struct UserMatch {
+    uid_t uid = 0;
+    std::string text; // as written
+};
+
+// An AppID, or any at all (`*`).
+struct SteamMatch {
+    std::optional<std::uint32_t> appid;
+};
+
+// What a process must look like. Every key that is given must hold; within a key any item will do.
+struct MatchKeys {
+    std::vector<Pattern> comm;
+    std::vector<Pattern> program;
+    std::vector<Pattern> exe;
+    std::vector<Pattern> cmdline;
+    std::vector<Pattern> cgroup;
+    std::vector<SteamMatch> steam_appid;
+    std::vector<Pattern> parent;
+    std::vector<Pattern> ancestor;
+    std::vector<UserMatch> user;
+
+    [[nodiscard]] bool empty() const {
+        return comm.empty() && program.empty() && exe.empty() && cmdline.empty() &&
+               cgroup.empty() && steam_appid.empty() && parent.empty() && ancestor.empty() &&
+               user.empty();
+    }
+};
+
+// One [workload NAME] section.
+struct Rule {
+    std::string name;
+    std::string file;
+    int line = 0;
+    bool enabled = true;
+    MatchKeys keys;
+    bool deny = false;
+    int priority = 0;
+    std::optional<std::string> scheduler;
+    std::optional<std::vector<std::string>> scheduler_args;
+    WorkloadClass workload_class = WorkloadClass::Foreground;
+    std::optional<Nanos> linger;
+    BatteryCondition on_battery = BatteryCondition::Any;
+    std::vector<std::string> power_profiles; // empty: any
+};
+
+} // namespace rustland::supervisor

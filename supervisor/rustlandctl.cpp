@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// rustlandctl: asks and commands the supervisor.
+#include "rustland/common/version.hpp"
+#include "supervisor/ctl/commands.hpp"
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+using namespace rustland;
+using namespace rustland::supervisor;
+
+namespace {
+
+// What the command line asked for, as a function to run once it is all read.
+struct Request {
+    CtlOptions options;
+    StartOptions start;
+    std::string reason;
+    std::vector<std::string> command;
+    std::vector<std::string> files;
+    std::string directory;
+    std::string output;
+    std::uint64_t cookie = 0;
+    std::int32_t pid = 0;
+    bool dumps = false;
+    std::function<int()> run;
+};
+
+CLI::App* add(CLI::App& app, Request& request, const char* name, const char* help,
+              std::function<int()> run) {
+    CLI::App* sub = app.add_subcommand(name, help);
+    sub->add_flag("--json", request.options.json, "Print JSON");
+    sub->callback([&request, run = std::move(run)] { request.run = run; });
+    return sub;
+}
+
+void add_scheduler_options(CLI::App* sub, Request& r) {
+    sub->add_option("-s,--scheduler", r.start.scheduler, "Program to run instead of the configured")
+        ->type_name("PATH");
+}
+
+void add_start(CLI::App& app, Request& r, const char* name, const char* help) {
+    CLI::App* sub = add(app, r, name, help, [&r, verb = std::string(name)] {
+        r.start.with_arguments = !r.start.arguments.empty();
+        return start(r.options, r.start, verb);
+    });
+    add_scheduler_options(sub, r);
+    sub->add_flag("--take-over", r.start.take_over, "Even from a scheduler that is not ours");
+    sub->add_option("arguments", r.start.arguments, "Arguments for the scheduler, after --")
+        ->type_name("ARG");
+}
+
+void add_held(CLI::App& app, Request& r, const char* name) {
+    CLI::App* sub = add(app, r, name, "Run a command with the scheduler held on",
+                        [&r] { return run_held(r.options, r.start, r.reason, r.command); });
+    add_scheduler_options(sub, r);
+    sub->add_option("-r,--reason", r.reason, "Shown in the status")->type_name("TEXT");
+    sub->add_option("command", r.command, "The command, after --")->required()->type_name("CMD");
+    sub->positionals_at_end();
+}
+
+void add_commands(CLI::App& app, Request& r) {
+    add(app, r, "status", "What runs, and why", [&r] { return show_status(r.options); });
+    add(app, r, "list", "The processes that count as workloads",
+        [&r] { return show_list(r.options); });
+    add_start(app, r, "start", "Start the scheduler and wait until it is attached");
+    add_start(app, r, "switch", "Change to another scheduler or other arguments");
+    add(app, r, "stop", "Stop the scheduler until the next workload",
+        [&r] { return simple(r.options, "stop", "stopped"); });
+    add(app, r, "restart", "Stop the scheduler and start it again",
+        [&r] { return simple(r.options, "restart", "restarted"); });
+    add_held(app, r, "run");
+    add_held(app, r, "hold");
+    add(app, r, "release", "End a hold", [&r] { return release(r.options, r.cookie); })
+        ->add_option("cookie", r.cookie, "Its number, as status shows it")
+        ->required();
+    add(app, r, "reload", "Read the configuration again",
+        [&r] { return simple(r.options, "reload", "reloaded"); });
+    add(app, r, "reset-failed", "Forget failures and end quarantines",
+        [&r] { return simple(r.options, "reset-failed", "failures forgotten"); });
+    add(app, r, "check", "Look for mistakes in configuration files",
+        [&r] { return check(r.options, r.files); })
+        ->add_option("files", r.files, "Instead of the installed ones")
+        ->type_name("FILE");
+    add(app, r, "explain", "Which rule takes a process, and why",
+        [&r] { return explain(r.options, r.pid); })
+        ->add_option("pid", r.pid, "The process")
+        ->required()
+        ->check(CLI::PositiveNumber);
+    add(app, r, "doctor", "Whether this machine can run the scheduler",
+        [&r] { return doctor(r.options); });
+    add(app, r, "monitor", "Print what happens, as it happens",
+        [&r] { return monitor(r.options); });
+    add(app, r, "history", "What happened lately", [&r] {
+        return show_history(r.options, r.dumps);
+    })->add_flag("--dump", r.dumps, "With what failed schedulers wrote");
+    CLI::App* import = add(app, r, "import-ananicy", "Make rules of ananicy's lists of games",
+                           [&r] { return import_rules(r.options, r.directory, r.output); });
+    import->add_option("directory", r.directory, "With .rules files")->required();
+    import->add_option("-o,--output", r.output, "File to write")->type_name("FILE");
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    Request request;
+    CLI::App app("Asks and commands rustlandd, the supervisor of the CPU scheduler.",
+                 "rustlandctl");
+    app.set_version_flag("--version", std::string("rustlandctl ") + kVersion);
+    app.add_option("--socket", request.options.socket, "The daemon's socket")->type_name("PATH");
+    app.require_subcommand(1);
+    add_commands(app, request);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+        return app.exit(e) == 0 ? kDone : kUsage;
+    }
+    return request.run();
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The supervisor put together: what is detected goes into the decision core, what it decides goes
+// to the runner, and whoever asks is told.
+#pragma once
+
+#include "supervisor/config/load.hpp"
+#include "supervisor/core/decision_core.hpp"
+#include "supervisor/system/control_server.hpp"
+#include "supervisor/system/detector.hpp"
+#include "supervisor/system/history.hpp"
+#include "supervisor/system/power.hpp"
+#include "supervisor/system/runner.hpp"
+#include "supervisor/system/sched_ext.hpp"
+#include "supervisor/system/scheduler_client.hpp"
+#include "supervisor/system/state_file.hpp"
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace rustland::supervisor {
+
+struct DaemonOptions {
+    ConfigPaths config_paths;
+    std::optional<std::string> config_file; // this file alone
+    std::string run_dir = "/run/rustland";
+    std::string sysfs_root = "/sys";
+    std::string scheduler_socket = "/run/rustland/scheduler.sock";
+    DetectorOptions detector;
+    bool uevents = true;
+    UserLookup users = system_user;
+    // Makes the runner that the configuration asks for; tests put a fake here.
+    std::function<Result<std::unique_ptr<SchedulerRunner>>(Loop&, RunnerKind)> make_runner;
+};
+
+class Daemon {
+  public:
+    // Reads the configuration (an error names every problem), adopts or cleans up what an earlier
+    // daemon left, and begins to watch.
+    static Result<std::unique_ptr<Daemon>> create(Loop& loop, DaemonOptions options);
+
+    // Reads the configuration again. On an error the old one stays.
+    Status reload();
+    // Ends the loop, once the scheduler that was started here is gone; or at once with the
+    // scheduler left running for the next daemon.
+    void shutdown(bool keep_scheduler);
+    void sleep(bool asleep);
+
+    // Answers a request as the socket would, for the bus and for tests. An answer that has to wait
+    // comes later.
+    using Reply = std::function<void(const nlohmann::json&)>;
+    void request(const Peer& peer, const nlohmann::json& request, const Reply& reply);
+
+    [[nodiscard]] nlohmann::json status() const;
+    [[nodiscard]] const DecisionCore& core() const { return *core_; }
+    [[nodiscard]] const Detector& detector() const { return *detector_; }
+    // Called after every change that status() shows.
+    void on_change(std::function<void()> listener) { changed_ = std::move(listener); }
+    // One line for systemctl status.
+    [[nodiscard]] std::string status_line() const;
+
+  private:
+    Daemon(Loop& loop, DaemonOptions options);
+    Status init();
+    Result<std::shared_ptr<const Config>> read_config() const;
+    Status open_uevents();
+    void adopt();
+
+    void send(const Event& event);
+    void apply(const Decision& decision);
+    void runner_event(const RunnerEvent& event);
+    void detected(const std::vector<Event>& events);
+    void kernel_changed();
+    void power_changed();
+    void tell_foreground();
+    void settle();
+    void record(const std::string& kind, const std::string& text, const std::string& dump = "");
+    void remember_exit(const ExitInfo& exit);
+    void client_left(ClientId id);
+
+    // Requests (daemon_requests.cpp).
+    struct Request {
+        const Peer& peer;
+        const nlohmann::json& body;
+        const Reply& reply;
+    };
+    void do_start(const Request& request);
+    void do_stop(const Request& request);
+    void do_restart(const Request& request);
+    void do_hold(const Request& request);
+    void do_release(const Request& request);
+    void do_reload(const Request& request);
+    void do_explain(const Request& request);
+    void do_monitor(const Request& request);
+    [[nodiscard]] nlohmann::json list() const;
+    [[nodiscard]] nlohmann::json history() const;
+
+    struct Waiter {
+        ClientId client = 0;
+        bool wants_on = false;
+        Reply reply;
+    };
+    struct HoldOwner {
+        ClientId client = 0;
+        Pid pid; // the held command, part of the foreground; 0: none
+    };
+
+    Loop& loop_;
+    DaemonOptions options_;
+    SchedExtReader kernel_;
+    PowerReader power_reader_;
+    PowerState power_;
+    StateFile state_file_;
+    std::mt19937_64 random_{std::random_device{}()};
+    std::shared_ptr<const Config> config_;
+    std::unique_ptr<SchedulerRunner> runner_;
+    std::unique_ptr<DecisionCore> core_;
+    std::unique_ptr<Detector> detector_;
+    std::unique_ptr<SchedulerClient> scheduler_;
+    std::unique_ptr<UeventSocket> uevents_;
+    Source uevents_source_;
+    Source timer_;
+    std::optional<SchedulerSpec> next_; // to be started once the running one has stopped
+    std::vector<Waiter> waiters_;
+    std::map<std::uint64_t, HoldOwner> hold_owners_;
+    std::uint64_t next_hold_ = 1;
+    std::map<ClientId, Reply> monitors_;
+    History history_;
+    nlohmann::json last_exit_;
+    std::string last_reason_;
+    std::function<void()> changed_;
+    bool shutting_down_ = false;
+    // Last: its clients may call back into what is above.
+    std::unique_ptr<ControlServer> server_;
+};
+
+} // namespace rustland::supervisor

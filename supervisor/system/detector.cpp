@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "supervisor/system/detector.hpp"
+
+#include "rustland/common/clock.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace rustland::supervisor {
+namespace {
+
+// A process joins its cgroup, or gets its final name, after exec. Two more looks find it.
+constexpr std::array<Nanos, 2> kLooks{millis(100), seconds(2)};
+// Looks that fall due close together are made together.
+constexpr Nanos kTogether = millis(20);
+// Processes that are looked at as soon as they exec, per second. In a storm of short ones the rest
+// wait for the first later look; most of them are gone by then, and a missing process costs little.
+constexpr double kTokensPerSecond = 200;
+constexpr double kMostTokens = 100;
+constexpr int kDatagramsPerRound = 256;
+// Timers before events, so that a storm of events cannot starve the scan.
+constexpr std::int64_t kTimerPriority = -10;
+
+Result<UniqueFd> open_pidfd(Pid pid) {
+    UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid.value, 0)));
+    if (!fd)
+        return Error::from_errno(fmt::format("watch process {}", pid.value));
+    return fd;
+}
+
+} // namespace
+
+Detector::Detector(Loop& loop, DetectorOptions options, Listener listener)
+    : loop_(loop), options_(std::move(options)), listener_(std::move(listener)),
+      proc_(options_.proc_root), matcher_(std::make_shared<Matcher>()), tokens_(kMostTokens) {
+    if (!options_.open_pidfd)
+        options_.open_pidfd = open_pidfd;
+}
+
+Result<std::unique_ptr<Detector>> Detector::create(Loop& loop, DetectorOptions options,
+                                                   Listener listener) {
+    std::unique_ptr<Detector> self(new Detector(loop, std::move(options), std::move(listener)));
+    if (const Status status = self->init(); !status)
+        return status.error();
+    return self;
+}
+
+Status Detector::init() {
+    auto scan_timer = loop_.timer([this] { scan(); });
+    auto look_timer = loop_.timer([this] { look_now_due(); });
+    if (!scan_timer || !look_timer)
+        return scan_timer ? look_timer.error() : scan_timer.error();
+    scan_timer_ = *std::move(scan_timer);
+    look_timer_ = *std::move(look_timer);
+    scan_timer_.priority(kTimerPriority);
+    look_timer_.priority(kTimerPriority);
+    if (options_.process_events)
+        open_events();
+    else
+        source_text_ = "events handed in";
+    return {};
+}
+
+void Detector::open_events() {
+    auto opened = ProcEvents::open(options_.event_buffer);
+    if (!opened) {
+        source_text_ =
+            fmt::format("scans every {} only ({})", format_duration(options_.scan_interval),
+                        opened.error().message());
+        spdlog::warn("{}", source_text_);
+        return;
+    }
+    process_events_ = std::make_unique<ProcEvents>(*std::move(opened));
+    auto source =
+        loop_.io(process_events_->fd(), EPOLLIN, [this](std::uint32_t) { read_events(); });
+    if (!source) {
+        spdlog::warn("{}; scanning only", source.error().message());
+        process_events_.reset();
+        return;
+    }
+    events_source_ = *std::move(source);
+    source_text_ = process_events_->masked() ? "process events (exec and rename)"
+                                             : "process events (all; this kernel has no mask)";
+}
+
+void Detector::read_events() {
+    const auto batch = process_events_->read(kDatagramsPerRound);
+    if (!batch) {
+        spdlog::warn("{}; scanning only", batch.error().message());
+        source_text_ = batch.error().message() + "; scans only";
+        events_source_.reset();
+        process_events_.reset();
+        return;
+    }
+    handle(batch->events);
+    if (batch->overrun) {
+        ++statistics_.overruns;
+        // Not at once: the storm that overran us goes on, and one scan after it serves for all.
+        scan_timer_.arm(monotonic_now() + millis(200));
+    }
+}
+
+void Detector::handle(const std::vector<ProcessEvent>& events) {
+    const Nanos now = monotonic_now();
+    for (const ProcessEvent& event : events) {
+        if (event.kind == ProcessEvent::Kind::Other)
+            continue;
+        ++statistics_.events;
+        // A thread's name says nothing about its process.
+        if (event.kind == ProcessEvent::Kind::Comm && event.thread != event.group)
+            continue;
+        if (take_token(now))
+            judge(event.group);
+        else
+            ++statistics_.postponed;
+        look_later(event.group);
+    }
+    flush();
+}
+
+bool Detector::take_token(Nanos now) {
+    const double passed = static_cast<double>((now - tokens_at_).value) / 1e9;
+    tokens_ = std::min(kMostTokens, tokens_ + passed * kTokensPerSecond);
+    tokens_at_ = now;
+    if (tokens_ < 1)
+        return false;
+    tokens_ -= 1;
+    return true;
+}
+
+void Detector::look_later(Pid pid) {
+    const Nanos now = monotonic_now();
+    const bool idle = looks_[0].empty() && looks_[1].empty();
+    for (std::size_t i = 0; i < looks_.size(); ++i)
+        looks_[i].push_back({now + kLooks[i], pid});
+    if (idle)
+        arm_looks();
+}
+
+void Detector::arm_looks() {
+    std::optional<Nanos> next;
+    for (const auto& queue : looks_)
+        if (!queue.empty() && (!next || queue.front().due < *next))
+            next = queue.front().due;
+    if (next)
+        look_timer_.arm(*next + kTogether);
+}
+
+void Detector::look_now_due() {
+    const Nanos now = monotonic_now();
+    for (auto& queue : looks_)
+        while (!queue.empty() && queue.front().due <= now) {
+            const Pid pid = queue.front().pid;
+            queue.pop_front();
+            if (workloads_.find(pid) != nullptr)
+                judge_children(pid);
+            else
+                judge(pid);
+        }
+    arm_looks();
+    flush();
+}
+
+void Detector::judge(Pid pid) {
+    const auto info = proc_.read(pid, matcher_->needs(), !workloads_.empty());
+    if (!info)
+        return;
+    ++statistics_.judged;
+    const bool known = workloads_.find(pid) != nullptr;
+    if (!workloads_.judge(*matcher_, *info, pending_)) {
+        members_changed_ = members_changed_ || (known && workloads_.find(pid) == nullptr);
+        return;
+    }
+    members_changed_ = true;
+    if (!watch_exit(info->key)) {
+        workloads_.gone(info->key, pending_);
+        return;
+    }
+    const Member* member = workloads_.find(pid);
+    spdlog::info("process {} ({}) belongs to workload {}{}", pid.value, info->comm, member->rule,
+                 member->inherited ? " as a child" : "");
+    judge_children(pid);
+}
+
+void Detector::judge_children(Pid pid) {
+    for (const Pid child : proc_.children(pid))
+        if (workloads_.find(child) == nullptr)
+            judge(child);
+}
+
+bool Detector::watch_exit(const ProcessKey& key) {
+    auto fd = options_.open_pidfd(key.pid);
+    if (!fd)
+        return false;
+    // The pidfd pins the pid, so this comparison holds from here on.
+    const auto now = proc_.key(key.pid);
+    if (!now || *now != key)
+        return false;
+    auto source = loop_.io(fd->get(), EPOLLIN, [this, key](std::uint32_t) { member_gone(key); });
+    if (!source)
+        return false;
+    exits_.insert_or_assign(key, Watched{*std::move(fd), *std::move(source)});
+    return true;
+}
+
+void Detector::member_gone(const ProcessKey& key) {
+    exits_.erase(key);
+    workloads_.gone(key, pending_);
+    members_changed_ = true;
+    flush();
+}
+
+void Detector::scan() {
+    ++statistics_.scans;
+    const auto pids = proc_.list();
+    if (!pids)
+        spdlog::warn("scan: {}", pids.error().message());
+    else
+        for (const Pid pid : *pids)
+            judge(pid);
+    // What was watched by a pid that has been used again.
+    std::erase_if(exits_, [&](const auto& watched) {
+        const Member* member = workloads_.find(watched.first.pid);
+        return member == nullptr || member->key != watched.first;
+    });
+    scan_timer_.arm(monotonic_now() + options_.scan_interval);
+    flush();
+    if (options_.on_scan)
+        options_.on_scan();
+}
+
+void Detector::use(std::shared_ptr<const Matcher> matcher, Nanos scan_interval) {
+    matcher_ = std::move(matcher);
+    options_.scan_interval = scan_interval;
+    workloads_.keep_rules(*matcher_, pending_);
+    members_changed_ = true;
+    if (!matcher_->needs().cgroup) {
+        cgroups_.reset();
+    } else {
+        cgroups_.reset(); // what was of no interest before may be now
+        auto watch = CgroupWatch::create(
+            loop_, options_.cgroup_root,
+            [this](const std::string& path) { return matcher_->wants_cgroup(path); },
+            [this](const std::string& path) { cgroup_appeared(path); });
+        if (watch)
+            cgroups_ = *std::move(watch);
+        else
+            spdlog::warn("{}; cgroups are seen by events and scans only", watch.error().message());
+    }
+    scan();
+}
+
+void Detector::cgroup_appeared(const std::string& path) {
+    for (const Pid pid : cgroup_processes(options_.cgroup_root, path)) {
+        judge(pid);
+        look_later(pid);
+    }
+    flush();
+}
+
+void Detector::flush() {
+    const bool changed = std::exchange(members_changed_, false);
+    if (pending_.empty() && !changed)
+        return;
+    const std::vector<Event> events = std::exchange(pending_, {});
+    listener_(events, changed);
+}
+
+} // namespace rustland::supervisor

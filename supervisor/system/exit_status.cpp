@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "supervisor/system/exit_status.hpp"
+
+#include "scheduler/exit_code.hpp"
+#include "supervisor/config/values.hpp"
+
+#include <csignal>
+#include <cstring>
+#include <fmt/format.h>
+
+namespace rustland::supervisor {
+namespace {
+
+ExitKind kind_of_ours(int exit_code) {
+    switch (static_cast<ExitCode>(exit_code)) {
+    case ExitCode::Stopped:
+    case ExitCode::SysRq:
+    case ExitCode::Detached:
+        return ExitKind::Outside;
+    case ExitCode::Watchdog:
+    case ExitCode::Silent:
+        return ExitKind::Stalled;
+    case ExitCode::BpfError:
+        return ExitKind::Ejected;
+    default:
+        return ExitKind::Failed;
+    }
+}
+
+ExitKind kind_of(const ProcessEnd& end, bool ours) {
+    // What an administrator sends; it did not come from us.
+    if (end.signal == SIGINT || end.signal == SIGTERM || end.signal == SIGHUP)
+        return ExitKind::Outside;
+    if (end.signal != 0)
+        return ExitKind::Crashed;
+    if (!end.known)
+        return ExitKind::Failed;
+    if (ours)
+        return kind_of_ours(end.exit_code);
+    return end.exit_code == 0 ? ExitKind::Outside : ExitKind::Failed;
+}
+
+std::string what_happened(const ProcessEnd& end) {
+    if (!end.known)
+        return "ended";
+    if (end.signal != 0)
+        return fmt::format("killed by SIG{}", ::sigabbrev_np(end.signal));
+    return fmt::format("exited with status {}", end.exit_code);
+}
+
+} // namespace
+
+std::string last_line(const std::string& text) {
+    std::string_view rest = trim(text);
+    const std::size_t newline = rest.rfind('\n');
+    return std::string(newline == std::string_view::npos ? rest : rest.substr(newline + 1));
+}
+
+ExitInfo describe_exit(const ProcessEnd& end, bool ours, bool requested,
+                       const std::string& output) {
+    ExitInfo info;
+    info.kind = requested ? ExitKind::Requested : kind_of(end, ours);
+    info.exit_code = end.exit_code;
+    info.signal = end.signal;
+    info.reason = what_happened(end);
+    info.dump = output;
+    if (const std::string line = last_line(output); !line.empty())
+        info.reason += ": " + line;
+    return info;
+}
+
+} // namespace rustland::supervisor

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// How a scheduler's end is read. Our own scheduler's exit codes are an interface (its
+// exit_code.hpp); of any other program only "0: ended cleanly" and "else: failed" is believed.
+#pragma once
+
+#include "supervisor/core/event.hpp"
+
+#include <string>
+
+namespace rustland::supervisor {
+
+struct ProcessEnd {
+    bool known = false; // it was our child or a unit, so that its status could be had
+    int exit_code = 0;
+    int signal = 0;
+};
+
+// `ours`: the program is rustland. `requested`: we had asked it to stop. `output` is what it last
+// wrote; its last line is taken for the reason.
+ExitInfo describe_exit(const ProcessEnd& end, bool ours, bool requested, const std::string& output);
+
+// The last line of a text that is not empty.
+std::string last_line(const std::string& text);
+
+} // namespace rustland::supervisor

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The seam between deciding and doing: something that runs one scheduler at a time.
+#pragma once
+
+#include "supervisor/config/config.hpp"
+#include "supervisor/core/event.hpp"
+#include "supervisor/match/process_info.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <variant>
+
+namespace rustland::supervisor {
+
+// What another instance of the daemon needs to find the scheduler again.
+struct RunRecord {
+    SchedulerSpec spec;
+    ProcessKey process;
+    std::string ops;
+    std::string backend; // "child" or "systemd"
+};
+
+namespace runner {
+// The kernel shows the scheduler's ops.
+struct Attached {
+    RunRecord record;
+};
+// It never got there; nothing of it is left.
+struct StartFailed {
+    ExitInfo exit;
+};
+// It ended without being asked; nothing of it is left.
+struct Exited {
+    ExitInfo exit;
+};
+// It was asked to stop and is gone. `problem` says what is not as it should be.
+struct Stopped {
+    ExitInfo exit;
+    std::string problem;
+};
+} // namespace runner
+
+using RunnerEvent =
+    std::variant<runner::Attached, runner::StartFailed, runner::Exited, runner::Stopped>;
+
+class SchedulerRunner {
+  public:
+    SchedulerRunner() = default;
+    SchedulerRunner(const SchedulerRunner&) = delete;
+    SchedulerRunner& operator=(const SchedulerRunner&) = delete;
+    SchedulerRunner(SchedulerRunner&&) = delete;
+    SchedulerRunner& operator=(SchedulerRunner&&) = delete;
+    virtual ~SchedulerRunner() = default;
+
+    // Each answers by one event, later, from the event loop: start by Attached or StartFailed, stop
+    // by Stopped (a stop during a start replaces the start's answer).
+    virtual void start(const SchedulerSpec& spec, bool take_over) = 0;
+    virtual void stop() = 0;
+    // Takes over what an earlier daemon left; false where it is gone or is not ours.
+    virtual bool adopt(const RunRecord& record) = 0;
+    // sched_ext's state may have changed: look.
+    virtual void kernel_changed() = 0;
+    // True where the scheduler in the kernel is the one that runs here.
+    [[nodiscard]] virtual bool owns_kernel_scheduler() const = 0;
+    virtual void configure(Nanos start_timeout, Nanos stop_timeout) = 0;
+    [[nodiscard]] virtual const char* backend() const = 0;
+
+    void on_event(std::function<void(const RunnerEvent&)> listener) {
+        listener_ = std::move(listener);
+    }
+
+  protected:
+    void report(const RunnerEvent& event) {
+        if (listener_)
+            listener_(event);
+    }
+
+  private:
+    std::function<void(const RunnerEvent&)> listener_;
+};
+
+} // namespace rustland::supervisor

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "supervisor/system/scheduler_client.hpp"
+
+#include "rustland/common/clock.hpp"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+namespace rustland::supervisor {
+namespace {
+
+constexpr Nanos kFirstRetry = millis(20);
+constexpr Nanos kLastRetry = seconds(10);
+constexpr std::size_t kLongestAnswer = 65536;
+
+} // namespace
+
+Result<std::unique_ptr<SchedulerClient>> SchedulerClient::create(Loop& loop,
+                                                                 std::string socket_path) {
+    std::unique_ptr<SchedulerClient> self(new SchedulerClient(loop, std::move(socket_path)));
+    SchedulerClient* raw = self.get();
+    auto retry = loop.timer([raw] { raw->send(); });
+    if (!retry)
+        return retry.error();
+    self->retry_ = *std::move(retry);
+    return self;
+}
+
+void SchedulerClient::foreground(std::vector<Pid> groups) {
+    std::sort(groups.begin(), groups.end());
+    if (active_ && groups == wanted_)
+        return;
+    wanted_ = std::move(groups);
+    active_ = true;
+    delay_ = kFirstRetry;
+    send();
+}
+
+void SchedulerClient::disconnect() {
+    active_ = false;
+    source_.reset();
+    fd_.reset();
+    retry_.disarm();
+    confirmed_.clear();
+    problem_.clear();
+}
+
+void SchedulerClient::send() {
+    if (!active_)
+        return;
+    if (const Status status = try_send(); !status)
+        failed(status.error().message());
+}
+
+Status SchedulerClient::try_send() {
+    source_.reset();
+    answer_.clear();
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path_.size() >= sizeof(address.sun_path))
+        return Error(path_ + ": the path is too long for a socket");
+    path_.copy(address.sun_path, path_.size());
+    fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!fd_ ||
+        ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
+        return Error::from_errno(path_);
+    // Whoever listens learns which programs run: only root, or who runs this, may.
+    ucred peer{};
+    socklen_t size = sizeof(peer);
+    if (::getsockopt(fd_.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
+        (peer.uid != 0 && peer.uid != ::geteuid()))
+        return Error(path_ + ": somebody else listens there");
+    nlohmann::json request = {{"request", "foreground"}, {"tgids", nlohmann::json::array()}};
+    for (const Pid pid : wanted_)
+        request["tgids"].push_back(pid.value);
+    const std::string line = request.dump() + "\n";
+    if (::send(fd_.get(), line.data(), line.size(), MSG_NOSIGNAL) !=
+        static_cast<ssize_t>(line.size()))
+        return Error::from_errno(path_);
+    auto source = loop_.io(fd_.get(), EPOLLIN, [this](std::uint32_t) { read(); });
+    if (!source)
+        return source.error();
+    source_ = *std::move(source);
+    return {};
+}
+
+void SchedulerClient::read() {
+    std::array<char, 4096> buffer{};
+    const ssize_t n = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n > 0)
+        answer_.append(buffer.data(), static_cast<std::size_t>(n));
+    const std::size_t newline = answer_.find('\n');
+    if (newline == std::string::npos) {
+        if (n <= 0 || answer_.size() > kLongestAnswer)
+            failed(path_ + ": closed without an answer");
+        return;
+    }
+    const auto answer = nlohmann::json::parse(answer_.substr(0, newline), nullptr, false);
+    source_.reset();
+    fd_.reset();
+    if (!answer.is_object() || !answer.contains("ok") || answer["ok"] != true)
+        return failed(path_ + ": refused the foreground set");
+    confirmed_ = wanted_;
+    problem_.clear();
+    delay_ = kFirstRetry;
+}
+
+void SchedulerClient::failed(const std::string& why) {
+    source_.reset();
+    fd_.reset();
+    if (problem_ != why)
+        spdlog::warn("the scheduler was not told the foreground: {}; trying again", why);
+    problem_ = why;
+    retry_.arm(monotonic_now() + delay_);
+    delay_ = std::min(delay_ * 2, kLastRetry);
+}
+
+} // namespace rustland::supervisor

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A runner without processes: it remembers what runs, changes the played sysfs as the kernel would,
+// and answers when the test lets it.
+#pragma once
+
+#include "supervisor/system/runner.hpp"
+#include "support/proc_fixture.hpp"
+
+#include <gtest/gtest.h>
+
+namespace rustland::test {
+
+class FakeRunner : public supervisor::SchedulerRunner {
+  public:
+    explicit FakeRunner(ProcFixture& fixture) : fixture_(fixture) {}
+
+    void start(const supervisor::SchedulerSpec& spec, bool take_over) override {
+        EXPECT_TRUE(!running && !starting && !stopping) << "two schedulers";
+        starting = spec;
+        took_over = take_over;
+        ++starts;
+    }
+    void stop() override {
+        EXPECT_TRUE(running || starting);
+        running.reset();
+        starting.reset();
+        stopping = true;
+    }
+    bool adopt(const supervisor::RunRecord& record) override {
+        if (!adoptable)
+            return false;
+        running = record.spec;
+        return true;
+    }
+    void kernel_changed() override {}
+    [[nodiscard]] bool owns_kernel_scheduler() const override {
+        return running || starting || stopping;
+    }
+    void configure(Nanos, Nanos) override {}
+    [[nodiscard]] const char* backend() const override { return "fake"; }
+
+    // What the machine does next.
+    void attach() {
+        ASSERT_TRUE(starting);
+        running = std::exchange(starting, std::nullopt);
+        fixture_.kernel("enabled", "fake", ++seq_);
+        report(supervisor::runner::Attached{{*running, {Pid{4242}, 1}, "fake", "fake"}});
+    }
+    void fail(const std::string& reason) {
+        ASSERT_TRUE(starting);
+        starting.reset();
+        supervisor::ExitInfo exit;
+        exit.reason = reason;
+        report(supervisor::runner::StartFailed{exit});
+    }
+    void die(supervisor::ExitKind kind) {
+        ASSERT_TRUE(running);
+        running.reset();
+        fixture_.kernel("disabled", "", seq_);
+        supervisor::ExitInfo exit;
+        exit.kind = kind;
+        exit.reason = "died";
+        exit.dump = "its last words";
+        report(supervisor::runner::Exited{exit});
+    }
+    void stopped() {
+        ASSERT_TRUE(stopping);
+        stopping = false;
+        fixture_.kernel("disabled", "", seq_);
+        report(supervisor::runner::Stopped{});
+    }
+
+    std::optional<supervisor::SchedulerSpec> running;
+    std::optional<supervisor::SchedulerSpec> starting;
+    bool stopping = false;
+    bool took_over = false;
+    bool adoptable = false;
+    int starts = 0;
+
+  private:
+    ProcFixture& fixture_;
+    int seq_ = 0;
+};
+
+} // namespace rustland::test

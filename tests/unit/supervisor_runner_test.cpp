@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The child runner with a real process that plays the scheduler on a played sysfs.
+#include "supervisor/system/child_runner.hpp"
+#include "support/proc_fixture.hpp"
+#include "support/wait.hpp"
+
+#include <csignal>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+using namespace rustland;
+using namespace rustland::supervisor;
+
+namespace {
+
+class ChildRunnerTest : public testing::Test {
+  protected:
+    ChildRunnerTest() : loop_(*Loop::create()), runner_(make()) {}
+    ~ChildRunnerTest() override {
+        if (last_pid > 0)
+            ::kill(last_pid, SIGKILL);
+        while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+        }
+    }
+    ChildRunnerTest(const ChildRunnerTest&) = delete;
+    ChildRunnerTest& operator=(const ChildRunnerTest&) = delete;
+    ChildRunnerTest(ChildRunnerTest&&) = delete;
+    ChildRunnerTest& operator=(ChildRunnerTest&&) = delete;
+
+    std::unique_ptr<ChildRunner> make() {
+        ChildRunnerOptions options;
+        options.log_path = fixture.dir().path("log");
+        options.sysrq_path = fixture.dir().write("sysrq", "");
+        options.start_timeout = seconds(5);
+        options.stop_timeout = millis(150);
+        auto runner =
+            ChildRunner::create(*loop_, SchedExtReader(fixture.sched_ext()), ProcReader(), options);
+        (*runner)->on_event([this](const RunnerEvent& event) {
+            events.push_back(event);
+            if (const auto* attached = std::get_if<runner::Attached>(&event))
+                last_pid = attached->record.process.pid.value;
+        });
+        return *std::move(runner);
+    }
+    SchedulerSpec spec(std::vector<std::string> args) const {
+        args.insert(args.end(), {"--root", fixture.sched_ext()});
+        // Under our scheduler's name, so that its exit codes are believed.
+        const std::string program = fixture.dir().path("rustland");
+        if (!std::filesystem::exists(program))
+            std::filesystem::create_symlink(FAKE_SCHEDULER, program);
+        return {program, std::move(args)};
+    }
+    template <typename T> const T& next() {
+        const std::size_t count = ++taken_;
+        EXPECT_TRUE(test::run_until(*loop_, [&] { return events.size() >= count; }));
+        static const T none{};
+        if (events.size() < count || !std::holds_alternative<T>(events[count - 1])) {
+            ADD_FAILURE() << "another event, or none: " << last_reason();
+            return none;
+        }
+        return std::get<T>(events[count - 1]);
+    }
+    // What the last event says, for a failure's message.
+    [[nodiscard]] std::string last_reason() const {
+        if (events.empty())
+            return "none";
+        if (const auto* failed = std::get_if<runner::StartFailed>(&events.back()))
+            return "StartFailed: " + failed->exit.reason;
+        if (const auto* exited = std::get_if<runner::Exited>(&events.back()))
+            return "Exited: " + exited->exit.reason;
+        return "event " + std::to_string(events.back().index());
+    }
+    [[nodiscard]] std::string state() const {
+        return SchedExtReader(fixture.sched_ext()).read().state;
+    }
+
+    test::ProcFixture fixture;
+    std::vector<RunnerEvent> events;
+    pid_t last_pid = 0;
+    std::unique_ptr<Loop> loop_;
+    std::unique_ptr<ChildRunner> runner_;
+    std::size_t taken_ = 0;
+};
+
+} // namespace
+
+TEST_F(ChildRunnerTest, StartAnswersOnceTheKernelShowsTheOps) {
+    runner_->start(spec({"--ops", "myops"}), false);
+    const auto& attached = next<runner::Attached>();
+    EXPECT_EQ(attached.record.ops, "myops");
+    EXPECT_EQ(state(), "enabled");
+    EXPECT_GT(attached.record.process.start_time, 0U);
+    EXPECT_EQ(::getsid(last_pid), last_pid) << "a session of its own";
+    runner_->stop();
+    const auto& stopped = next<runner::Stopped>();
+    EXPECT_EQ(stopped.problem, "");
+    EXPECT_EQ(stopped.exit.kind, ExitKind::Requested);
+    EXPECT_EQ(state(), "disabled");
+    EXPECT_FALSE(runner_->owns_kernel_scheduler());
+}
+
+TEST_F(ChildRunnerTest, AStartThatFailsSaysWhatTheSchedulerSaid) {
+    runner_->start(spec({"--fail", "3"}), false);
+    const auto& failed = next<runner::StartFailed>();
+    EXPECT_EQ(failed.exit.kind, ExitKind::Failed);
+    EXPECT_EQ(failed.exit.reason, "exited with status 3: fake scheduler: cannot load");
+}
+
+TEST_F(ChildRunnerTest, AMissingProgramFails) {
+    runner_->start({"/nonexistent/scheduler", {}}, false);
+    EXPECT_EQ(next<runner::StartFailed>().exit.reason,
+              "/nonexistent/scheduler: No such file or directory");
+}
+
+TEST_F(ChildRunnerTest, AProgramThatOthersCanWriteIsNotRun) {
+    const std::string file = fixture.dir().write("prog", "#!/bin/sh\n");
+    ASSERT_EQ(::chmod(file.c_str(), 0777), 0);
+    runner_->start({file, {}}, false);
+    EXPECT_EQ(next<runner::StartFailed>().exit.reason,
+              file + ": can be written by others; chmod o-w it");
+}
+
+TEST_F(ChildRunnerTest, AKernelWithoutSchedExtIsNamed) {
+    std::filesystem::remove_all(fixture.sched_ext());
+    runner_->start(spec({}), false);
+    EXPECT_NE(next<runner::StartFailed>().exit.reason.find("CONFIG_SCHED_CLASS_EXT"),
+              std::string::npos);
+}
+
+TEST_F(ChildRunnerTest, OneThatNeverAttachesIsStoppedAtTheDeadline) {
+    runner_->configure(millis(200), millis(150));
+    runner_->start(spec({"--never"}), false);
+    const auto& failed = next<runner::StartFailed>();
+    EXPECT_TRUE(failed.exit.reason.starts_with("not attached within 200ms")) << failed.exit.reason;
+}
+
+TEST_F(ChildRunnerTest, ADeafOneIsKilledAndAKernelThatStaysOnIsReported) {
+    runner_->start(spec({"--deaf"}), false);
+    next<runner::Attached>();
+    runner_->stop();
+    const auto& stopped = next<runner::Stopped>();
+    EXPECT_EQ(stopped.exit.signal, SIGKILL);
+    // Nobody plays the kernel that would have detached it.
+    EXPECT_EQ(stopped.problem, "its process is gone, but the kernel still shows a scheduler");
+}
+
+TEST_F(ChildRunnerTest, AKilledOneIsReportedAsCrashed) {
+    runner_->start(spec({}), false);
+    next<runner::Attached>();
+    ::kill(last_pid, SIGKILL);
+    const auto& exited = next<runner::Exited>();
+    EXPECT_EQ(exited.exit.kind, ExitKind::Crashed);
+    EXPECT_EQ(exited.exit.signal, SIGKILL);
+}
+
+TEST_F(ChildRunnerTest, AnExitIsReportedOnlyOnceTheKernelHasLetGo) {
+    runner_->configure(seconds(5), seconds(5));
+    runner_->start(spec({}), false);
+    next<runner::Attached>();
+    ::kill(last_pid, SIGKILL);
+    ASSERT_TRUE(test::run_until(*loop_, [&] { return ::kill(last_pid, 0) != 0; }));
+    EXPECT_FALSE(test::run_until(
+        *loop_, [&] { return events.size() > 1; }, millis(100)));
+    EXPECT_TRUE(runner_->owns_kernel_scheduler());
+    fixture.kernel("disabled", "", 1);
+    EXPECT_EQ(next<runner::Exited>().exit.kind, ExitKind::Crashed);
+    EXPECT_FALSE(runner_->owns_kernel_scheduler());
+}
+
+TEST_F(ChildRunnerTest, AStopWhileTheKernelLetsGoIsAnsweredByStopped) {
+    runner_->configure(seconds(5), seconds(5));
+    runner_->start(spec({}), false);
+    next<runner::Attached>();
+    ::kill(last_pid, SIGKILL);
+    ASSERT_TRUE(test::run_until(*loop_, [&] { return ::kill(last_pid, 0) != 0; }));
+    runner_->stop();
+    fixture.kernel("disabled", "", 1);
+    next<runner::Stopped>();
+}
+
+TEST_F(ChildRunnerTest, AnEjectedOneIsReportedWithItsLastWords) {
+    runner_->start(spec({"--live", "300", "--exit", "10"}), false);
+    next<runner::Attached>();
+    const auto& exited = next<runner::Exited>();
+    EXPECT_EQ(exited.exit.kind, ExitKind::Stalled);
+    EXPECT_NE(exited.exit.dump.find("fake scheduler: ejected"), std::string::npos);
+}
+
+TEST_F(ChildRunnerTest, AnEjectedOneThatDoesNotEndIsMadeTo) {
+    runner_->start(spec({"--live", "300", "--stay"}), false);
+    next<runner::Attached>();
+    ASSERT_TRUE(test::run_until(*loop_, [&] { return state() == "disabled"; }));
+    runner_->kernel_changed();
+    const auto& exited = next<runner::Exited>();
+    EXPECT_EQ(exited.exit.kind, ExitKind::Ejected);
+}
+
+TEST_F(ChildRunnerTest, AStopDuringAStartIsAnsweredByStopped) {
+    runner_->start(spec({"--never"}), false);
+    runner_->stop();
+    next<runner::Stopped>();
+    EXPECT_EQ(events.size(), 1U);
+}
+
+TEST_F(ChildRunnerTest, AForeignSchedulerIsOnlyTakenOverFromOnRequest) {
+    fixture.kernel("enabled", "scx_other", 4);
+    runner_->start(spec({}), false);
+    EXPECT_EQ(next<runner::StartFailed>().exit.reason,
+              "the kernel already runs the scheduler scx_other");
+    runner_->start(spec({}), true);
+    ASSERT_TRUE(test::run_until(
+        *loop_, [&] { return std::filesystem::file_size(fixture.dir().path("sysrq")) == 1; }));
+    EXPECT_EQ(events.size(), 1U);
+    fixture.kernel("disabled", "", 4);
+    EXPECT_EQ(next<runner::Attached>().record.ops, "fake");
+    runner_->stop();
+    next<runner::Stopped>();
+}
+
+TEST_F(ChildRunnerTest, AnotherDaemonAdoptsAndStopsIt) {
+    runner_->start(spec({}), false);
+    const RunRecord record = next<runner::Attached>().record;
+    runner_ = make(); // the first daemon is gone, the scheduler is not
+    EXPECT_EQ(state(), "enabled");
+    RunRecord reused = record;
+    reused.process.start_time += 1;
+    EXPECT_FALSE(runner_->adopt(reused)) << "another process with that number";
+    ASSERT_TRUE(runner_->adopt(record));
+    runner_->stop();
+    EXPECT_EQ(next<runner::Stopped>().problem, "");
+    EXPECT_FALSE(runner_->adopt(record)) << "gone";
+}

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "scheduler/exit_code.hpp"
+#include "supervisor/system/control_server.hpp"
+#include "supervisor/system/exit_status.hpp"
+#include "supervisor/system/power.hpp"
+#include "supervisor/system/proc_events.hpp"
+#include "supervisor/system/proc_reader.hpp"
+#include "supervisor/system/sched_ext.hpp"
+#include "supervisor/system/scheduler_client.hpp"
+#include "supervisor/system/state_file.hpp"
+#include "support/proc_fixture.hpp"
+#include "support/wait.hpp"
+
+#include <csignal>
+#include <cstring>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <linux/cn_proc.h>
+#include <linux/connector.h>
+#include <linux/netlink.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+using namespace rustland;
+using namespace rustland::supervisor;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+TEST(ProcStat, IsReadFromTheLastBracket) {
+    const std::string tail = " S 7 1 1 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 12345 0 0\n";
+    const auto stat = parse_proc_stat("42 (a) R 1 (b)" + tail);
+    ASSERT_TRUE(stat);
+    EXPECT_EQ(stat->comm, "a) R 1 (b");
+    EXPECT_EQ(stat->parent.value, 7);
+    EXPECT_EQ(stat->start_time, 12345U);
+    for (const char* bad :
+         {"", "42", "42 (a", "42 a)", ")(", "42 (a) S", "42 (a) S x 1 1 0 -1 4 1 0"})
+        EXPECT_FALSE(parse_proc_stat(bad)) << bad;
+}
+
+TEST(ProcCmdline, SurvivesRewrittenTitles) {
+    using std::string_literals::operator""s;
+    EXPECT_THAT(parse_proc_cmdline("a\0b c\0"s), ElementsAre("a", "b c"));
+    EXPECT_THAT(parse_proc_cmdline("a\0\0b\0\0\0"s), ElementsAre("a", "", "b"));
+    EXPECT_THAT(parse_proc_cmdline("title without end"), ElementsAre("title without end"));
+    EXPECT_THAT(parse_proc_cmdline(""), IsEmpty());
+}
+
+TEST(ProcCgroup, IsTheUnifiedPath) {
+    EXPECT_EQ(parse_proc_cgroup("3:cpu:/a\n0::/user.slice/x:y\n"), "/user.slice/x:y");
+    EXPECT_FALSE(parse_proc_cgroup("3:cpu:/a\n"));
+    EXPECT_FALSE(parse_proc_cgroup(""));
+}
+
+TEST(ProcStatus, FindsANumberByItsWholeKey) {
+    EXPECT_EQ(parse_proc_status("NTgid:\t9\nTgid:\t7\n", "Tgid"), 7);
+    EXPECT_EQ(parse_proc_status("Uid:\t1000\t1\t2\t3\n", "Uid"), 1000);
+    EXPECT_FALSE(parse_proc_status("Uid:\n", "Uid"));
+    EXPECT_FALSE(parse_proc_status("Uid:\tx\n", "Uid"));
+}
+
+TEST(ProcReader, ReadsWhatIsAskedForAndTheAncestors) {
+    test::ProcFixture fixture;
+    fixture.add({10, 1, "reaper", {"reaper", "SteamLaunch", "AppId=570"}, "/a", "", 110, 1000});
+    fixture.add({20, 10, "sh", {"sh", "-c"}, "/a", "", 120, 1000});
+    fixture.add({30,
+                 20,
+                 "game",
+                 {"/g/game", "-x"},
+                 "/app-steam-app570-1.scope",
+                 "/g/game (deleted)",
+                 130,
+                 1000});
+    const ProcReader reader(fixture.proc());
+    const auto all = reader.read(Pid{30}, {true, true, true, true, true, true, true}, false);
+    ASSERT_TRUE(all);
+    EXPECT_EQ(all->exe, "/g/game");
+    EXPECT_EQ(all->uid, 1000U);
+    EXPECT_EQ(all->steam_appid, 570U);
+    ASSERT_EQ(all->ancestors.size(), 2U);
+    EXPECT_EQ(all->ancestors[1].steam_appid, 570U);
+    EXPECT_EQ(all->ancestors[1].key.start_time, 110U);
+    const auto little = reader.read(Pid{30}, {}, false);
+    ASSERT_TRUE(little);
+    EXPECT_TRUE(little->argv.empty() && !little->exe && !little->cgroup);
+    EXPECT_TRUE(little->ancestors.empty());
+    const auto gone = reader.read(Pid{99}, {}, false);
+    ASSERT_FALSE(gone);
+    EXPECT_EQ(gone.error().code(), ESRCH);
+}
+
+TEST(ProcReader, AYoungerParentOnlyHasTheNumber) {
+    test::ProcFixture fixture;
+    fixture.add({20, 1, "new", {"new"}, "/a", "", 500, 1000});
+    fixture.add({30, 20, "game", {"game"}, "/a", "", 130, 1000});
+    const auto info = ProcReader(fixture.proc()).read(Pid{30}, {}, true);
+    ASSERT_TRUE(info);
+    EXPECT_THAT(info->ancestors, IsEmpty());
+}
+
+TEST(ProcReader, ReadsTheRealProc) {
+    const ProcReader reader;
+    const auto self =
+        reader.read(Pid{::getpid()}, {true, true, true, true, true, true, true}, true);
+    ASSERT_TRUE(self);
+    EXPECT_EQ(self->parent.value, ::getppid());
+    EXPECT_TRUE(self->exe && self->exe->ends_with("supervisor_system_test"));
+    EXPECT_EQ(self->uid, ::getuid());
+    EXPECT_EQ(*reader.thread_group(Pid{::getpid()}), Pid{::getpid()});
+    const auto pids = reader.list();
+    ASSERT_TRUE(pids);
+    EXPECT_THAT(*pids, testing::Contains(Pid{::getpid()}));
+}
+
+namespace {
+
+template <typename T> void append(std::vector<std::byte>& out, const T& value) {
+    const auto* bytes = reinterpret_cast<const std::byte*>(&value);
+    out.insert(out.end(), bytes, bytes + sizeof(value));
+}
+
+std::vector<std::byte> datagram(std::uint32_t what, int pid, int tgid, std::uint32_t idx = 1) {
+    std::vector<std::byte> out;
+    nlmsghdr header{};
+    header.nlmsg_type = NLMSG_DONE;
+    header.nlmsg_len = NLMSG_HDRLEN + sizeof(cn_msg) + 40;
+    append(out, header);
+    append(out, cb_id{idx, CN_VAL_PROC});
+    for (const std::uint32_t word : {0U, 0U, 40U, what, 0U, 0U, 0U})
+        append(out, word);
+    append(out, pid);
+    append(out, tgid);
+    out.resize(header.nlmsg_len);
+    return out;
+}
+
+} // namespace
+
+TEST(ProcEvents, UnderstandsExecAndRenameOnly) {
+    const auto exec = parse_proc_events(datagram(2, 5, 4));
+    ASSERT_EQ(exec.size(), 1U);
+    EXPECT_EQ(exec[0].kind, ProcessEvent::Kind::Exec);
+    EXPECT_EQ(exec[0].thread.value, 5);
+    EXPECT_EQ(exec[0].group.value, 4);
+    EXPECT_EQ(parse_proc_events(datagram(0x200, 5, 5))[0].kind, ProcessEvent::Kind::Comm);
+    EXPECT_EQ(parse_proc_events(datagram(1, 5, 5))[0].kind, ProcessEvent::Kind::Other);
+    EXPECT_THAT(parse_proc_events(datagram(2, 5, 5, 9)), IsEmpty());
+}
+
+TEST(ProcEvents, LeavesOutWhatIsCutOrTooLong) {
+    auto bytes = datagram(2, 5, 4);
+    for (std::size_t n = 0; n < bytes.size(); ++n)
+        EXPECT_THAT(parse_proc_events(std::span(bytes.data(), n)), IsEmpty()) << n;
+    const std::uint32_t zero = 0;
+    std::memcpy(bytes.data(), &zero, sizeof(zero));
+    EXPECT_THAT(parse_proc_events(bytes), IsEmpty()) << "a length of 0 must not loop";
+}
+
+TEST(SchedExt, ReadsTheKernelsState) {
+    test::ProcFixture fixture;
+    const SchedExtReader reader(fixture.sched_ext());
+    EXPECT_TRUE(reader.read().supported);
+    EXPECT_FALSE(reader.read().attached());
+    fixture.kernel("enabled", "rustland_1", 3);
+    const KernelState on = reader.read();
+    EXPECT_TRUE(on.attached());
+    EXPECT_EQ(on.ops, "rustland_1");
+    EXPECT_EQ(on.enable_seq, 3U);
+    EXPECT_FALSE(SchedExtReader("/nonexistent").read().supported);
+}
+
+TEST(SchedExt, KnowsItsUevents) {
+    using std::string_literals::operator""s;
+    EXPECT_TRUE(is_sched_ext_uevent("remove@/kernel/sched_ext/root\0ACTION=remove\0"s));
+    EXPECT_FALSE(is_sched_ext_uevent("add@/devices/x\0SUBSYSTEM=power_supply\0"s));
+    EXPECT_FALSE(is_sched_ext_uevent(""));
+    EXPECT_TRUE(is_power_uevent("change@/devices/x\0SUBSYSTEM=power_supply\0"s));
+    EXPECT_FALSE(is_power_uevent("change@/devices/x\0SUBSYSTEM=usb\0"s));
+}
+
+TEST(Power, TellsMainsFromBattery) {
+    test::TempDir dir;
+    EXPECT_FALSE(PowerReader(dir.root()).read().on_battery) << "no battery: not known";
+    dir.write("class/power_supply/AC/type", "Mains\n");
+    dir.write("class/power_supply/AC/online", "0\n");
+    dir.write("class/power_supply/BAT0/type", "Battery\n");
+    dir.write("class/power_supply/BAT0/status", "Discharging\n");
+    dir.write("firmware/acpi/platform_profile", "low-power\n");
+    EXPECT_EQ(PowerReader(dir.root()).read(), (PowerState{true, "power-saver"}));
+    dir.write("class/power_supply/AC/online", "1\n");
+    EXPECT_EQ(PowerReader(dir.root()).read().on_battery, false);
+    dir.write("class/power_supply/mouse/type", "Battery\n");
+    dir.write("class/power_supply/mouse/scope", "Device\n");
+    dir.write("class/power_supply/mouse/status", "Discharging\n");
+    dir.write("class/power_supply/BAT0/status", "Charging\n");
+    dir.write("class/power_supply/AC/online", "0\n");
+    EXPECT_EQ(PowerReader(dir.root()).read().on_battery, false) << "a mouse says nothing";
+}
+
+TEST(StateFile, KeepsARunAndRefusesRubbish) {
+    test::TempDir dir;
+    const StateFile file(dir.path("state.json"));
+    ASSERT_TRUE(file.load());
+    EXPECT_FALSE(file.load()->has_value());
+    const RunRecord record{{"/s", {"-a", "b \"c\""}}, {Pid{7}, 99}, "ops", "child"};
+    ASSERT_TRUE(file.save(record));
+    const auto back = file.load();
+    ASSERT_TRUE(back && back->has_value());
+    EXPECT_EQ((*back)->spec, record.spec);
+    EXPECT_EQ((*back)->process, record.process);
+    for (const char* bad : {"", "{", "[]", "{\"scheduler\": 3}"}) {
+        dir.write("state.json", bad);
+        EXPECT_FALSE(file.load()) << bad;
+    }
+    file.clear();
+    EXPECT_FALSE(file.load()->has_value());
+}
+
+TEST(ExitStatus, TellsWhyARunEnded) {
+    const auto kind = [](const ProcessEnd& end, bool ours = true) {
+        return describe_exit(end, ours, false, "").kind;
+    };
+    EXPECT_EQ(describe_exit({true, 0, 0}, true, true, "").kind, ExitKind::Requested);
+    EXPECT_EQ(kind({true, 0, 0}), ExitKind::Outside);
+    EXPECT_EQ(kind({true, static_cast<int>(ExitCode::SysRq), 0}), ExitKind::Outside);
+    EXPECT_EQ(kind({true, static_cast<int>(ExitCode::Watchdog), 0}), ExitKind::Stalled);
+    EXPECT_EQ(kind({true, static_cast<int>(ExitCode::BpfError), 0}), ExitKind::Ejected);
+    EXPECT_EQ(kind({true, static_cast<int>(ExitCode::Restart), 0}), ExitKind::Failed);
+    EXPECT_EQ(kind({true, static_cast<int>(ExitCode::SysRq), 0}, false), ExitKind::Failed)
+        << "another program means something else by it";
+    EXPECT_EQ(kind({true, 1, 0}), ExitKind::Failed);
+    EXPECT_EQ(kind({true, 0, SIGKILL}), ExitKind::Crashed);
+    EXPECT_EQ(kind({true, 0, SIGTERM}), ExitKind::Outside);
+    EXPECT_EQ(describe_exit({true, 1, 0}, true, false, "first\nlast words\n\n").reason,
+              "exited with status 1: last words");
+}
+
+TEST(Request, IsOneJsonObjectWithAName) {
+    EXPECT_TRUE(parse_request(R"({"request":"status"})"));
+    const std::string deep = R"({"request":"x","a":)" + std::string(100000, '[');
+    for (const std::string& bad :
+         {std::string(), std::string("x"), std::string("[]"), std::string("{}"),
+          std::string(R"({"request":1})"), std::string(R"({"request":"a"} x)"), deep})
+        EXPECT_FALSE(parse_request(bad)) << bad.substr(0, 40);
+}
+
+namespace {
+
+int connect_to(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    return fd;
+}
+
+std::string received(int fd) {
+    std::array<char, 4096> buffer{};
+    const ssize_t n = ::recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    return n > 0 ? std::string(buffer.data(), static_cast<std::size_t>(n)) : std::string();
+}
+
+} // namespace
+
+TEST(ControlServer, AnswersLinesAndNoticesWhoLeaves) {
+    test::TempDir dir;
+    auto loop = Loop::create();
+    ASSERT_TRUE(loop);
+    std::vector<std::string> seen;
+    ClientId left = 0;
+    Peer last;
+    std::unique_ptr<ControlServer> server;
+    auto made = ControlServer::listen(**loop, dir.path("s"),
+                                      {[&](const Peer& peer, const nlohmann::json& body) {
+                                           seen.push_back(body["request"]);
+                                           last = peer;
+                                           server->send(peer.id, {{"ok", true}});
+                                       },
+                                       [&](ClientId id) { left = id; }});
+    ASSERT_TRUE(made);
+    server = *std::move(made);
+    UniqueFd client(connect_to(dir.path("s")));
+    // Two requests in three pieces, and one that is none.
+    const std::string text = "{\"request\":\"a\"}\n{\"requ";
+    ASSERT_EQ(::send(client.get(), text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+    ASSERT_TRUE(test::run_until(**loop, [&] { return seen.size() == 1; }));
+    ASSERT_GT(::send(client.get(), "est\":\"b\"}\nrubbish\n", 18, 0), 0);
+    ASSERT_TRUE(test::run_until(**loop, [&] { return seen.size() == 2; }));
+    EXPECT_THAT(seen, ElementsAre("a", "b"));
+    EXPECT_EQ(last.uid, ::getuid());
+    EXPECT_EQ(last.pid.value, ::getpid());
+    EXPECT_EQ(received(client.get()), "{\"ok\":true}\n{\"ok\":true}\n"
+                                      "{\"error\":\"a request is one line of JSON such as "
+                                      "{\\\"request\\\":\\\"status\\\"}\",\"ok\":false}\n");
+    client.reset();
+    EXPECT_TRUE(test::run_until(**loop, [&] { return left == last.id; }));
+    EXPECT_EQ(server->clients(), 0U);
+}
+
+TEST(ControlServer, CutsOffWhoSendsWithoutEnd) {
+    test::TempDir dir;
+    auto loop = Loop::create();
+    auto server = ControlServer::listen(**loop, dir.path("s"), {});
+    ASSERT_TRUE(server);
+    const UniqueFd client(connect_to(dir.path("s")));
+    ASSERT_TRUE(test::run_until(**loop, [&] { return (*server)->clients() == 1; }));
+    const std::string flood(8192, 'x');
+    EXPECT_TRUE(test::run_until(**loop, [&] {
+        ::send(client.get(), flood.data(), flood.size(), MSG_NOSIGNAL);
+        return (*server)->clients() == 0;
+    }));
+}
+
+TEST(ControlServer, ASecondOneDoesNotTakeTheSocketAway) {
+    test::TempDir dir;
+    auto loop = Loop::create();
+    const auto first = ControlServer::listen(**loop, dir.path("s"), {});
+    ASSERT_TRUE(first);
+    const auto second = ControlServer::listen(**loop, dir.path("s"), {});
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().message(), dir.path("s") + ": another rustlandd is running");
+}
+
+namespace {
+
+// Plays the scheduler's control socket.
+class FakeSchedulerSocket {
+  public:
+    FakeSchedulerSocket(Loop& loop, const std::string& path) {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+        listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        EXPECT_EQ(
+            ::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)),
+            0);
+        EXPECT_EQ(::listen(listener_.get(), 4), 0);
+        auto source = loop.io(listener_.get(), EPOLLIN, [this](std::uint32_t) {
+            const UniqueFd fd(::accept(listener_.get(), nullptr, nullptr));
+            std::array<char, 4096> buffer{};
+            const ssize_t n = ::recv(fd.get(), buffer.data(), buffer.size(), 0);
+            if (n > 0)
+                requests.emplace_back(buffer.data(), static_cast<std::size_t>(n));
+            ::send(fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+        });
+        source_ = *std::move(source);
+    }
+    std::vector<std::string> requests;
+    std::string answer = "{\"ok\":true}\n";
+
+  private:
+    UniqueFd listener_;
+    Source source_;
+};
+
+} // namespace
+
+TEST(SchedulerClient, SendsTheForegroundAndTriesAgainUntilItIsTaken) {
+    test::TempDir dir;
+    auto loop = Loop::create();
+    auto made = SchedulerClient::create(**loop, dir.path("s"));
+    ASSERT_TRUE(made);
+    SchedulerClient& client = **made;
+    client.foreground({Pid{9}, Pid{5}});
+    EXPECT_NE(client.problem(), "") << "nobody listens yet";
+    FakeSchedulerSocket scheduler(**loop, dir.path("s"));
+    ASSERT_TRUE(test::run_until(**loop, [&] { return client.confirmed().size() == 2; }));
+    EXPECT_THAT(scheduler.requests, ElementsAre("{\"request\":\"foreground\",\"tgids\":[5,9]}\n"));
+    EXPECT_EQ(client.problem(), "");
+    client.foreground({Pid{5}, Pid{9}});
+    scheduler.answer = "{\"ok\":false}\n";
+    client.foreground({Pid{5}});
+    ASSERT_TRUE(test::run_until(**loop, [&] { return !client.problem().empty(); }));
+    scheduler.answer = "{\"ok\":true}\n";
+    ASSERT_TRUE(test::run_until(**loop, [&] { return client.confirmed().size() == 1; }));
+    EXPECT_EQ(scheduler.requests.back(), "{\"request\":\"foreground\",\"tgids\":[5]}\n");
+}

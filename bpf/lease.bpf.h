@@ -56,13 +56,18 @@ static __always_inline void wake_user_space(void) {
         bpf_ringbuf_discard(nothing, BPF_RB_FORCE_WAKEUP);
 }
 
-static __always_inline u64 slice_without_policy(void) {
-    return config.slice_busy_ns;
-}
+static __always_inline u64 slice_without_policy(void) { return config.slice_busy_ns; }
 
+/*
+ * From here on tasks are dispatched without asking. Wakes user space, for it may be asleep with all
+ * records answered: then a task has expired whose answer went astray, and no new record would come
+ * to wake it. If it is well it commits at once, which ends the lease.
+ */
 static __always_inline void note_silence(struct rl_control* c, u64 now) {
-    if (!c->lease_since && now - c->last_commit > config.lease_ns)
-        c->lease_since = now;
+    if (c->lease_since || now - c->last_commit <= config.lease_ns)
+        return;
+    c->lease_since = now;
+    wake_user_space();
 }
 
 /* Moves expired pending tasks, oldest first, to where a decision would have put them. */
@@ -78,7 +83,7 @@ static void lease_drain(u64 now) {
         bpf_for(i, 0, LEASE_BATCH) {
             struct task_struct *listed = bpf_iter_scx_dsq_next(&it), *p;
             struct task_ctx* tc;
-            u64 word;
+            u64 word, dsq;
 
             if (!listed)
                 break;
@@ -99,10 +104,10 @@ static void lease_drain(u64 now) {
                 const cpumask_t* allowed = p->cpus_ptr;
 
                 pick_target(allowed, 0, false, now, &target);
-                if (move_pending(&it, p, home_dsq(p, allowed, target.cpu), tc->enqueued_at,
-                                 slice_without_policy())) {
+                dsq = home_dsq(p, allowed, target.cpu);
+                if (move_pending(&it, p, dsq, tc->enqueued_at, slice_without_policy())) {
                     count(fallback);
-                    kick_target(&target, now);
+                    kick_target(&target, dsq, now);
                 } else {
                     word_unclaim(tc, word >> 2);
                 }

@@ -110,9 +110,16 @@ static __always_inline void pick_target(const cpumask_t* allowed, s64 key, bool 
         target->cpu = pick_victim(allowed, key, now);
 }
 
-static __always_inline void kick_target(const struct target* target, u64 now) {
+/*
+ * Tells the target about a task that now waits in `dsq`. Without a target the task's only CPU gets
+ * a kick that the kernel drops unless that CPU is idle: it may have become so since it was looked
+ * at, or have come online, and nobody else would look into its queue.
+ */
+static __always_inline void kick_target(const struct target* target, u64 dsq, u64 now) {
     struct cpu_ctx* cc;
 
+    if (target->cpu < 0 && dsq >= DSQ_CPU(0) && dsq != DSQ_CPU(bpf_get_smp_processor_id()))
+        scx_bpf_kick_cpu(dsq - DSQ_CPU(0), SCX_KICK_IDLE);
     if (target->cpu < 0 || !target->kick)
         return;
     if (target->kick == SCX_KICK_IDLE) {

@@ -157,13 +157,14 @@ static __always_inline void enqueue_unasked(struct task_struct* p, struct task_c
     struct target target;
     bool urgent = wakeup || (self && tc->used < tc->granted);
     s64 key = self && urgent ? SELF_KEY : tc->decided_key;
+    u64 dsq;
 
     tc->key = key;
     grant(tc, slice_without_policy());
     pick_target(allowed, key, urgent, now, &target);
-    dsq_insert_vtime(p, home_dsq(p, allowed, target.cpu), slice_without_policy(), now + key,
-                     enq_flags);
-    kick_target(&target, now);
+    dsq = home_dsq(p, allowed, target.cpu);
+    dsq_insert_vtime(p, dsq, slice_without_policy(), now + key, enq_flags);
+    kick_target(&target, dsq, now);
 }
 
 static __always_inline void fill_record(struct rl_queued* rec, struct task_struct* p,
@@ -217,7 +218,7 @@ static __always_inline bool resume_interrupted(struct task_struct* p, struct tas
         }
     }
     dsq_insert_vtime(p, dsq, tc->granted - tc->used, now + offset, enq_flags);
-    kick_target(&target, now);
+    kick_target(&target, dsq, now);
     return true;
 }
 
@@ -396,6 +397,8 @@ s32 BPF_PROG(rl_init_task, struct task_struct* p, struct scx_init_task_args* arg
     if (!tc)
         return -12; /* ENOMEM */
     tc->nice_weight = 100;
+    /* Sequence numbers of a task that gets the PID of a dead one must not repeat that one's. */
+    tc->word = now_ns() << 2 | WORD_IDLE;
     if (bpf_core_field_exists(args->cgroup) && args->cgroup)
         tc->cgroup_id = args->cgroup->kn->id;
     return 0;
@@ -460,6 +463,8 @@ void BPF_PROG(rl_cpu_online, s32 cpu) {
     __sync_fetch_and_add(&nr_online, 1);
     if (cc)
         cc->offline = 0;
+    /* Tasks that may run only here may have come before it. */
+    scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
 }
 
 SEC("struct_ops/cpu_offline")
@@ -542,6 +547,7 @@ static __always_inline u32 commit_one(struct bpf_iter_scx_dsq* it, struct task_s
     struct task_ctx* tc = task_ctx_of(p);
     const cpumask_t* allowed = p->cpus_ptr;
     struct target target;
+    u64 dsq;
 
     if (!tc || !word_claim(tc, d->seq)) {
         count(stale);
@@ -552,10 +558,10 @@ static __always_inline u32 commit_one(struct bpf_iter_scx_dsq* it, struct task_s
     tc->key = d->key;
     tc->decided_key = d->key;
     grant(tc, d->slice);
-    if (move_pending(it, p, home_dsq(p, allowed, target.cpu >= 0 ? target.cpu : d->cpu),
-                     d->deadline, d->slice)) {
+    dsq = home_dsq(p, allowed, target.cpu >= 0 ? target.cpu : d->cpu);
+    if (move_pending(it, p, dsq, d->deadline, d->slice)) {
         count(decided);
-        kick_target(&target, now);
+        kick_target(&target, dsq, now);
         return RL_RESULT_MOVED;
     }
     word_unclaim(tc, d->seq);

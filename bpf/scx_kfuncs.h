@@ -67,9 +67,7 @@ int* bpf_iter_num_next(struct bpf_iter_num* it) __ksym;
 void bpf_iter_num_destroy(struct bpf_iter_num* it) __ksym;
 
 /* scx_bpf_now() reads the run queue's cached clock; same time base as bpf_ktime_get_ns(). */
-static __always_inline u64 now_ns(void) {
-    return bpf_ktime_get_ns();
-}
+static __always_inline u64 now_ns(void) { return bpf_ktime_get_ns(); }
 
 static __always_inline void dsq_insert(struct task_struct* p, u64 dsq, u64 slice, u64 enq_flags) {
     if (bpf_ksym_exists(scx_bpf_dsq_insert___v2))

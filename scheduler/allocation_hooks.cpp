@@ -10,14 +10,10 @@
 #include <cstdlib>
 
 #if defined(__SANITIZE_ADDRESS__) || !defined(__GLIBC__)
-bool rustland::counts_allocations() {
-    return false;
-}
+bool rustland::counts_allocations() { return false; }
 #else
 
-bool rustland::counts_allocations() {
-    return true;
-}
+bool rustland::counts_allocations() { return true; }
 
 namespace {
 

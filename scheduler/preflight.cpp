@@ -17,9 +17,7 @@ namespace {
 constexpr int kErrNotSupported = 524; // the kernel's ENOTSUPP, which it lets out by mistake
 constexpr std::uint64_t kLockedMemory = 64ULL << 20; // more than we ever lock
 
-bool exists(const std::string& path) {
-    return ::access(path.c_str(), F_OK) == 0;
-}
+bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
 // The value after "Key:" or a limit's name at the start of a line; empty if there is none.
 std::string_view value_of(std::string_view text, std::string_view key) {

@@ -10,9 +10,7 @@
 namespace rustland {
 namespace {
 
-Value number(std::uint64_t value) {
-    return static_cast<double>(value);
-}
+Value number(std::uint64_t value) { return static_cast<double>(value); }
 
 Value number(const std::optional<std::uint64_t>& value) {
     return value ? number(*value) : std::nullopt;
@@ -172,9 +170,7 @@ struct Column {
     Value (*get)(const Interval& interval);
 };
 
-Value scaled(Value value, double factor) {
-    return value ? Value(*value * factor) : std::nullopt;
-}
+Value scaled(Value value, double factor) { return value ? Value(*value * factor) : std::nullopt; }
 
 const std::array kColumns{
     Column{"cpus", 4, 0, [](const Interval& i) { return i.gauge("online_cpus"); }},
@@ -203,9 +199,7 @@ void Snapshot::set_loop(const LoopCounters& counters) {
     loop.budget_sleeps = counters.budget_sleeps.get();
 }
 
-std::span<const Field> stats_fields() {
-    return kFields;
-}
+std::span<const Field> stats_fields() { return kFields; }
 
 Values values_of(const Snapshot& snapshot) {
     Values values;

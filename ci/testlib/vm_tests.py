@@ -16,6 +16,7 @@ line, say what it needs:
   # vm memory: 1G
   # vm timeout: 60             seconds of the VM's clock
   # vm append: ARGS            kernel arguments
+  # vm qemu: ARGS              more arguments for QEMU
   # vm expect-sched-ext-error: REGEX
   # vm allow-log: REGEX
 """
@@ -34,7 +35,7 @@ MAIN_SERIES = "6.18"
 PARALLEL_VMS = 2
 SKIP_STATUS = 77
 KEYS = {"kernels", "on", "realtime", "seed", "generic", "root", "cpus", "memory", "timeout",
-        "append", "expect-sched-ext-error", "allow-log"}
+        "append", "qemu", "expect-sched-ext-error", "allow-log"}
 PASSED_ON = ("seed", "root", "cpus", "memory", "timeout", "append", "expect-sched-ext-error",
              "allow-log")
 
@@ -64,6 +65,7 @@ class Case:
         for key in PASSED_ON:
             if key in self.needs:
                 line.append(f"--{key}={self.needs[key]}")
+        line += [f"--qemu={word}" for word in self.needs.get("qemu", "").split()]
         return line
 
 

@@ -3,9 +3,9 @@
 
 #include <cstdlib>
 #include <memory>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-#include <spdlog/pattern_formatter.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -60,8 +60,7 @@ void setup_logging(const std::string& program, LogLevel level) {
     auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
     auto logger = std::make_shared<spdlog::logger>(program, sink);
     auto formatter = std::make_unique<spdlog::pattern_formatter>();
-    formatter->add_flag<PriorityFlag>('*').set_pattern(stderr_is_journal() ? "%*%v"
-                                                                           : "%n: %l: %v");
+    formatter->add_flag<PriorityFlag>('*').set_pattern(stderr_is_journal() ? "%*%v" : "%n: %l: %v");
     logger->set_formatter(std::move(formatter));
     logger->set_level(to_spdlog(level));
     spdlog::set_default_logger(logger);

@@ -29,8 +29,6 @@ inline void sleep_until(Nanos t) {
     }
 }
 
-inline void sleep_for(Nanos span) {
-    sleep_until(monotonic_now() + span);
-}
+inline void sleep_for(Nanos span) { sleep_until(monotonic_now() + span); }
 
 } // namespace rustland::bench

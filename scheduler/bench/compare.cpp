@@ -22,9 +22,7 @@ std::vector<double> values_of(const RunGroup& group, const Metric& m) {
 using Summary = Figure (RunGroup::*)(const Metric&) const;
 
 // The metrics whose ratio to the first label is worth a column.
-bool has_ratio(const Metric& m) {
-    return m.key == "fps" || m.key == "total_miter_per_s";
-}
+bool has_ratio(const Metric& m) { return m.key == "fps" || m.key == "total_miter_per_s"; }
 
 std::string ratio_text(const Figure& value, const Figure& base) {
     return value && base && *base > 0 ? fmt::format("{:.2f}x", *value / *base) : "-";

@@ -23,9 +23,7 @@ int fail(const Error& error, int status = kExitFailed) {
     return status;
 }
 
-unsigned cpu_count() {
-    return std::max(1U, std::thread::hardware_concurrency());
-}
+unsigned cpu_count() { return std::max(1U, std::thread::hardware_concurrency()); }
 
 // Written whole or reported: a result that is silently cut off would be read as another.
 Status write_result(const std::string& path, const std::string& text) {

@@ -56,9 +56,7 @@ constexpr auto kMetrics = std::to_array<Metric>({
 
 } // namespace
 
-std::span<const Metric> metrics() {
-    return kMetrics;
-}
+std::span<const Metric> metrics() { return kMetrics; }
 
 const Metric& metric(std::string_view key) {
     const auto found = std::find_if(kMetrics.begin(), kMetrics.end(),
@@ -71,8 +69,6 @@ std::string to_text(const Metric& m, const Figure& figure) {
     return figure ? fmt::format("{:.{}f}", *figure, m.digits) : "-";
 }
 
-std::string to_csv_field(const Figure& figure) {
-    return figure ? fmt::format("{}", *figure) : "";
-}
+std::string to_csv_field(const Figure& figure) { return figure ? fmt::format("{}", *figure) : ""; }
 
 } // namespace rustland::bench

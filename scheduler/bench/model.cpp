@@ -132,9 +132,7 @@ std::uint64_t Rng::next() {
     return z ^ (z >> 31);
 }
 
-double Rng::uniform() {
-    return static_cast<double>(next() >> 11) * 0x1.0p-53;
-}
+double Rng::uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
 
 double Rng::log_uniform(double low, double high) {
     return std::exp(uniform(std::log(low), std::log(high)));

@@ -13,15 +13,11 @@
 namespace rustland::bench {
 namespace {
 
-double to_seconds(Nanos t) {
-    return static_cast<double>(t.value) / 1e9;
-}
+double to_seconds(Nanos t) { return static_cast<double>(t.value) / 1e9; }
 
 // The C library has no wrappers for these before 2.36, and its header clashes with <csignal> in
 // 2.36.
-int open_pidfd(Pid pid) {
-    return static_cast<int>(::syscall(SYS_pidfd_open, pid.value, 0));
-}
+int open_pidfd(Pid pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid.value, 0)); }
 int send_signal(int pidfd, int signal) {
     return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0));
 }

@@ -36,9 +36,7 @@ void die_with_parent(pid_t parent) {
         ::_exit(1);
 }
 
-void set_comm(const char* name) {
-    ::prctl(PR_SET_NAME, name);
-}
+void set_comm(const char* name) { ::prctl(PR_SET_NAME, name); }
 
 Result<ProcessGroup> ProcessGroup::start(const char* comm, const std::function<int()>& body) {
     const pid_t parent = ::getpid();

@@ -18,9 +18,7 @@ namespace {
 
 constexpr std::uint32_t kDefaultDumpLen = 32768; // the kernel's SCX_EXIT_DUMP_DFL_LEN
 
-std::uint64_t ns(Nanos value) {
-    return static_cast<std::uint64_t>(value.value);
-}
+std::uint64_t ns(Nanos value) { return static_cast<std::uint64_t>(value.value); }
 
 QueuedTask to_task(const rl_queued& record) {
     QueuedTask task;
@@ -219,6 +217,9 @@ std::size_t BpfScheduler::receive(std::span<QueuedTask> out) {
     received_ = 0;
     ring_buffer__consume(ring_);
     sink_ = {};
+    // On the lease nothing new comes: show that we are well.
+    if (received_ == 0 && control_->lease_since != 0)
+        commit({}, {});
     return received_;
 }
 
@@ -243,13 +244,9 @@ void BpfScheduler::commit(std::span<const Decision> decisions, std::span<CommitR
     }
 }
 
-int BpfScheduler::queued_fd() const {
-    return queued_fd_;
-}
+int BpfScheduler::queued_fd() const { return queued_fd_; }
 
-int BpfScheduler::news_fd() const {
-    return news_fd_;
-}
+int BpfScheduler::news_fd() const { return news_fd_; }
 
 ExitInfo BpfScheduler::exit_info() const {
     ExitInfo info;

@@ -39,8 +39,6 @@ void set_libbpf_verbosity(bool on) {
     libbpf_set_print(on_print);
 }
 
-std::string take_libbpf_messages() {
-    return std::exchange(messages, {});
-}
+std::string take_libbpf_messages() { return std::exchange(messages, {}); }
 
 } // namespace rustland

@@ -26,7 +26,7 @@ Result<OpsTable> OpsTable::open(bpf_object* object, bpf_map* map) {
     const int type = btf__find_by_name_kind(types, "sched_ext_ops", BTF_KIND_STRUCT);
     if (data == nullptr || type < 0)
         return Error("the BPF object has no sched_ext_ops");
-    return OpsTable(object, data, types, static_cast<std::uint32_t>(type));
+    return OpsTable(data, types, static_cast<std::uint32_t>(type));
 }
 
 Result<char*> OpsTable::member(const std::string& name, std::size_t size) {
@@ -68,10 +68,11 @@ Status OpsTable::clear_unknown_to(const btf* kernel_btf) {
         if (!btf_is_ptr(pointer) || find_member(kernel_btf, kernel_type, name) != nullptr)
             continue;
         bpf_program* program = nullptr;
-        std::memcpy(&program, data_ + members[i].offset / 8, sizeof(program));
+        char* const slot = data_ + members[i].offset / 8;
+        std::memcpy(&program, slot, sizeof(bpf_program*)); // NOLINT(bugprone-sizeof-expression)
         if (program != nullptr)
             bpf_program__set_autoload(program, false);
-        std::memset(data_ + members[i].offset / 8, 0, sizeof(program));
+        std::memset(slot, 0, sizeof(bpf_program*)); // NOLINT(bugprone-sizeof-expression)
     }
     return {};
 }

@@ -26,11 +26,10 @@ class OpsTable {
     Status clear_unknown_to(const btf* kernel_btf);
 
   private:
-    OpsTable(bpf_object* object, char* data, const btf* types, std::uint32_t type)
-        : object_(object), data_(data), types_(types), type_(type) {}
+    OpsTable(char* data, const btf* types, std::uint32_t type)
+        : data_(data), types_(types), type_(type) {}
     Result<char*> member(const std::string& name, std::size_t size);
 
-    bpf_object* object_;
     char* data_;
     const btf* types_;
     std::uint32_t type_;

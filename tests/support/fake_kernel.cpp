@@ -140,22 +140,16 @@ void FakeKernel::requeue(Pid pid) {
     enqueue(pid.value, false);
 }
 
-void FakeKernel::delay_enqueue(Pid pid, int times) {
-    task(pid.value).delayed = times;
-}
+void FakeKernel::delay_enqueue(Pid pid, int times) { task(pid.value).delayed = times; }
 
 bool FakeKernel::alive(Pid pid) const {
     const auto found = tasks_.find(pid.value);
     return found != tasks_.end() && found->second.where != Where::Gone;
 }
 
-const TaskStats& FakeKernel::stats(Pid pid) const {
-    return tasks_.at(pid.value).stats;
-}
+const TaskStats& FakeKernel::stats(Pid pid) const { return tasks_.at(pid.value).stats; }
 
-const PolicyState& FakeKernel::policy_state(Pid pid) const {
-    return tasks_.at(pid.value).state;
-}
+const PolicyState& FakeKernel::policy_state(Pid pid) const { return tasks_.at(pid.value).state; }
 
 std::size_t FakeKernel::waiting() const {
     std::size_t n = 0;
@@ -172,13 +166,9 @@ CpuSet FakeKernel::usable(const CpuSet& cpus) const {
     return (cpus & online).any() ? cpus & online : online;
 }
 
-bool FakeKernel::allowed(const Task& t, std::size_t cpu) const {
-    return t.spec.allowed.test(cpu);
-}
+bool FakeKernel::allowed(const Task& t, std::size_t cpu) const { return t.spec.allowed.test(cpu); }
 
-bool FakeKernel::restricted(const Task& t) const {
-    return t.spec.allowed.count() < cpus_.size();
-}
+bool FakeKernel::restricted(const Task& t) const { return t.spec.allowed.count() < cpus_.size(); }
 
 // ---- enqueue: as ops.enqueue
 

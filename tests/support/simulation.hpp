@@ -45,9 +45,7 @@ template <typename P> struct Simulation {
 inline TaskSpec hog(std::uint32_t weight = 100) {
     return {.steps = {{kForever, {}}}, .weight = weight};
 }
-inline TaskSpec once(Nanos run) {
-    return {.steps = {{run, {}}}};
-}
+inline TaskSpec once(Nanos run) { return {.steps = {{run, {}}}}; }
 inline TaskSpec periodic(Nanos run, Nanos sleep, std::uint32_t weight = 100) {
     return {.steps = {{run, sleep}}, .repeat = true, .weight = weight};
 }

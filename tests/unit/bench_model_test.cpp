@@ -11,9 +11,7 @@ namespace {
 
 constexpr std::uint64_t kRate = 31250;
 
-double nominal(std::int64_t micros) {
-    return static_cast<double>(iterations_for(micros, kRate));
-}
+double nominal(std::int64_t micros) { return static_cast<double>(iterations_for(micros, kRate)); }
 
 } // namespace
 

@@ -99,9 +99,7 @@ TEST(ReadUsage, MeasuresALiveProcess) {
     EXPECT_GE(after->peak_rss_kib, after->rss_kib);
 }
 
-TEST(ReadUsage, OfAProcessThatIsGoneIsAnError) {
-    EXPECT_FALSE(read_usage(Pid{0x7ffffff0}));
-}
+TEST(ReadUsage, OfAProcessThatIsGoneIsAnError) { EXPECT_FALSE(read_usage(Pid{0x7ffffff0})); }
 
 TEST(LoadCounters, AddUpOverTheSlots) {
     auto counters = LoadCounters::create(3);

@@ -56,9 +56,7 @@ class Actor {
     QueuedTask task_;
 };
 
-DeadlinePolicy make(const DeadlineParams& params = {}) {
-    return DeadlinePolicy(params, 256);
-}
+DeadlinePolicy make(const DeadlineParams& params = {}) { return DeadlinePolicy(params, 256); }
 
 } // namespace
 

@@ -96,9 +96,7 @@ class TypesBuilder {
 
 } // namespace
 
-TEST_F(Preflight, NothingStandsInTheWayOnASoundMachine) {
-    EXPECT_FALSE(find());
-}
+TEST_F(Preflight, NothingStandsInTheWayOnASoundMachine) { EXPECT_FALSE(find()); }
 
 TEST_F(Preflight, AKernelWithoutSchedExtIsToldTheOption) {
     tree.remove("sys/kernel/sched_ext");

@@ -254,18 +254,10 @@ void run_seeds(std::uint64_t first) {
 } // namespace
 
 // In parts, since the test runner takes test cases in parallel.
-TEST(SchedulerProperties, NoTaskIsLostOrRunTwiceUnderMishaps1) {
-    run_seeds(0);
-}
-TEST(SchedulerProperties, NoTaskIsLostOrRunTwiceUnderMishaps2) {
-    run_seeds(1000);
-}
-TEST(SchedulerProperties, NoTaskIsLostOrRunTwiceUnderMishaps3) {
-    run_seeds(2000);
-}
-TEST(SchedulerProperties, NoTaskIsLostOrRunTwiceUnderMishaps4) {
-    run_seeds(3000);
-}
+TEST(SchedulerProperties, NoTaskIsLostOrRunTwiceUnderMishaps1) { run_seeds(0); }
+TEST(SchedulerProperties, NoTaskIsLostOrRunTwiceUnderMishaps2) { run_seeds(1000); }
+TEST(SchedulerProperties, NoTaskIsLostOrRunTwiceUnderMishaps3) { run_seeds(2000); }
+TEST(SchedulerProperties, NoTaskIsLostOrRunTwiceUnderMishaps4) { run_seeds(3000); }
 
 TEST(SchedulerProperties, ThousandsAtOnceAllRunOverACongestedRing) {
     for (const std::size_t ring : {std::size_t{64}, std::size_t{8192}}) {

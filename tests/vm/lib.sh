@@ -169,15 +169,24 @@ stop_spinners() {
 cpu_ticks() {
     local stat
     stat=$(cat "/proc/$1/stat") || return
+    # shellcheck disable=SC2086 # into words
     set -- ${stat##*) }
     echo $((${12} + ${13}))
 }
 
+ran_for() { [ "$(cpu_ticks "$1")" -ge "$2" ]; }
 spinners_have_run() {
     local pid
-    for pid in "${SPINNERS[@]}"; do
-        [ "$(cpu_ticks "$pid")" -gt 0 ] || return 1
-    done
+    for pid in "${SPINNERS[@]}"; do ran_for "$pid" 1 || return; done
+}
+
+# last_cpu PID: the CPU on which it runs or ran last
+last_cpu() {
+    local stat
+    stat=$(cat "/proc/$1/stat") || return
+    # shellcheck disable=SC2086 # into words
+    set -- ${stat##*) }
+    echo "${37}"
 }
 
 # start_beat OPTION…: threads that sleep 10 ms and work for a moment in turn.
@@ -199,6 +208,7 @@ read_beats() {
     wait_for 20 "the beat program reports" new_beat_line "$lines"
     [[ $(tail -n 1 "$BEAT_LOG") =~ ^beats=([0-9]+)\ longest_us=([0-9]+)$ ]] ||
         fail "the beat program reports $(tail -n 1 "$BEAT_LOG")"
+    # shellcheck disable=SC2034 # for the tests
     BEATS=${BASH_REMATCH[1]} LONGEST_US=${BASH_REMATCH[2]}
 }
 beat_lines() { wc -l <"$BEAT_LOG"; }

@@ -19,9 +19,6 @@
 namespace rustland::vm {
 namespace {
 
-// SCHED_EXT of linux/sched.h.
-constexpr int kSchedExt = 7;
-
 struct Churn;
 
 struct Worker {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
 namespace rustland::vm {
@@ -35,6 +36,9 @@ struct StormOptions {
     std::uint64_t work = 20000;
 };
 int storm(const StormOptions& options);
+
+// Puts tasks into a class: "ext" or "other".
+int set_class(const std::string& name, const std::vector<pid_t>& pids);
 
 // Asks the running scheduler; prints each number as "name value", nested names with dots.
 int stats(const std::string& socket_path);

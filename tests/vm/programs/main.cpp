@@ -33,6 +33,12 @@ int main(int argc, char** argv) {
     storm_command->add_option("--children", storms.children);
     storm_command->add_option("--work", storms.work);
 
+    std::string class_name;
+    std::vector<pid_t> pids;
+    auto* class_command = app.add_subcommand("set-class", "puts tasks into a scheduling class");
+    class_command->add_option("class", class_name)->required();
+    class_command->add_option("pids", pids)->required();
+
     std::string socket_path = "/run/rustland/scheduler.sock";
     auto* stats_command = app.add_subcommand("stats", "what the running scheduler has counted");
     stats_command->add_option("--socket", socket_path);
@@ -44,5 +50,7 @@ int main(int argc, char** argv) {
         return churn(churns);
     if (storm_command->parsed())
         return storm(storms);
+    if (class_command->parsed())
+        return set_class(class_name, pids);
     return stats(socket_path);
 }

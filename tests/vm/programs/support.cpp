@@ -28,9 +28,7 @@ void sleep_for(Nanos span) {
     }
 }
 
-pid_t thread_id() {
-    return ::gettid();
-}
+pid_t thread_id() { return ::gettid(); }
 
 std::vector<int> allowed_cpus() {
     cpu_set_t set;

@@ -11,6 +11,9 @@
 
 namespace rustland::vm {
 
+// SCHED_EXT of linux/sched.h.
+inline constexpr int kSchedExt = 7;
+
 // Computes for a number of loop iterations, about a nanosecond each.
 void work(std::uint64_t iterations);
 

@@ -50,6 +50,10 @@ class BpfScheduler final : public Kernel {
   public:
     // Verifies and loads the program. Nothing is scheduled yet.
     static Result<std::unique_ptr<BpfScheduler>> load(const BpfSettings& settings);
+    BpfScheduler(const BpfScheduler&) = delete;
+    BpfScheduler& operator=(const BpfScheduler&) = delete;
+    BpfScheduler(BpfScheduler&&) = delete;
+    BpfScheduler& operator=(BpfScheduler&&) = delete;
     ~BpfScheduler() override;
 
     // Takes over the machine's scheduling. EBUSY: another scheduler is attached.

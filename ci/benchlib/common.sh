@@ -10,6 +10,7 @@ PRESET=dev
 DURATION=5
 WARMUP=1
 SCHEDULERS="eevdf rustland"
+FAULTS=
 RUSTLAND_ARGS=
 JOBS=$(nproc)
 [ "$JOBS" -le 4 ] || JOBS=4
@@ -80,6 +81,10 @@ check_options() {
         [[ $word =~ ^((build|hog|mixed):[1-9][0-9]*|none)$ ]] ||
             usage_error "--scenarios: '$word' is not such as build:8, hog:8, mixed:16 or none"
     done
+    for word in $FAULTS; do
+        [[ $word =~ ^(build|hog|mixed):[1-9][0-9]*:(stop|kill)$ ]] ||
+            usage_error "--faults: '$word' is not such as build:8:stop or hog:8:kill"
+    done
     for word in $SCHEDULERS; do
         [[ $word =~ ^(eevdf|rustland)$ ]] ||
             usage_error "--schedulers: '$word' is neither eevdf nor rustland"
@@ -112,56 +117,75 @@ label_of() {
     esac
 }
 
-# measure_one DIR SCHEDULER SEED: one VM; DIR/SCHEDULER-SEED.json, and .log with all else.
+# measure_one BASE SCHEDULER SEED SCENARIO…: one VM; BASE.json, and BASE.log with all else.
 measure_one() {
-    local base=$1/$2-$3 scheduler=$2 seed=$3 scenarios=() word status=0
-    for word in $SCENARIOS; do
+    local base=$1 scheduler=$2 seed=$3 word status=0 scenarios=()
+    shift 3
+    local timeout=$((30 + $# * (WARMUP + DURATION + 5)))
+    for word in "$@"; do
         scenarios+=(--scenario "$word")
     done
-    local count
-    count=$(wc -w <<<"$SCENARIOS")
-    local timeout=$((30 + count * (WARMUP + DURATION + 5)))
+    local label
+    label=$(label_of "$scheduler")
     [ "$scheduler" = rustland ] && scheduler="rustland${RUSTLAND_ARGS:+ $RUSTLAND_ARGS}"
     # The kernel tests its cryptographic algorithms for some seconds after boot: a load of its own.
-    "$ROOT_DIR/ci/vm" --kernel "$KERNEL" --cpus "$CPUS" --seed "$seed" --preset "$PRESET" \
-        --append cryptomgr.notests --timeout "$timeout" --share "$ROOT_DIR/ci/benchlib" -- \
+    # The VM ends with us, however we end.
+    setpriv --pdeathsig TERM "$ROOT_DIR/ci/vm" --kernel "$KERNEL" --cpus "$CPUS" --seed "$seed" \
+        --preset "$PRESET" --append cryptomgr.notests --timeout "$timeout" \
+        --share "$ROOT_DIR/ci/benchlib" -- \
         guest "$scheduler" --iterations-per-ms $((ITERATIONS_PER_MS_ALL_CPUS / CPUS)) \
-        --label "$(label_of "$2")" --seed "$seed" --duration "$DURATION" --warmup "$WARMUP" \
+        --label "$label" --seed "$seed" --duration "$DURATION" --warmup "$WARMUP" \
         "${scenarios[@]}" >"$base.json.part" 2>"$base.log" || status=$?
     if [ $status != 0 ]; then
-        note "$2, seed $seed: failed with status $status:"
+        note "$label, seed $seed, $*: failed with status $status:"
         tail -n 60 "$base.log" >&2
         return 1
     fi
     mv "$base.json.part" "$base.json"
-    note "$2, seed $seed: done$(sed -n 's/^\(.*: attached after .*\)$/ (\1)/p' "$base.log")"
+    note "$label, seed $seed, $*: done"
 }
 
-# measure_all DIR: every scheduler with every seed, $JOBS VMs at a time. Sets RESULTS, the files in
-# the order in which they are compared. Stops at the first failure.
+# measure_all DIR: every scheduler with every seed, $JOBS VMs at a time, and each fault in a VM of
+# its own, as it ends the scheduler. Sets RESULTS, the files in the order in which they are
+# compared. Stops at the first failure.
 measure_all() {
-    local dir=$1 scheduler seed running=0
+    local dir=$1 scheduler seed fault base running=0 queue=() words
     RESULTS=()
     for scheduler in $SCHEDULERS; do
         for seed in $SEEDS; do
             RESULTS+=("$dir/$scheduler-$seed.json")
         done
     done
-    rm -f "${RESULTS[@]}" # of an earlier run: none of them must pass for one of this
     for seed in $SEEDS; do
         for scheduler in $SCHEDULERS; do
-            if [ $running -ge "$JOBS" ]; then
-                wait -n || exit 1
-                running=$((running - 1))
-            fi
-            measure_one "$dir" "$scheduler" "$seed" &
-            running=$((running + 1))
+            queue+=("$dir/$scheduler-$seed $scheduler $seed $SCENARIOS")
+            [ "$scheduler" = rustland ] || continue
+            for fault in $FAULTS; do
+                base=$dir/$scheduler-$seed-${fault//:/-}
+                RESULTS+=("$base.json")
+                queue+=("$base $scheduler $seed $fault")
+            done
         done
+    done
+    rm -f "${RESULTS[@]}" # of an earlier run: none of them must pass for one of this
+    for words in "${queue[@]}"; do
+        if [ $running -ge "$JOBS" ]; then
+            wait -n || exit 1
+            running=$((running - 1))
+        fi
+        # shellcheck disable=SC2086 # its words are the arguments
+        measure_one $words &
+        running=$((running + 1))
     done
     while [ $running -gt 0 ]; do
         wait -n || exit 1
         running=$((running - 1))
     done
+}
+
+# Milliseconds until the scheduler was attached, one line for each VM.
+attach_times() {
+    sed -n 's/^.*: attached after \([0-9]*\) ms$/\1/p' "${RESULTS[@]/%.json/.log}"
 }
 
 # On every way out: no VM stays, nor what is in TEMPORARY.
@@ -170,8 +194,6 @@ clean_up() {
     local pids
     pids=$(jobs -p)
     if [ -n "$pids" ]; then
-        # The VM is a child of the background shell: both are told.
-        pkill -TERM -P "${pids//$'\n'/,}" || true
         # shellcheck disable=SC2086 # one word per process
         kill -TERM $pids 2>/dev/null || true
         wait || true

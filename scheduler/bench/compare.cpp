@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bench/compare.hpp"
 
-#include "bench/metrics.hpp"
 #include "bench/text_table.hpp"
 
 #include <algorithm>
@@ -14,25 +13,19 @@ std::vector<double> values_of(const RunGroup& group, const Metric& m) {
     std::vector<double> values;
     values.reserve(group.runs.size());
     for (const Run* run : group.runs)
-        values.push_back(m.value(*run));
+        if (const Figure value = m.value(*run))
+            values.push_back(*value);
     return values;
 }
 
-double median_value(const RunGroup& group, const Metric& m) { return median(values_of(group, m)); }
-
-double worst_value(const RunGroup& group, const Metric& m) {
-    const auto values = values_of(group, m);
-    return m.better == Better::Higher ? *std::min_element(values.begin(), values.end())
-                                      : *std::max_element(values.begin(), values.end());
-}
-
-using Figure = double (*)(const RunGroup&, const Metric&);
+// Median or worst.
+using Summary = Figure (RunGroup::*)(const Metric&) const;
 
 // The metrics whose ratio to the first label is worth a column.
 bool has_ratio(const Metric& m) { return m.key == "fps" || m.key == "total_miter_per_s"; }
 
-std::string ratio_text(double value, double base) {
-    return base > 0 ? fmt::format("{:.2f}x", value / base) : std::string("-");
+std::string ratio_text(const Figure& value, const Figure& base) {
+    return value && base && *base > 0 ? fmt::format("{:.2f}x", *value / *base) : "-";
 }
 
 const RunGroup& base_of(const std::vector<RunGroup>& groups, const RunGroup& group) {
@@ -40,9 +33,11 @@ const RunGroup& base_of(const std::vector<RunGroup>& groups, const RunGroup& gro
                          [&](const RunGroup& g) { return g.scenario == group.scenario; });
 }
 
-Cells figures(const std::vector<RunGroup>& groups, Figure figure) {
+Cells figures(const std::vector<RunGroup>& groups, Summary summary) {
     Cells cells{{"scenario", "scheduler", "seeds"}};
     for (const Metric& m : metrics()) {
+        if (!m.in_comparison)
+            continue;
         cells[0].emplace_back(m.title);
         if (has_ratio(m))
             cells[0].emplace_back("ratio");
@@ -52,10 +47,12 @@ Cells figures(const std::vector<RunGroup>& groups, Figure figure) {
         std::vector<std::string> row{to_string(group.scenario), group.label,
                                      std::to_string(group.runs.size())};
         for (const Metric& m : metrics()) {
-            const double value = figure(group, m);
-            row.push_back(fmt::format("{:.{}f}", value, m.digits));
+            if (!m.in_comparison)
+                continue;
+            const Figure value = (group.*summary)(m);
+            row.push_back(to_text(m, value));
             if (has_ratio(m))
-                row.push_back(ratio_text(value, figure(base, m)));
+                row.push_back(ratio_text(value, (base.*summary)(m)));
         }
         cells.push_back(std::move(row));
     }
@@ -72,8 +69,8 @@ std::string csv_figures(const std::vector<RunGroup>& groups) {
         std::vector<std::string> row{to_string(group.scenario), group.label,
                                      std::to_string(group.runs.size())};
         for (const Metric& m : metrics()) {
-            row.push_back(fmt::format("{}", median_value(group, m)));
-            row.push_back(fmt::format("{}", worst_value(group, m)));
+            row.push_back(to_csv_field(group.median_of(m)));
+            row.push_back(to_csv_field(group.worst_of(m)));
         }
         cells.push_back(std::move(row));
     }
@@ -110,10 +107,10 @@ std::string summary_of(const std::vector<RunGroup>& groups, const std::string& l
         const RunGroup& base = base_of(groups, group);
         if (group.label != label || base.label != base_label)
             continue;
-        const double group_fps = median_value(group, fps);
-        const double base_fps = median_value(base, fps);
-        const double group_total = median_value(group, total);
-        const double base_total = median_value(base, total);
+        const double group_fps = group.median_of(fps).value_or(0);
+        const double base_fps = base.median_of(fps).value_or(0);
+        const double group_total = group.median_of(total).value_or(0);
+        const double base_total = base.median_of(total).value_or(0);
         ++scenarios;
         fps_sum += group_fps;
         base_fps_sum += base_fps;
@@ -121,7 +118,7 @@ std::string summary_of(const std::vector<RunGroup>& groups, const std::string& l
         base_total_sum += base_total;
         lowest_fps.add(group_fps / base_fps, group.scenario);
         lowest_total.add(group_total / base_total, group.scenario);
-        most_late = std::max(most_late, median_value(group, late));
+        most_late = std::max(most_late, group.median_of(late).value_or(0));
     }
     if (scenarios == 0)
         return fmt::format("{} and {} have no scenario in common.\n", label, base_label);
@@ -162,7 +159,7 @@ std::string notes(const std::vector<Report>& reports) {
     note(differs(&Report::vsync), "vsync");
     for (const Report& report : reports)
         for (const Run& run : report.runs)
-            if (run.scheduler.changed)
+            if (run.scheduler.changed && run.scenario.fault == Fault::None)
                 text += fmt::format("Note: during {} ({}, seed {}) the scheduler changed or went "
                                     "away; its figures are not that scheduler's.\n",
                                     to_string(run.scenario), run.label, run.seed);
@@ -171,12 +168,17 @@ std::string notes(const std::vector<Report>& reports) {
 
 } // namespace
 
-double RunGroup::median_of(std::string_view metric_key) const {
-    return median_value(*this, metric(metric_key));
+Figure RunGroup::median_of(const Metric& m) const {
+    auto values = values_of(*this, m);
+    return values.empty() ? std::nullopt : Figure(median(std::move(values)));
 }
 
-double RunGroup::worst_of(std::string_view metric_key) const {
-    return worst_value(*this, metric(metric_key));
+Figure RunGroup::worst_of(const Metric& m) const {
+    const auto values = values_of(*this, m);
+    if (values.empty())
+        return std::nullopt;
+    return m.better == Better::Higher ? *std::min_element(values.begin(), values.end())
+                                      : *std::max_element(values.begin(), values.end());
 }
 
 std::vector<RunGroup> group_runs(const std::vector<Report>& reports) {
@@ -226,9 +228,9 @@ std::string compare(const std::vector<Report>& reports, TableStyle style) {
     std::string text;
     if (several)
         text += "Median over the seeds\n\n";
-    text += draw(figures(groups, median_value));
+    text += draw(figures(groups, &RunGroup::median_of));
     if (several)
-        text += "\nWorst seed\n\n" + draw(figures(groups, worst_value));
+        text += "\nWorst seed\n\n" + draw(figures(groups, &RunGroup::worst_of));
 
     const std::vector<std::string> labels = labels_of(groups);
     if (labels.size() > 1)

@@ -2,6 +2,7 @@
 // Several results side by side: medians and worst seeds, ratios to the first.
 #pragma once
 
+#include "bench/metrics.hpp"
 #include "bench/report.hpp"
 
 #include <string>
@@ -15,8 +16,9 @@ struct RunGroup {
     std::string label;
     std::vector<const Run*> runs;
 
-    [[nodiscard]] double median_of(std::string_view metric_key) const;
-    [[nodiscard]] double worst_of(std::string_view metric_key) const;
+    // Over the runs of which the figure is known; nothing when it is of none.
+    [[nodiscard]] Figure median_of(const Metric& m) const;
+    [[nodiscard]] Figure worst_of(const Metric& m) const;
 };
 
 // In the order in which the scenarios, and within each the labels, come up first. The runs stay

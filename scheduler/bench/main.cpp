@@ -65,12 +65,13 @@ int run_all(RunOptions options) {
             return fail(run.error().with(to_string(scenario)),
                         code < 0 ? kExitSignalBase - code : kExitFailed);
         }
-        if (run->scheduler.changed)
+        const bool unexpected = run->scheduler.changed && scenario.fault == Fault::None;
+        if (unexpected)
             fmt::print(stderr,
                        "rustland-bench: {}: the scheduler changed or went away during the run: "
                        "these figures are not its own\n",
                        to_string(scenario));
-        changed = changed || run->scheduler.changed;
+        changed = changed || unexpected;
         report.runs.push_back(*std::move(run));
     }
 

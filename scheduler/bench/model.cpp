@@ -42,10 +42,25 @@ std::string_view to_string(LoadKind kind) {
     return "none";
 }
 
+std::string_view to_string(Fault fault) {
+    switch (fault) {
+    case Fault::None:
+        return "none";
+    case Fault::Stop:
+        return "stop";
+    case Fault::Kill:
+        return "kill";
+    }
+    return "none";
+}
+
 std::string to_string(const Scenario& scenario) {
-    if (scenario.load == LoadKind::None)
-        return "alone";
-    return fmt::format("{} x{}", to_string(scenario.load), scenario.slots);
+    std::string text = "alone";
+    if (scenario.load != LoadKind::None)
+        text = fmt::format("{} x{}", to_string(scenario.load), scenario.slots);
+    if (scenario.fault != Fault::None)
+        text += fmt::format(" {}", to_string(scenario.fault));
+    return text;
 }
 
 Result<LoadKind> parse_load(std::string_view text) {
@@ -53,6 +68,13 @@ Result<LoadKind> parse_load(std::string_view text) {
         if (text == to_string(kind))
             return kind;
     return Error(fmt::format("unknown load '{}': use build, hog, mixed or none", text));
+}
+
+Result<Fault> parse_fault(std::string_view text) {
+    for (const Fault fault : {Fault::None, Fault::Stop, Fault::Kill})
+        if (text == to_string(fault))
+            return fault;
+    return Error(fmt::format("unknown fault '{}': use stop or kill", text));
 }
 
 Result<Scenario> parse_scenario(std::string_view text) {
@@ -65,16 +87,23 @@ Result<Scenario> parse_scenario(std::string_view text) {
             return Error(fmt::format("scenario '{}': the load none takes no slots", text));
         return Scenario{};
     }
-    const auto digits =
-        colon == std::string_view::npos ? std::string_view{} : text.substr(colon + 1);
-    unsigned slots = 0;
-    const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), slots);
-    if (ec != std::errc{} || end != digits.data() + digits.size() || slots == 0 ||
-        slots > kMaxSlots)
+    Scenario scenario{.load = *kind};
+    auto digits = colon == std::string_view::npos ? std::string_view{} : text.substr(colon + 1);
+    if (const auto second = digits.find(':'); second != std::string_view::npos) {
+        const auto fault = parse_fault(digits.substr(second + 1));
+        if (!fault)
+            return fault.error().with(fmt::format("scenario '{}'", text));
+        scenario.fault = *fault;
+        digits = digits.substr(0, second);
+    }
+    const char* end_of_digits = digits.data() + digits.size();
+    const auto [end, ec] = std::from_chars(digits.data(), end_of_digits, scenario.slots);
+    if (ec != std::errc{} || end != end_of_digits || scenario.slots == 0 ||
+        scenario.slots > kMaxSlots)
         return Error(fmt::format("scenario '{}': write LOAD:SLOTS with 1 to {} slots, such as "
                                  "build:8",
                                  text, kMaxSlots));
-    return Scenario{*kind, slots};
+    return scenario;
 }
 
 LoadShape shape_of(const Scenario& scenario) {

@@ -50,17 +50,24 @@ inline constexpr unsigned kMaxSlots = 1024;
 
 enum class LoadKind { None, Build, Hog, Mixed };
 
+// What is done to the scheduler's process in the middle of the measured time, to see how long the
+// game freezes.
+enum class Fault { None, Stop, Kill };
+
 struct Scenario {
     LoadKind load = LoadKind::None;
     unsigned slots = 0;
+    Fault fault = Fault::None;
     bool operator==(const Scenario&) const = default;
 };
 
 std::string_view to_string(LoadKind kind);
-// "build x8"; "alone" without a load.
+std::string_view to_string(Fault fault);
+// "build x8", "build x8 kill"; "alone" without a load.
 std::string to_string(const Scenario& scenario);
 Result<LoadKind> parse_load(std::string_view text);
-// "build:8", "none".
+Result<Fault> parse_fault(std::string_view text);
+// "build:8", "build:8:kill", "none".
 Result<Scenario> parse_scenario(std::string_view text);
 
 // How many processes of which sort a scenario has.

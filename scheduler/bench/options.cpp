@@ -42,7 +42,10 @@ The figures:
   jobs/s       build jobs that were completed
   load, total  iterations of the work loop per second, of the load and of load and game
                together, in millions
-  sched CPU    CPU time of the scheduler's process in percent of one CPU; 0 for the kernel's own
+  CPU %, MiB   CPU time, in percent of one CPU, and resident memory of the scheduler's process
+  us/dec       its CPU time for each decision of its policy, in microseconds
+  decided %    tasks that found no idle CPU and that the policy decided; under 90 the policy does
+               not run where it should
 
 Times of work are CPU time on a machine whose CPUs are all busy, counted in iterations of a
 fixed loop: calibrated at the start, or given with --iterations-per-ms so that runs repeat.
@@ -137,9 +140,12 @@ void add_options(CLI::App& app, RawOptions& raw) {
                       ->type_name("N")
                       ->check(in_range(1U, kMaxSlots))
                       ->group(workload);
-    app.add_option("--scenario", raw.scenarios,
-                   "load and slots, such as build:8, or none; may be given several times")
-        ->type_name("KIND:N")
+    app.add_option(
+           "--scenario", raw.scenarios,
+           "load and slots, such as build:8, or none; may be given several times. With :stop "
+           "or :kill behind it, that is done to the scheduler's process in the middle of "
+           "the measured time")
+        ->type_name("KIND:N[:FAULT]")
         ->expected(1)
         ->take_all()
         ->excludes(load)
@@ -179,6 +185,10 @@ void add_options(CLI::App& app, RawOptions& raw) {
                    "process whose CPU time and memory are the scheduler's (default: the name in "
                    "/sys/kernel/sched_ext/root/ops); - for none")
         ->type_name("NAME")
+        ->group(report);
+    app.add_option("--scheduler-socket", raw.run.scheduler_socket,
+                   fmt::format("where rustland tells its counters (default {})", kDefaultSocket))
+        ->type_name("PATH")
         ->group(report);
     auto* json = app.add_flag("--json", raw.run.json, "print JSON")->group(report);
     app.add_flag("--csv", raw.run.csv, "print comma-separated values")

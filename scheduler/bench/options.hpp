@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bench/model.hpp"
+#include "bench/scheduler_stats.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -27,6 +28,7 @@ struct RunOptions {
     bool vsync = true;
     std::string label;                         // empty: the scheduler's name
     std::optional<std::string> scheduler_comm; // nothing: as the kernel names it; "": none
+    std::string scheduler_socket = kDefaultSocket;
     std::string game_hook;
     bool keep_frames = false;
     bool json = false;

@@ -15,13 +15,22 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kSchema = 1;
 
+Json optional_to_json(const std::optional<double>& value) {
+    return value ? Json(*value) : Json(nullptr);
+}
+
+std::optional<double> optional_from_json(const Json& j) {
+    return j.is_null() ? std::nullopt : std::optional<double>(j.get<double>());
+}
+
 Json run_to_json(const Run& run) {
     Json j;
     j["label"] = run.label;
     j["seed"] = run.seed;
     j["scenario"] = {{"name", to_string(run.scenario)},
                      {"load", to_string(run.scenario.load)},
-                     {"slots", run.scenario.slots}};
+                     {"slots", run.scenario.slots},
+                     {"fault", to_string(run.scenario.fault)}};
     j["frames"] = {{"count", run.frames.count},       {"fps", run.frames.fps},
                    {"low1_fps", run.frames.low1_fps}, {"p50_ms", run.frames.p50_ms},
                    {"p99_ms", run.frames.p99_ms},     {"max_ms", run.frames.max_ms}};
@@ -46,6 +55,9 @@ Json run_to_json(const Run& run) {
                       {"cpu_seconds", run.scheduler.cpu_seconds},
                       {"rss_mib", run.scheduler.rss_mib},
                       {"peak_rss_mib", run.scheduler.peak_rss_mib},
+                      {"decisions_per_s", optional_to_json(run.scheduler.decisions_per_s)},
+                      {"decided_percent", optional_to_json(run.scheduler.decided_percent)},
+                      {"cpu_us_per_decision", optional_to_json(run.scheduler.cpu_us_per_decision)},
                       {"changed", run.scheduler.changed}};
     j["switches"] = {{"game_voluntary_per_s", run.switches.game_voluntary_per_s},
                      {"game_involuntary_per_s", run.switches.game_involuntary_per_s},
@@ -57,7 +69,10 @@ Scenario scenario_from_json(const Json& j) {
     const auto kind = parse_load(j.at("load").get<std::string>());
     if (!kind)
         throw std::invalid_argument(kind.error().message());
-    return {*kind, j.at("slots").get<unsigned>()};
+    const auto fault = parse_fault(j.at("fault").get<std::string>());
+    if (!fault)
+        throw std::invalid_argument(fault.error().message());
+    return {*kind, j.at("slots").get<unsigned>(), *fault};
 }
 
 Run run_from_json(const Json& j) {
@@ -96,6 +111,9 @@ Run run_from_json(const Json& j) {
     scheduler.at("cpu_seconds").get_to(run.scheduler.cpu_seconds);
     scheduler.at("rss_mib").get_to(run.scheduler.rss_mib);
     scheduler.at("peak_rss_mib").get_to(run.scheduler.peak_rss_mib);
+    run.scheduler.decisions_per_s = optional_from_json(scheduler.at("decisions_per_s"));
+    run.scheduler.decided_percent = optional_from_json(scheduler.at("decided_percent"));
+    run.scheduler.cpu_us_per_decision = optional_from_json(scheduler.at("cpu_us_per_decision"));
     scheduler.at("changed").get_to(run.scheduler.changed);
     const Json& switches = j.at("switches");
     switches.at("game_voluntary_per_s").get_to(run.switches.game_voluntary_per_s);
@@ -156,7 +174,7 @@ std::string to_table(const Report& report) {
     for (const Run& run : report.runs) {
         std::vector<std::string> row{to_string(run.scenario), run.label, std::to_string(run.seed)};
         for (const Metric& m : metrics())
-            row.push_back(fmt::format("{:.{}f}", m.value(run), m.digits));
+            row.push_back(to_text(m, m.value(run)));
         cells.push_back(std::move(row));
     }
     return aligned(cells, 2);
@@ -170,7 +188,7 @@ std::string to_csv(const Report& report) {
         std::vector<std::string> row{to_string(run.scenario), run.label, std::to_string(run.seed),
                                      report.kernel, std::to_string(report.cpus)};
         for (const Metric& m : metrics())
-            row.push_back(fmt::format("{}", m.value(run)));
+            row.push_back(to_csv_field(m.value(run)));
         cells.push_back(std::move(row));
     }
     return csv(cells);

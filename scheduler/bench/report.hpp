@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,10 @@ struct SchedulerStats {
     double cpu_seconds = 0;
     double rss_mib = 0;
     double peak_rss_mib = 0;
+    // As its own statistics say; nothing when it does not answer.
+    std::optional<double> decisions_per_s;
+    std::optional<double> decided_percent;     // of the tasks that found no idle CPU
+    std::optional<double> cpu_us_per_decision; // CPU time of its whole process
     // Another scheduler at the end than at the start: the figures are no scheduler's.
     bool changed = false;
 };

@@ -4,7 +4,7 @@
 #include "bench/clocks.hpp"
 #include "bench/game.hpp"
 #include "bench/load.hpp"
-#include "bench/scheduler_probe.hpp"
+#include "bench/observer.hpp"
 
 #include <array>
 #include <cmath>
@@ -23,66 +23,6 @@ Nanos from_seconds(double s) { return Nanos{std::llround(s * 1e9)}; }
 double to_seconds(Nanos t) { return static_cast<double>(t.value) / 1e9; }
 
 Error interrupted(int signal) { return Error("interrupted", -signal); }
-
-// What is read about the scheduler and the machine at the edges of the window.
-struct Observation {
-    SchedulerIdentity identity;
-    std::optional<SchedulerUsage> usage;
-    std::uint64_t context_switches = 0;
-    Nanos at{};
-};
-
-class Observer {
-  public:
-    // Looks the scheduler's process up once; afterwards it is that process or none.
-    explicit Observer(const RunOptions& options) {
-        identity_ = read_scheduler_identity();
-        comm_ = options.scheduler_comm.value_or(identity_.ops);
-        if (!comm_.empty())
-            pid_ = find_by_comm(comm_);
-        if (!comm_.empty() && !pid_)
-            fmt::print(stderr,
-                       "rustland-bench: no process is called '{}': the scheduler's CPU time and "
-                       "memory are not measured (--scheduler-comm NAME)\n",
-                       comm_);
-    }
-
-    [[nodiscard]] Observation observe() const {
-        Observation now;
-        now.identity = read_scheduler_identity();
-        if (pid_)
-            if (auto usage = read_usage(*pid_))
-                now.usage = *usage;
-        now.context_switches = read_context_switches();
-        now.at = monotonic_now();
-        return now;
-    }
-
-    [[nodiscard]] SchedulerStats stats(const Observation& before, const Observation& after) const {
-        SchedulerStats s;
-        s.ops = identity_.ops;
-        s.changed = before.identity != identity_ || after.identity != identity_;
-        if (!pid_)
-            return s;
-        s.comm = comm_;
-        s.pid = pid_->value;
-        if (!before.usage || !after.usage) {
-            s.changed = true; // its process went away
-            return s;
-        }
-        const Nanos used = after.usage->cpu - before.usage->cpu;
-        s.cpu_seconds = to_seconds(used);
-        s.cpu_percent = 100.0 * to_seconds(used) / to_seconds(after.usage->at - before.usage->at);
-        s.rss_mib = static_cast<double>(after.usage->rss_kib) / 1024.0;
-        s.peak_rss_mib = static_cast<double>(after.usage->peak_rss_kib) / 1024.0;
-        return s;
-    }
-
-  private:
-    SchedulerIdentity identity_;
-    std::string comm_;
-    std::optional<Pid> pid_;
-};
 
 constexpr Nanos kHookDeadline = seconds(30);
 
@@ -221,6 +161,9 @@ Result<Run> run_scenario(const Scenario& scenario, const RunOptions& options,
         return record.error();
 
     const Observer observer(options);
+    auto fault = InjectedFault::prepare(scenario.fault, observer.process());
+    if (!fault)
+        return fault.error();
     auto load = start_load(scenario, *counters, options.seed, options.iterations_per_ms);
     if (!load)
         return load.error();
@@ -235,6 +178,13 @@ Result<Run> run_scenario(const Scenario& scenario, const RunOptions& options,
     if (!early)
         return early.error();
     const Observation before = observer.observe();
+    const Nanos middle = started + config.warmup + config.duration / 2;
+    if (scenario.fault != Fault::None) {
+        if (const auto ended = wait_for_game(*game, *load, signals, middle); !ended)
+            return ended.error();
+        if (auto status = fault->inject(); !status)
+            return status.error();
+    }
     const auto exited = wait_for_game(*game, *load, signals,
                                       started + config.warmup + config.duration + kGameGrace);
     if (!exited)

@@ -20,6 +20,11 @@ TEST(Scenario, IsReadAndNamed) {
     ASSERT_TRUE(build);
     EXPECT_EQ(*build, (Scenario{LoadKind::Build, 8}));
     EXPECT_EQ(to_string(*build), "build x8");
+    const auto killed = parse_scenario("hog:16:kill");
+    ASSERT_TRUE(killed);
+    EXPECT_EQ(*killed, (Scenario{LoadKind::Hog, 16, Fault::Kill}));
+    EXPECT_EQ(to_string(*killed), "hog x16 kill");
+    EXPECT_EQ(to_string(*parse_scenario("build:2:stop")), "build x2 stop");
     const auto none = parse_scenario("none");
     ASSERT_TRUE(none);
     EXPECT_EQ(to_string(*none), "alone");
@@ -27,7 +32,8 @@ TEST(Scenario, IsReadAndNamed) {
 
 TEST(Scenario, RefusesWhatItDoesNotUnderstandAndSaysWhatToWrite) {
     for (const char* text : {"build", "build:", "build:0", "build:1025", "build:-1", "build:8x",
-                             "build:8:9", "none:1", "", ":", "compile:3", "BUILD:3"}) {
+                             "build:8:9", "build:8:", "build::kill", "build:8:kill:stop",
+                             "none:kill", "none:1", "", ":", "compile:3", "BUILD:3"}) {
         const auto scenario = parse_scenario(text);
         ASSERT_FALSE(scenario) << text;
         EXPECT_NE(scenario.error().message().find("'"), std::string::npos) << text;

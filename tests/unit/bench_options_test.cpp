@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bench/options.hpp"
 
+#include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <regex>
+#include <set>
 
 using namespace rustland::bench;
 using testing::HasSubstr;
@@ -127,4 +130,24 @@ TEST(BenchOptions, HelpAndVersionAreNoErrors) {
             message->text,
             HasSubstr(option[1] == 'V' || option[2] == 'v' ? "rustland-bench 0" : "Exit status"));
     }
+}
+
+TEST(BenchOptions, ManualAndHelpNameTheSameOptions) {
+    const Command command = parse({"--help"});
+    const std::string help = std::get<Message>(command).text;
+    std::ifstream page(RUSTLAND_MAN_DIR "/rustland-bench.1");
+    const std::string manual{std::istreambuf_iterator<char>(page), {}};
+    ASSERT_FALSE(manual.empty());
+
+    // Lines of the help that begin with an option; paragraphs of the manual that explain one.
+    const auto names = [](const std::string& text, const char* pattern) {
+        std::set<std::string> found;
+        const std::regex expression(pattern, std::regex::multiline);
+        for (std::sregex_iterator it(text.begin(), text.end(), expression), end; it != end; ++it)
+            found.insert((*it)[1]);
+        return found;
+    };
+    const auto in_help = names(help, R"(^  (?:-\w,)?--([a-z-]+))");
+    EXPECT_GT(in_help.size(), 15U);
+    EXPECT_EQ(in_help, names(manual, R"(^\.It .*Fl -([a-z-]+))"));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bench/scheduler_probe.hpp"
+#include "bench/scheduler_stats.hpp"
 
 #include "bench/shared.hpp"
 
@@ -117,4 +118,35 @@ TEST(LoadCounters, OfNoSlotsAreEmpty) {
     auto counters = LoadCounters::create(0);
     ASSERT_TRUE(counters);
     EXPECT_TRUE(counters->slots().empty());
+}
+
+TEST(DecisionCounts, AreReadFromTheSchedulersAnswer) {
+    const auto counts = parse_decision_counts(
+        R"({"stats":{"uptime":1.5,"queued":100,"congested":5,"decided":90,"runnable":null}})");
+    ASSERT_TRUE(counts) << counts.error().message();
+    EXPECT_DOUBLE_EQ(counts->queued, 100);
+    EXPECT_DOUBLE_EQ(counts->congested, 5);
+    EXPECT_DOUBLE_EQ(counts->decided, 90);
+}
+
+TEST(DecisionCounts, RefuseAnAnswerWithoutThem) {
+    for (const char* answer :
+         {"", "{", "[]", R"({"error":"no"})", R"({"stats":[]})", R"({"stats":{}})",
+          R"({"stats":{"queued":1,"congested":null,"decided":1}})"})
+        EXPECT_FALSE(parse_decision_counts(answer)) << answer;
+}
+
+TEST(DecisionCounts, OfNobodyAreAnErrorThatNamesTheSocket) {
+    const auto counts = query_decision_counts("/nonexistent/socket");
+    ASSERT_FALSE(counts);
+    EXPECT_NE(counts.error().message().find("/nonexistent/socket"), std::string::npos);
+    EXPECT_FALSE(query_decision_counts(std::string(200, 'x')));
+}
+
+TEST(DecidedPercent, IsTheShareOfWhatWasContendedInBetween) {
+    const DecisionCounts before{.queued = 100, .congested = 10, .decided = 100};
+    EXPECT_EQ(decided_percent(before, {.queued = 180, .congested = 30, .decided = 150}), 50.0);
+    EXPECT_EQ(decided_percent(before, before), std::nullopt);
+    // Two that were queued before were decided after: not more than all.
+    EXPECT_EQ(decided_percent(before, {.queued = 101, .congested = 10, .decided = 103}), 100.0);
 }

@@ -46,6 +46,9 @@ Run make_run(const std::string& label, std::uint64_t seed, Scenario scenario, do
                      .cpu_seconds = 0.125,
                      .rss_mib = 7.5,
                      .peak_rss_mib = 8.5,
+                     .decisions_per_s = std::nullopt,
+                     .decided_percent = std::nullopt,
+                     .cpu_us_per_decision = std::nullopt,
                      .changed = false};
     run.switches = {1, 2, 3000};
     return run;
@@ -61,8 +64,8 @@ Report make_report(std::vector<Run> runs) {
             .runs = std::move(runs)};
 }
 
-constexpr Scenario kBuild8{LoadKind::Build, 8};
-constexpr Scenario kHog8{LoadKind::Hog, 8};
+constexpr Scenario kBuild8{.load = LoadKind::Build, .slots = 8};
+constexpr Scenario kHog8{.load = LoadKind::Hog, .slots = 8};
 
 std::vector<std::string> words(const std::string& line) {
     std::istringstream in(line);
@@ -86,6 +89,7 @@ TEST(Json, SurvivesWritingAndReading) {
     auto run = make_run("rustland", 3, kBuild8, 48.5, 1.5);
     run.frame_ms = {16.5, 33.25};
     run.scheduler.changed = true;
+    run.scheduler.decided_percent = 99.5;
     const Report before = make_report({run, make_run("rustland", 3, {}, 60)});
     const auto after = from_json(to_json(before));
     ASSERT_TRUE(after) << after.error().message();
@@ -99,7 +103,7 @@ TEST(Json, SurvivesWritingAndReading) {
     EXPECT_EQ(read.frame_ms, run.frame_ms);
     EXPECT_TRUE(read.scheduler.changed);
     for (const Metric& m : metrics())
-        EXPECT_DOUBLE_EQ(m.value(read), m.value(run)) << m.key;
+        EXPECT_EQ(m.value(read), m.value(run)) << m.key;
     // Everything else comes back too: writing it again gives the same text.
     EXPECT_EQ(to_json(*after), to_json(before));
     EXPECT_EQ(after->runs[1].scenario, Scenario{});
@@ -169,10 +173,35 @@ TEST(Compare, MedianAndWorstGoTheRightWay) {
                      make_run("EEVDF", 3, kBuild8, 50, 1)})};
     const auto groups = group_runs(reports);
     ASSERT_EQ(groups.size(), 1U);
-    EXPECT_DOUBLE_EQ(groups[0].median_of("fps"), 40);
-    EXPECT_DOUBLE_EQ(groups[0].worst_of("fps"), 30);
-    EXPECT_DOUBLE_EQ(groups[0].median_of("audio_late_percent"), 2);
-    EXPECT_DOUBLE_EQ(groups[0].worst_of("audio_late_percent"), 9);
+    EXPECT_EQ(groups[0].median_of(metric("fps")), 40);
+    EXPECT_EQ(groups[0].worst_of(metric("fps")), 30);
+    EXPECT_EQ(groups[0].median_of(metric("audio_late_percent")), 2);
+    EXPECT_EQ(groups[0].worst_of(metric("audio_late_percent")), 9);
+}
+
+TEST(Compare, LeavesOutWhatIsNotKnown) {
+    auto known = make_run("rustland", 1, kBuild8, 50);
+    known.scheduler.decided_percent = 97;
+    const std::vector<Report> reports{make_report(
+        {make_run("EEVDF", 1, kBuild8, 40), known, make_run("rustland", 2, kBuild8, 55)})};
+    const auto groups = group_runs(reports);
+    ASSERT_EQ(groups.size(), 2U);
+    EXPECT_EQ(groups[0].median_of(metric("decided_percent")), std::nullopt);
+    EXPECT_EQ(groups[0].worst_of(metric("scheduler_rss_mib")), std::nullopt);
+    EXPECT_EQ(groups[1].median_of(metric("decided_percent")), 97); // of the one that is known
+    EXPECT_EQ(groups[1].worst_of(metric("scheduler_rss_mib")), 7.5);
+    EXPECT_EQ(line_with(compare(reports, TableStyle::Text), {"build x8", "EEVDF"}).back(), "-");
+}
+
+TEST(Compare, KeepsFaultsApart) {
+    Scenario killed = kBuild8;
+    killed.fault = Fault::Kill;
+    auto run = make_run("rustland", 1, killed, 50);
+    run.scheduler.changed = true;
+    const auto text =
+        compare({make_report({make_run("rustland", 1, kBuild8, 60), run})}, TableStyle::Text);
+    EXPECT_FALSE(line_with(text, {"build x8 kill", "50.0"}).empty());
+    EXPECT_THAT(text, Not(HasSubstr("Note:"))); // it is what was asked for
 }
 
 TEST(Compare, PrintsRatiosToTheFirstLabelOfTheScenario) {

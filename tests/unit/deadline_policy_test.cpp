@@ -93,6 +93,19 @@ TEST(DeadlinePolicy, TheExpectedBurstIsPartOfTheDeadline) {
     }
 }
 
+TEST(DeadlinePolicy, ABurstCountsWholeHoweverManySlicesItTakes) {
+    DeadlinePolicy policy = make();
+    Actor actor(1, 10000);
+    Decision decision;
+    for (int i = 0; i < 20; ++i) {
+        const Nanos now = seconds(1 + i);
+        for (int slice = 0; slice < 11; ++slice)
+            (void)actor.ran(millis(5)).decide(policy, now + millis(5) * slice);
+        decision = actor.burst(millis(5)).decide(policy, now + millis(500));
+    }
+    EXPECT_NEAR(static_cast<double>(decision.key.value), 60e6, 60e6 * 0.32) << "12 slices of 5 ms";
+}
+
 TEST(DeadlinePolicy, ATaskInALongBurstComesAfterAFreshOne) {
     DeadlinePolicy policy = make();
     Actor old(1);

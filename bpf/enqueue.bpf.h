@@ -255,9 +255,10 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     fill_record(rec, p, tc, seq, wakeup, now);
     count(queued);
     lease_arm();
-    /* A task that used its slice up is in no hurry while the CPUs have other work: ops.dispatch
-     * wakes user space before they run out, so that one wake-up decides several. */
-    if (!wakeup && config.defer && rec->nr_waiting >= nr_online) {
+    /* A task that computes without sleeping is in no hurry while the CPUs have other work:
+     * ops.dispatch wakes user space before they run out, so that one wake-up decides several. */
+    if (!wakeup && config.defer && rec->nr_waiting >= nr_online &&
+        tc->burst_exec >= config.slice_ns && rec->task_class != RL_CLASS_FOREGROUND) {
         if (!unheard_since)
             unheard_since = now;
         bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);

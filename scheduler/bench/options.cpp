@@ -169,6 +169,9 @@ void add_options(CLI::App& app, RawOptions& raw) {
         ->check(in_range(std::uint64_t{1000}, std::uint64_t{100'000'000}))
         ->group(workload);
     app.add_flag("--no-vsync", raw.no_vsync, "start the next frame at once")->group(workload);
+    app.add_flag("--foreground", raw.run.foreground,
+                 "tell rustland which process is the game, as its supervisor does (root alone)")
+        ->group(workload);
     app.add_option("--game-hook", raw.run.game_hook,
                    "shell command to run before each scenario, with the game's process id in "
                    "$RUSTLAND_GAME_PID")

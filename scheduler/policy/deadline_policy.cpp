@@ -88,7 +88,7 @@ Nanos DeadlinePolicy::slice_for(const QueuedTask& task) const {
         std::max(params_.slice_max / per_cpu * weight / heaviest_, params_.slice_min);
     // Nothing that waits would be preferred to it, so short slices would only cost.
     if (task.task_class == TaskClass::Foreground)
-        return std::max(slice, params_.slice_max / 4);
+        return params_.slice_max;
     if (task.task_class == TaskClass::Background)
         return std::max(slice / 2, params_.slice_min);
     return slice;

@@ -6,7 +6,7 @@
 #ifndef RUSTLAND_ENQUEUE_BPF_H
 #define RUSTLAND_ENQUEUE_BPF_H
 
-#include "cgroup.bpf.h"
+#include "class.bpf.h"
 #include "lease.bpf.h"
 
 /* The rest of a slice that is still worth a turn. */
@@ -167,8 +167,13 @@ static __always_inline void fill_record(struct rl_queued* rec, struct task_struc
     rec->flags = (wakeup ? RL_QUEUED_WAKEUP : 0) | (is_restricted(p) ? RL_QUEUED_RESTRICTED : 0) |
                  (p->flags & PF_KTHREAD ? RL_QUEUED_KTHREAD : 0);
     rec->nr_cpus_allowed = p->nr_cpus_allowed;
-    rec->nr_waiting = scx_bpf_dsq_nr_queued(DSQ_LLC(llc_of(cpu)));
-    rec->reserved = 0;
+    /* As if all caches had as many as this one: looking at each would cost more than it tells. */
+    rec->nr_waiting = (u32)scx_bpf_dsq_nr_queued(DSQ_LLC(llc_of(cpu))) * config.nr_llcs;
+    rec->task_class = class_of(p, tc);
+    if (rec->task_class == RL_CLASS_FOREGROUND)
+        count(foreground);
+    else if (rec->task_class == RL_CLASS_BACKGROUND)
+        count(background);
 }
 
 /*

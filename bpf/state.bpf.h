@@ -79,6 +79,9 @@ struct task_ctx {
     u32 nice_weight;
     u32 weight; /* nice_weight through the cgroups; valid for weight_generation */
     u32 weight_generation;
+    u32 task_class; /* valid for class_generation, see class.bpf.h */
+    u32 class_generation;
+    s32 class_root; /* the process that it has its class from, 0: none */
 };
 
 struct {

@@ -41,7 +41,7 @@ static __always_inline s32 cpu_for_self(const cpumask_t* allowed, s32 prev_cpu) 
 
     if (current->prio >= MAX_RT_PRIO && bpf_cpumask_test_cpu(here, allowed))
         return here;
-    cpu = scx_bpf_pick_idle_cpu(allowed, 0);
+    cpu = pick_idle_cpu(allowed, here);
     if (cpu >= 0)
         return cpu;
     bpf_for(cpu, 0, config.nr_cpus) {
@@ -119,7 +119,7 @@ static __always_inline bool enqueue_on_idle_cpu(struct task_struct* p, u64 enq_f
         if (!scx_bpf_test_and_clear_cpu_idle(cpu))
             return false;
     } else {
-        cpu = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+        cpu = pick_idle_cpu(p->cpus_ptr, cpu);
         if (cpu < 0)
             return false;
     }
@@ -143,7 +143,7 @@ static __always_inline void enqueue_unasked(struct task_struct* p, struct task_c
 
     tc->key = key;
     grant(tc, slice_without_policy());
-    pick_target(allowed, key, urgent, now, &target);
+    pick_target(allowed, scx_bpf_task_cpu(p), key, urgent, now, &target);
     dsq = home_dsq(p, allowed, target.cpu);
     dsq_insert_vtime(p, dsq, slice_without_policy(), now + key, enq_flags);
     kick_target(&target, dsq, now);

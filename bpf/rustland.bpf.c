@@ -168,12 +168,17 @@ void BPF_PROG(rl_cpu_online, s32 cpu) {
 SEC("struct_ops/cpu_offline")
 void BPF_PROG(rl_cpu_offline, s32 cpu) {
     struct cpu_ctx* cc = cpu_ctx_of(cpu);
+    s32 i;
 
     __sync_fetch_and_add(&nr_online, -1);
-    if (cc) {
-        cc->offline = 1;
-        dry_clear(cc);
-    }
+    if (!cc)
+        return;
+    __sync_lock_test_and_set(&cc->offline, 1); /* before the look, as move_pending needs it */
+    dry_clear(cc);
+    bpf_rcu_read_lock();
+    evacuate(DSQ_CPU(cpu), cpu);
+    bpf_for(i, 0, config.nr_llcs) evacuate(DSQ_LLC(i), cpu);
+    bpf_rcu_read_unlock();
 }
 
 static int big_cpus_init(void) {

@@ -146,6 +146,8 @@ struct rl_config {
     __u32 nr_online;     /* CPUs that are online at attach */
     __u32 percpu_local;  /* tasks bound to one CPU do not ask user space */
     __u32 heterogeneous; /* CPUs differ in capacity: big_cpu tells which are large */
+    __u32 numa_local;    /* the kernel looks for idle CPUs node by node */
+    __u32 reserved;
     __u16 cpu_llc[RL_MAX_CPUS];
     __u8 big_cpu[RL_MAX_CPUS];
 };
@@ -160,6 +162,6 @@ RL_STATIC_ASSERT(sizeof(struct rl_queued) == 112, "rl_queued");
 RL_STATIC_ASSERT(sizeof(struct rl_decision) == 80, "rl_decision");
 RL_STATIC_ASSERT(sizeof(struct rl_control) == 48 + 128 + 1024, "rl_control");
 RL_STATIC_ASSERT(sizeof(struct rl_counters) == 192, "rl_counters: whole cache lines");
-RL_STATIC_ASSERT(sizeof(struct rl_config) == 80 + 3 * RL_MAX_CPUS, "rl_config");
+RL_STATIC_ASSERT(sizeof(struct rl_config) == 88 + 3 * RL_MAX_CPUS, "rl_config");
 
 #endif

@@ -133,6 +133,14 @@ static __always_inline struct cpu_ctx* cpu_ctx_of(s32 cpu) {
     return bpf_map_lookup_elem(&cpus, &key);
 }
 
+/* Claims an idle CPU, if there is one; where CPUs are kept apart by node, one near the CPU `near`.
+ */
+static __always_inline s32 pick_idle_cpu(const cpumask_t* allowed, s32 near) {
+    if (config.numa_local && bpf_ksym_exists(scx_bpf_pick_idle_cpu_node))
+        return scx_bpf_pick_idle_cpu_node(allowed, scx_bpf_cpu_node(near), 0);
+    return scx_bpf_pick_idle_cpu(allowed, 0);
+}
+
 static __always_inline struct rl_control* the_control(void) {
     u32 key = 0;
 

@@ -78,4 +78,57 @@ static __always_inline void cgroup_store(struct cgroup* cgrp, u32 weight) {
     __sync_fetch_and_add(&weight_generation, 1);
 }
 
+SEC("struct_ops/set_weight")
+void BPF_PROG(rl_set_weight, struct task_struct* p, u32 weight) {
+    struct task_ctx* tc = task_ctx_of(p);
+
+    if (tc) {
+        tc->nice_weight = weight;
+        tc->weight_generation = 0;
+    }
+}
+
+SEC("struct_ops.s/cgroup_init")
+s32 BPF_PROG(rl_cgroup_init, struct cgroup* cgrp, struct scx_cgroup_init_args* args) {
+    cgroup_store(cgrp, args->weight);
+    return 0;
+}
+
+SEC("struct_ops.s/cgroup_exit")
+void BPF_PROG(rl_cgroup_exit, struct cgroup* cgrp) {
+    u64 id = cgrp->kn->id;
+
+    bpf_map_delete_elem(&cgroups, &id);
+}
+
+SEC("struct_ops/cgroup_move")
+void BPF_PROG(rl_cgroup_move, struct task_struct* p, struct cgroup* from, struct cgroup* to) {
+    struct task_ctx* tc = task_ctx_of(p);
+
+    if (tc) {
+        tc->cgroup_id = to->kn->id;
+        tc->weight_generation = 0;
+    }
+}
+
+SEC("struct_ops/cgroup_set_weight")
+void BPF_PROG(rl_cgroup_set_weight, struct cgroup* cgrp, u32 weight) {
+    u64 id = cgrp->kn->id;
+    struct cgroup_node* node = bpf_map_lookup_elem(&cgroups, &id);
+
+    if (node) {
+        node->weight = weight;
+        __sync_fetch_and_add(&weight_generation, 1);
+    }
+}
+
+SEC("struct_ops/cgroup_set_bandwidth")
+void BPF_PROG(rl_cgroup_set_bandwidth, struct cgroup* cgrp, u64 period_us, u64 quota_us,
+              u64 burst_us) {
+    struct rl_control* c = the_control();
+
+    if (c && quota_us != ~0ULL)
+        __sync_fetch_and_add(&c->cpu_max_set, 1);
+}
+
 #endif

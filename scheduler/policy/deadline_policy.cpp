@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdint>
 
 namespace rustland {
 namespace {
@@ -11,18 +12,22 @@ namespace {
 struct Memory {
     Nanos vruntime;
     Nanos seen_exec;           // sum_exec at the last decision
-    std::uint64_t seen_sleeps; // sleeps at the last decision
-    Nanos mean_burst;
+    Nanos burst_start;         // sum_exec when the burst of the last decision began
+    std::uint32_t seen_sleeps; // sleeps at the last decision, modulo 2^32
+    Nanos mean_burst;          // kept in whole microseconds, up to 71 minutes
 
     static Memory from(const PolicyState& state) {
         return {Nanos{std::bit_cast<std::int64_t>(state[0])},
-                Nanos{std::bit_cast<std::int64_t>(state[1])}, state[2],
-                Nanos{std::bit_cast<std::int64_t>(state[3])}};
+                Nanos{std::bit_cast<std::int64_t>(state[1])},
+                Nanos{std::bit_cast<std::int64_t>(state[2])}, static_cast<std::uint32_t>(state[3]),
+                micros(static_cast<std::int64_t>(state[3] >> 32))};
     }
     [[nodiscard]] PolicyState to_state() const {
+        const auto mean_us = static_cast<std::uint64_t>(
+            std::clamp<std::int64_t>(mean_burst.value / 1000, 0, UINT32_MAX));
         return {std::bit_cast<std::uint64_t>(vruntime.value),
-                std::bit_cast<std::uint64_t>(seen_exec.value), seen_sleeps,
-                std::bit_cast<std::uint64_t>(mean_burst.value)};
+                std::bit_cast<std::uint64_t>(seen_exec.value),
+                std::bit_cast<std::uint64_t>(burst_start.value), mean_us << 32 | seen_sleeps};
     }
 };
 
@@ -34,17 +39,19 @@ constexpr int kClockShift = 5;
 // the arithmetic: a task that has had a CPU to itself may come with months of it.
 constexpr Nanos kMaxCharge = seconds(36000);
 
-// Brings the mean burst up to date with what the task did since the last decision. Bursts that it
-// ran without asking us count by their average.
+// Brings the mean burst up to date with the bursts that ended since the last decision. They count
+// whole, whatever number of slices they took, and by their average if there were several.
 void learn_burst(Memory& memory, const QueuedTask& task) {
-    const std::uint64_t slept = task.sleeps - memory.seen_sleeps;
+    const std::uint32_t slept = static_cast<std::uint32_t>(task.sleeps) - memory.seen_sleeps;
+    const Nanos burst_start = task.sum_exec - task.burst_exec;
+    const Nanos finished = burst_start - memory.burst_start;
+    memory.burst_start = burst_start;
     if (slept == 0)
         return;
-    const Nanos finished = task.sum_exec - memory.seen_exec;
-    const Nanos sample = finished / static_cast<std::int64_t>(slept);
+    const Nanos sample = finished / std::int64_t{slept};
     if (memory.seen_sleeps == 0)
         memory.mean_burst = sample;
-    for (std::uint64_t i = 0; i < std::min<std::uint64_t>(slept, 4); ++i)
+    for (std::uint32_t i = 0; i < std::min<std::uint32_t>(slept, 4); ++i)
         memory.mean_burst += Nanos{(sample - memory.mean_burst).value >> kBurstMeanShift};
 }
 
@@ -87,7 +94,7 @@ bool DeadlinePolicy::enqueue(const QueuedTask& task, Nanos now) {
     const Nanos used = std::min(task.sum_exec - memory.seen_exec, kMaxCharge);
     memory.vruntime += used * 100 * 16 / (std::int64_t{task.weight} * boost);
     memory.seen_exec = task.sum_exec;
-    memory.seen_sleeps = task.sleeps;
+    memory.seen_sleeps = static_cast<std::uint32_t>(task.sleeps);
 
     // The clock follows the mean of those that compete, and never goes back.
     const Nanos ahead = memory.vruntime - vclock_;

@@ -77,6 +77,33 @@ TEST(DeadlinePolicy, ShortBurstsComeBeforeLongOnes) {
     EXPECT_FALSE(policy.pick(now));
 }
 
+// Tasks so heavy that they are charged 1/100 of their CPU time, and the clock of all tasks, which
+// follows the only one by 1/32 a step, stays behind by 32 charges at most: the rest is the burst.
+TEST(DeadlinePolicy, TheExpectedBurstIsPartOfTheDeadline) {
+    for (const std::int64_t length : {1, 5, 30, 80}) {
+        DeadlinePolicy policy = make();
+        Actor actor(1, 10000);
+        Decision decision;
+        for (int i = 0; i < 20; ++i)
+            decision = actor.burst(millis(length)).decide(policy, seconds(1 + i));
+        EXPECT_NEAR(static_cast<double>(decision.key.value), static_cast<double>(length) * 1e6,
+                    static_cast<double>(length) * 0.32e6 + 1e5);
+    }
+}
+
+TEST(DeadlinePolicy, ABurstCountsWholeHoweverManySlicesItTakes) {
+    DeadlinePolicy policy = make();
+    Actor actor(1, 10000);
+    Decision decision;
+    for (int i = 0; i < 20; ++i) {
+        const Nanos now = seconds(1 + i);
+        for (int slice = 0; slice < 11; ++slice)
+            (void)actor.ran(millis(5)).decide(policy, now + millis(5) * slice);
+        decision = actor.burst(millis(5)).decide(policy, now + millis(500));
+    }
+    EXPECT_NEAR(static_cast<double>(decision.key.value), 60e6, 60e6 * 0.32) << "12 slices of 5 ms";
+}
+
 TEST(DeadlinePolicy, ATaskInALongBurstComesAfterAFreshOne) {
     DeadlinePolicy policy = make();
     Actor old(1);

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where a task goes that has become runnable: to an idle CPU, past user space, back to where it was
+ * interrupted, or into the pending DSQ with a record for user space.
+ */
+#ifndef RUSTLAND_ENQUEUE_BPF_H
+#define RUSTLAND_ENQUEUE_BPF_H
+
+#include "cgroup.bpf.h"
+#include "lease.bpf.h"
+
+/* The rest of a slice that is still worth a turn. */
+#define RESUME_MIN_NS 300000ULL
+
+static __always_inline u64 kernel_slice(s32 cpu) {
+    return scx_bpf_dsq_nr_queued(DSQ_LLC(llc_of(cpu))) > 0 ? config.slice_busy_ns : config.slice_ns;
+}
+
+/* Kernel threads that are bound to a CPU, and those that free memory: user space must never be
+ * waited for by something that it may itself wait for. */
+static __always_inline bool bypasses_user_space(const struct task_struct* p) {
+    if (!(p->flags & PF_KTHREAD))
+        return false;
+    if (p->nr_cpus_allowed == 1)
+        return true;
+    /* kswapdN, kcompactdN, khugepaged */
+    return !bpf_strncmp(p->comm, 6, "kswapd") || !bpf_strncmp(p->comm, 9, "kcompactd") ||
+           !bpf_strncmp(p->comm, 10, "khugepaged");
+}
+
+/* Starts a grant that user space was not asked for. */
+static __always_inline void grant(struct task_ctx* tc, u64 slice) {
+    tc->granted = slice;
+    tc->used = 0;
+}
+
+/* A CPU where a task of our class runs or nothing does: our own thread can start there at once. */
+static __always_inline s32 cpu_for_self(const cpumask_t* allowed, s32 prev_cpu) {
+    struct task_struct* current = (void*)bpf_get_current_task_btf();
+    s32 here = bpf_get_smp_processor_id(), cpu;
+
+    if (current->prio >= MAX_RT_PRIO && bpf_cpumask_test_cpu(here, allowed))
+        return here;
+    cpu = scx_bpf_pick_idle_cpu(allowed, 0);
+    if (cpu >= 0)
+        return cpu;
+    bpf_for(cpu, 0, config.nr_cpus) {
+        struct cpu_ctx* cc = cpu_ctx_of(cpu);
+
+        if (cc && cc->pid && bpf_cpumask_test_cpu(cpu, allowed))
+            return cpu;
+    }
+    return prev_cpu;
+}
+
+/*
+ * Our own thread wakes on the CPU where the event happened that it is to answer, at once, whatever
+ * of our class runs there. No other CPU has to be interrupted, and the task that it decides about
+ * can follow it on the same CPU.
+ */
+static __always_inline s32 select_cpu_self(struct task_struct* p, s32 prev_cpu) {
+    s32 cpu = cpu_for_self(p->cpus_ptr, prev_cpu);
+    struct cpu_ctx* cc = cpu_ctx_of(cpu);
+    struct task_ctx* tc = task_ctx_of(p);
+
+    if (cc) {
+        cc->self_coming = 1;
+        cc->interrupted = NO_TASK_INTERRUPTED;
+    }
+    if (tc)
+        grant(tc, config.slice_busy_ns);
+    count(bypass_self);
+    dsq_insert(p, SCX_DSQ_LOCAL, config.slice_busy_ns,
+               bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_PREEMPT));
+    return cpu;
+}
+
+/* Where CPUs differ in capacity, an idle large one; else the choice is left to the kernel, which
+ * knows about SMT siblings, caches and nodes. */
+static __always_inline s32 select_big_cpu(struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
+    struct bpf_cpumask* big;
+
+    if (!config.heterogeneous)
+        return -1;
+    big = big_cpus;
+    return big ? select_cpu_among(p, prev_cpu, wake_flags, (const cpumask_t*)big) : -1;
+}
+
+SEC("struct_ops/select_cpu")
+s32 BPF_PROG(rl_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
+    struct task_ctx* tc;
+    bool is_idle = false;
+    s32 cpu;
+
+    if (p->tgid == config.self_tgid)
+        return select_cpu_self(p, prev_cpu);
+    cpu = select_big_cpu(p, prev_cpu, wake_flags);
+    if (cpu >= 0)
+        is_idle = true;
+    else
+        cpu = scx_bpf_select_cpu_dfl(p, prev_cpu, wake_flags, &is_idle);
+    if (is_idle) {
+        u64 slice = kernel_slice(cpu);
+
+        count(idle);
+        tc = task_ctx_of(p);
+        if (tc)
+            grant(tc, slice);
+        dsq_insert(p, SCX_DSQ_LOCAL, slice, 0);
+    }
+    return cpu;
+}
+
+/* An idle CPU for a task that did not come through ops.select_cpu. */
+static __always_inline bool enqueue_on_idle_cpu(struct task_struct* p, u64 enq_flags, u64 now) {
+    s32 cpu = scx_bpf_task_cpu(p);
+
+    if (p->nr_cpus_allowed == 1) {
+        if (!scx_bpf_test_and_clear_cpu_idle(cpu))
+            return false;
+    } else {
+        cpu = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+        if (cpu < 0)
+            return false;
+    }
+    count(idle);
+    dsq_insert_vtime(p, DSQ_CPU(cpu), kernel_slice(cpu), now, enq_flags);
+    scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
+    return true;
+}
+
+/*
+ * Straight into deadline order, without user space: what it last said about the task still tells
+ * whether it is urgent. Our own threads come first, unless they have used a whole slice up.
+ */
+static __always_inline void enqueue_unasked(struct task_struct* p, struct task_ctx* tc,
+                                            u64 enq_flags, bool wakeup, bool self, u64 now) {
+    const cpumask_t* allowed = p->cpus_ptr;
+    struct target target;
+    bool urgent = wakeup || (self && tc->used < tc->granted);
+    s64 key = self && urgent ? SELF_KEY : tc->decided_key;
+    u64 dsq;
+
+    tc->key = key;
+    grant(tc, slice_without_policy());
+    pick_target(allowed, key, urgent, now, &target);
+    dsq = home_dsq(p, allowed, target.cpu);
+    dsq_insert_vtime(p, dsq, slice_without_policy(), now + key, enq_flags);
+    kick_target(&target, dsq, now);
+}
+
+static __always_inline void fill_record(struct rl_queued* rec, struct task_struct* p,
+                                        struct task_ctx* tc, u64 seq, bool wakeup, u64 now) {
+    s32 cpu = scx_bpf_task_cpu(p);
+
+    rec->seq = seq;
+    rec->enqueued_at = now;
+    rec->sum_exec = tc->sum_exec;
+    rec->burst_exec = tc->burst_exec;
+    rec->sleeps = tc->sleeps;
+    rec->last_sleep = tc->last_sleep;
+    rec->state = tc->state;
+    rec->pid = p->pid;
+    rec->tgid = p->tgid;
+    rec->cpu = cpu;
+    rec->weight = weight_of(tc);
+    rec->flags = (wakeup ? RL_QUEUED_WAKEUP : 0) | (is_restricted(p) ? RL_QUEUED_RESTRICTED : 0) |
+                 (p->flags & PF_KTHREAD ? RL_QUEUED_KTHREAD : 0);
+    rec->nr_cpus_allowed = p->nr_cpus_allowed;
+    rec->nr_waiting = scx_bpf_dsq_nr_queued(DSQ_LLC(llc_of(cpu)));
+    rec->reserved = 0;
+}
+
+/*
+ * A task that was interrupted with part of its slice left: the decision still stands, so it goes
+ * back by itself. Interrupted by our own thread, it comes before all that are not urgent, so that
+ * it goes on; interrupted by an urgent task, it takes its place as if it were decided now.
+ */
+static __always_inline bool resume_interrupted(struct task_struct* p, struct task_ctx* tc,
+                                               u64 enq_flags, u64 now) {
+    struct cpu_ctx* cc = cpu_ctx_of(scx_bpf_task_cpu(p));
+    struct target target = {.kick = SCX_KICK_PREEMPT};
+    const cpumask_t* allowed = p->cpus_ptr;
+    s32 cpu = scx_bpf_task_cpu(p);
+    s64 offset = tc->key;
+    u64 dsq;
+
+    if (tc->granted < tc->used + RESUME_MIN_NS)
+        return false;
+    count(resumed);
+    target.cpu = pick_dry_cpu(allowed);
+    dsq = home_dsq(p, allowed, target.cpu);
+    if (cc && cc->self_coming) {
+        cc->interrupted = tc->key;
+        if (offset > 0) {
+            offset = 0;
+            /* Not urgent: it stays, since moving it to another CPU costs more than the wait. */
+            if (bpf_cpumask_test_cpu(cpu, allowed))
+                dsq = DSQ_CPU(cpu);
+        }
+    }
+    dsq_insert_vtime(p, dsq, tc->granted - tc->used, now + offset, enq_flags);
+    kick_target(&target, dsq, now);
+    return true;
+}
+
+SEC("struct_ops/enqueue")
+void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
+    u64 wakeup = enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_WAKEUP);
+    u64 selected = enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_CPU_SELECTED);
+    struct task_ctx* tc = task_ctx_of(p);
+    struct rl_queued* rec;
+    u64 now = now_ns(), seq;
+    struct rl_control* c = the_control();
+    bool self, silent;
+
+    if (!tc) {
+        count(errors);
+        dsq_insert(p, SCX_DSQ_LOCAL, config.slice_busy_ns, enq_flags);
+        return;
+    }
+    word_forget(tc);
+    if (bypasses_user_space(p) || (config.percpu_local && p->nr_cpus_allowed == 1)) {
+        count(bypass_kthread);
+        dsq_insert(p, SCX_DSQ_LOCAL, config.slice_busy_ns, enq_flags);
+        return;
+    }
+    if (!selected && enqueue_on_idle_cpu(p, enq_flags, now))
+        return;
+    self = p->tgid == config.self_tgid;
+    if (wakeup)
+        grant(tc, 0);
+    else if (!self && resume_interrupted(p, tc, enq_flags, now))
+        return;
+    silent = c && c->lease_since;
+    rec = self || silent ? NULL : bpf_ringbuf_reserve(&queued_ring, sizeof(*rec), 0);
+    if (!rec) {
+        if (self)
+            count(bypass_self);
+        else if (silent)
+            count(unasked);
+        else
+            count(congested);
+        enqueue_unasked(p, tc, enq_flags, wakeup, self, now);
+        return;
+    }
+    seq = word_begin(tc);
+    tc->enqueued_at = now;
+    dsq_insert(p, DSQ_PENDING, config.slice_busy_ns, enq_flags);
+    fill_record(rec, p, tc, seq, wakeup, now);
+    count(queued);
+    lease_arm();
+    /* A task that used its slice up is in no hurry while the CPUs have other work: ops.dispatch
+     * wakes user space before they run out, so that one wake-up decides several. */
+    if (!wakeup && config.defer && rec->nr_waiting >= nr_online) {
+        if (!unheard_since)
+            unheard_since = now;
+        bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);
+    } else {
+        /* The ring by itself wakes a reader only if it had read everything before. */
+        bpf_ringbuf_submit(rec, unheard_since ? BPF_RB_FORCE_WAKEUP : 0);
+        unheard_since = 0;
+    }
+}
+
+#endif

@@ -104,9 +104,10 @@ def bash(command):
     subcommands = command["commands"]
     function = function_name(program)
     lines = ["# SPDX-License-Identifier: GPL-2.0-only", "# shellcheck shell=bash", f"{function}() {{",
-             '    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} i word sub=',
+             "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}",
              "    COMPREPLY=()"]
     if subcommands:
+        lines.append("    local i word sub=")
         takes = [name for item in options_of(command) if item["argument"] is not None
                  for name in item["names"]]
         lines += ["    for ((i = 1; i < COMP_CWORD; i++)); do",

@@ -120,8 +120,10 @@ struct {
 s32 nr_dry;
 u32 nr_online;
 
-/* The CPUs of large capacity, where CPUs differ. */
-struct bpf_cpumask __kptr* big_cpus;
+/* The CPUs of large capacity, where CPUs differ. In a section of its own without any global
+ * variable: libbpf from 1.5 on maps every section with one, and the kernel refuses to map a section
+ * that holds a pointer of the kernel's. */
+static struct bpf_cpumask __kptr* big_cpus SEC(".data.kptr") __attribute__((aligned(8)));
 
 static __always_inline struct task_ctx* task_ctx_of(struct task_struct* p) {
     return bpf_task_storage_get(&tasks, p, 0, 0);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "options.hpp"
 
+#include "rustland/common/describe.hpp"
 #include "rustland/common/version.hpp"
 #include "stats.hpp"
 
@@ -315,7 +316,11 @@ std::variant<Options, Message> parse_options(int argc, const char* const* argv) 
         const std::string name = std::string("--") + row.name;
         if (row.set == nullptr) {
             const std::string_view what = row.name;
-            app.add_flag(name, what == "help" ? help : what == "version" ? version : help_stats);
+            app.add_flag(name,
+                         what == "help"      ? help
+                         : what == "version" ? version
+                                             : help_stats,
+                         row.help);
             continue;
         }
         const auto apply = [&options, &wrong, &row](const std::string& value) {
@@ -324,10 +329,13 @@ std::variant<Options, Message> parse_options(int argc, const char* const* argv) 
                 wrong = usage_error(fmt::format("--{}: {}", row.name, done.error().message()));
         };
         if (row.argument != nullptr)
-            app.add_option_function<std::string>(name, apply);
+            app.add_option_function<std::string>(name, apply, row.help)->type_name(row.argument);
         else
-            app.add_flag_callback(name, [apply] { apply({}); });
+            app.add_flag_callback(
+                name, [apply] { apply({}); }, row.help);
     }
+    if (const auto text = description_asked_for(app, argc, argv))
+        return Message{*text, ExitCode::Stopped};
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

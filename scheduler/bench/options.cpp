@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bench/options.hpp"
 
+#include "rustland/common/describe.hpp"
 #include "rustland/common/version.hpp"
 
 #include <CLI/CLI.hpp>
@@ -275,6 +276,8 @@ Command parse_command_line(int argc, const char* const* argv, unsigned cpus) {
     app.formatter(std::make_shared<HelpFormatter>());
     RawOptions raw;
     add_options(app, raw);
+    if (const auto text = description_asked_for(app, argc, argv))
+        return Message{*text, kExitOk};
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {

@@ -111,6 +111,7 @@ Status Daemon::init() {
     if (!kernel.supported)
         spdlog::warn("this kernel has no sched_ext ({} is missing): nothing will be started",
                      kernel_.root());
+    core_->on(event::KernelSupport{kernel.supported}, monotonic_now());
     power_ = power_reader_.read();
     core_->on(event::PowerChanged{power_}, monotonic_now());
     record("daemon", "started");

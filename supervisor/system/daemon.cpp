@@ -223,10 +223,12 @@ void Daemon::apply(const Decision& decision) {
     } else if (const auto* change = std::get_if<Switch>(&decision)) {
         record("switch", fmt::format("to {} ({})", change->spec.command(), change->reason));
         next_ = change->spec;
+        scheduler_->disconnect();
         runner_->stop();
     } else if (const auto* stop = std::get_if<Stop>(&decision)) {
         record("stop", stop->reason);
         next_.reset();
+        scheduler_->disconnect();
         runner_->stop();
     }
 }

@@ -55,7 +55,7 @@ assert_match "where" "$CONFIG:[0-9]+: .*clas" "$said"
 on || fail "the bad file ended the scheduler"
 assert_eq "process of the scheduler" "$running" "$(scheduler_pid)"
 kill -HUP "$DAEMON_PID"
-wait_for 5 "the second failure is on record" [ "$(count 'not reloaded')" = 2 ]
+wait_for 5 "the second failure is on record" counted 2 'not reloaded'
 on || fail "the bad file ended the scheduler"
 
 echo "other arguments: a switch"

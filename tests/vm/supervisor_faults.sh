@@ -26,7 +26,7 @@ assert_match "last exit" "^crashed: killed by SIGKILL" "$(field "last exit")"
 echo "the scheduler, then the game"
 kill -KILL "$(scheduler_pid)"
 end_game KILL
-wait_for 10 "the crash is on record" [ "$(count 'crashed: killed')" = 2 ]
+wait_for 10 "the crash is on record" counted 2 'crashed: killed'
 wait_off
 attached=$(scx_enable_seq)
 

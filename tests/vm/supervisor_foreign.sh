@@ -14,7 +14,7 @@ noticed() { [[ $(rustlandctl status) == *"is not ours and is left alone"* ]]; }
 base_config >$CONFIG
 
 echo "it was there before the daemon"
-start_scheduler --policy fifo --socket /tmp/foreign.sock
+foreign_scheduler --policy fifo
 foreign=$SCHEDULER_PID
 attached=$(scx_enable_seq)
 start_daemon
@@ -34,7 +34,7 @@ wait_on
 
 echo "it cannot displace ours"
 status=0
-rustland --policy fifo --socket /tmp/foreign.sock >/tmp/second 2>&1 || status=$?
+rustland --policy fifo >/tmp/second 2>&1 || status=$?
 assert_eq "exit status of a second scheduler" "$EXIT_OTHER_SCHEDULER" "$status"
 on || fail "ours is gone"
 end_game
@@ -42,7 +42,7 @@ wait_off
 
 echo "it comes while ours is off; a person takes over"
 SCHEDULER=(bad-policy wrong)
-start_scheduler --socket /tmp/foreign.sock
+foreign_scheduler
 wait_for 5 "it is noticed" noticed
 assert_ok "take-over" rustlandctl start --take-over
 wait_on
@@ -56,7 +56,7 @@ echo "SysRq-S during a game: ours stays away until the next game"
 start_game
 wait_on
 began=$(now_ms)
-echo s >/proc/sysrq-trigger
+echo S >/proc/sysrq-trigger # a small one would be another
 wait_for 5 "noticed" state_is off
 echo "noticed and off after $(($(now_ms) - began)) ms"
 assert_match "last exit" "^stopped-from-outside: " "$(field "last exit")"

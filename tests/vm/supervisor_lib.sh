@@ -12,7 +12,7 @@ mkdir -p $GAMES
 : >$DAEMON_LOG
 
 # What every configuration here begins with. The times are short: nobody plays.
-base_config() {
+base_config() { # [SCHEDULER]
     cat <<EOT
 [supervisor]
 scheduler = ${1:-$RUSTLAND}
@@ -27,8 +27,9 @@ runner = child
 
 [workload game]
 program = supergame
-class = foreground
 EOT
+    # A class is for who can be told it.
+    [ "${1:-$RUSTLAND}" != "$RUSTLAND" ] || echo "class = foreground"
 }
 
 start_daemon() { # OPTION…
@@ -51,6 +52,12 @@ show_logs() {
         echo "--- status:"
         timeout 5 rustlandctl status
     fi
+}
+
+# foreign_scheduler OPTION…: somebody else's, as start_scheduler starts it
+foreign_scheduler() {
+    start_scheduler --socket /tmp/foreign.sock "$@"
+    trap show_logs EXIT
 }
 
 # end_daemon SIGNAL [STATUS]: returns when it is gone.
@@ -99,6 +106,7 @@ end_game() {
 # number JSON-KEY: a number of the status
 number() { rustlandctl status --json | sed -n "s/^ *\"$1\": \([0-9]*\),*$/\1/p"; }
 
-# How often the daemon has put this on record: count REGEX
+# How often the daemon has put this on record: count REGEX; counted N REGEX
 count() { rustlandctl history | grep -c -- "$1"; }
+counted() { [ "$(count "$2")" = "$1" ]; }
 not() { ! "$@"; }

@@ -16,6 +16,9 @@ std::string waiting(Nanos until, Nanos now, std::string_view what) {
     return fmt::format("{}; {}.{}s to go", what, tenths / 10, tenths % 10);
 }
 
+constexpr const char* kUnsupported =
+    "this kernel has no sched_ext; boot one with CONFIG_SCHED_CLASS_EXT";
+
 } // namespace
 
 const char* phase_name(Phase phase) {
@@ -53,6 +56,8 @@ std::vector<DecisionCore::HoldView> DecisionCore::holds() const {
 
 std::optional<std::string> DecisionCore::refusal(const event::StartRequested& request) const {
     const SchedulerSpec spec = request.spec.value_or(config_->settings.scheduler);
+    if (!supported_)
+        return kUnsupported;
     if (failures_.quarantined(spec))
         return fmt::format("{} failed too often and is in quarantine; look at the reason with "
                            "rustlandctl history, then rustlandctl reset-failed",
@@ -98,9 +103,7 @@ void DecisionCore::take(const event::HoldAdded& e, Nanos) {
     stopped_by_command_ = false;
 }
 
-void DecisionCore::take(const event::HoldReleased& e, Nanos) {
-    holds_.erase(e.id);
-}
+void DecisionCore::take(const event::HoldReleased& e, Nanos) { holds_.erase(e.id); }
 
 void DecisionCore::take(const event::ConfigReplaced& e, Nanos) {
     config_ = e.config;
@@ -109,13 +112,9 @@ void DecisionCore::take(const event::ConfigReplaced& e, Nanos) {
     std::erase_if(sessions_, [&](const auto& s) { return !config_->find_rule(s.first); });
 }
 
-void DecisionCore::take(const event::PowerChanged& e, Nanos) {
-    power_ = e.state;
-}
+void DecisionCore::take(const event::PowerChanged& e, Nanos) { power_ = e.state; }
 
-void DecisionCore::take(const event::SleepChanged& e, Nanos) {
-    asleep_ = e.asleep;
-}
+void DecisionCore::take(const event::SleepChanged& e, Nanos) { asleep_ = e.asleep; }
 
 void DecisionCore::take(const event::StartRequested& e, Nanos) {
     if (refusal(e))
@@ -138,9 +137,7 @@ void DecisionCore::take(const event::RestartRequested&, Nanos) {
     commanded_ = restart_;
 }
 
-void DecisionCore::take(const event::FailuresReset&, Nanos) {
-    failures_.reset();
-}
+void DecisionCore::take(const event::FailuresReset&, Nanos) { failures_.reset(); }
 
 void DecisionCore::take(const event::Attached& e, Nanos now) {
     phase_ = Phase::On;
@@ -167,13 +164,11 @@ void DecisionCore::take(const event::Exited& e, Nanos now) {
         note_exit(*spec, e.exit, uptime, now);
 }
 
-void DecisionCore::take(const event::Stopped&, Nanos) {
-    went_off();
-}
+void DecisionCore::take(const event::Stopped&, Nanos) { went_off(); }
 
-void DecisionCore::take(const event::ForeignScheduler& e, Nanos) {
-    foreign_ = e.ops;
-}
+void DecisionCore::take(const event::ForeignScheduler& e, Nanos) { foreign_ = e.ops; }
+
+void DecisionCore::take(const event::KernelSupport& e, Nanos) { supported_ = e.supported; }
 
 void DecisionCore::take(const event::Tick&, Nanos) {}
 
@@ -315,6 +310,10 @@ Decision DecisionCore::decide(Nanos now) {
 
 Decision DecisionCore::decide_off(const std::optional<Candidate>& target, Nanos now) {
     restart_ = false;
+    if (!supported_) {
+        why_ = kUnsupported;
+        return Keep{};
+    }
     if (!target)
         return Keep{};
     if (foreign_ && !take_over_) {
@@ -376,9 +375,7 @@ Decision DecisionCore::decide_on(const std::optional<Candidate>& target, Nanos n
     return Switch{target->spec, target->why};
 }
 
-void DecisionCore::count_start(Nanos now) {
-    starts_.push_back(now);
-}
+void DecisionCore::count_start(Nanos now) { starts_.push_back(now); }
 
 std::optional<Nanos> DecisionCore::limited_until(Nanos now) {
     const Rate& limit = config_->settings.switch_limit;

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <fmt/format.h>
 #include <fstream>
@@ -21,6 +22,20 @@ using nlohmann::json;
 
 namespace {
 
+using namespace std::chrono_literals;
+
+// What is answered at once, and what waits for a scheduler to start or stop: that has deadlines of
+// its own, which the configuration may have made long.
+constexpr std::chrono::seconds kQuick = 5s;
+constexpr std::chrono::seconds kSlow = 10min;
+
+std::chrono::seconds patience_for(const json& request) {
+    for (const char* slow : {"start", "switch", "stop", "restart"})
+        if (request["request"] == slow)
+            return kSlow;
+    return kQuick;
+}
+
 int complain(const CtlOptions& options, const Error& error, int code) {
     if (options.json)
         print_json({{"ok", false}, {"error", error.message()}});
@@ -31,7 +46,7 @@ int complain(const CtlOptions& options, const Error& error, int code) {
 
 // One request; `use` prints the answer where --json does not.
 template <typename Use> int ask(const CtlOptions& options, const json& request, const Use& use) {
-    auto client = Client::connect(options.socket);
+    auto client = Client::connect(options.socket, patience_for(request));
     if (!client)
         return complain(options, client.error(), kNoDaemon);
     const auto answer = client->ask(request);
@@ -178,7 +193,7 @@ int release(const CtlOptions& options, std::uint64_t cookie) {
 
 int run_held(const CtlOptions& options, const StartOptions& start, const std::string& reason,
              const std::vector<std::string>& command) {
-    auto client = Client::connect(options.socket);
+    auto client = Client::connect(options.socket, kSlow);
     if (!client)
         return complain(options, client.error(), kNoDaemon);
     // The hold is for this process, which becomes the command's parent: its children are known by
@@ -220,7 +235,7 @@ int explain(const CtlOptions& options, std::int32_t pid) {
 }
 
 int monitor(const CtlOptions& options) {
-    auto client = Client::connect(options.socket);
+    auto client = Client::connect(options.socket, 0s);
     if (!client)
         return complain(options, client.error(), kNoDaemon);
     if (const Status status = client->send({{"request", "monitor"}}); !status)

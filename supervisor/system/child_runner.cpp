@@ -266,6 +266,8 @@ void ChildRunner::signal_next() {
     const int signal = kSignals[static_cast<std::size_t>(std::min(step_, last))];
     ++step_;
     ::syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0);
+    // One that was stopped would not hear it.
+    ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGCONT, nullptr, 0);
     deadline_timer_.arm(monotonic_now() + options_.stop_timeout);
 }
 

@@ -98,9 +98,7 @@ void DecisionCore::take(const event::HoldAdded& e, Nanos) {
     stopped_by_command_ = false;
 }
 
-void DecisionCore::take(const event::HoldReleased& e, Nanos) {
-    holds_.erase(e.id);
-}
+void DecisionCore::take(const event::HoldReleased& e, Nanos) { holds_.erase(e.id); }
 
 void DecisionCore::take(const event::ConfigReplaced& e, Nanos) {
     config_ = e.config;
@@ -109,13 +107,9 @@ void DecisionCore::take(const event::ConfigReplaced& e, Nanos) {
     std::erase_if(sessions_, [&](const auto& s) { return !config_->find_rule(s.first); });
 }
 
-void DecisionCore::take(const event::PowerChanged& e, Nanos) {
-    power_ = e.state;
-}
+void DecisionCore::take(const event::PowerChanged& e, Nanos) { power_ = e.state; }
 
-void DecisionCore::take(const event::SleepChanged& e, Nanos) {
-    asleep_ = e.asleep;
-}
+void DecisionCore::take(const event::SleepChanged& e, Nanos) { asleep_ = e.asleep; }
 
 void DecisionCore::take(const event::StartRequested& e, Nanos) {
     if (refusal(e))
@@ -138,15 +132,17 @@ void DecisionCore::take(const event::RestartRequested&, Nanos) {
     commanded_ = restart_;
 }
 
-void DecisionCore::take(const event::FailuresReset&, Nanos) {
-    failures_.reset();
-}
+void DecisionCore::take(const event::FailuresReset&, Nanos) { failures_.reset(); }
 
 void DecisionCore::take(const event::Attached& e, Nanos now) {
     phase_ = Phase::On;
     current_ = e.spec;
     attached_at_ = e.since.value > 0 ? e.since : now;
     foreign_.reset();
+    if (e.by_command)
+        manual_ = e.spec;
+    for (const event::HoldAdded& hold : e.holds)
+        holds_[hold.id] = {hold.spec, hold.reason};
     manual_proven_ = manual_proven_ || current_ == manual_;
 }
 
@@ -167,13 +163,9 @@ void DecisionCore::take(const event::Exited& e, Nanos now) {
         note_exit(*spec, e.exit, uptime, now);
 }
 
-void DecisionCore::take(const event::Stopped&, Nanos) {
-    went_off();
-}
+void DecisionCore::take(const event::Stopped&, Nanos) { went_off(); }
 
-void DecisionCore::take(const event::ForeignScheduler& e, Nanos) {
-    foreign_ = e.ops;
-}
+void DecisionCore::take(const event::ForeignScheduler& e, Nanos) { foreign_ = e.ops; }
 
 void DecisionCore::take(const event::Tick&, Nanos) {}
 
@@ -376,9 +368,7 @@ Decision DecisionCore::decide_on(const std::optional<Candidate>& target, Nanos n
     return Switch{target->spec, target->why};
 }
 
-void DecisionCore::count_start(Nanos now) {
-    starts_.push_back(now);
-}
+void DecisionCore::count_start(Nanos now) { starts_.push_back(now); }
 
 std::optional<Nanos> DecisionCore::limited_until(Nanos now) {
     const Rate& limit = config_->settings.switch_limit;

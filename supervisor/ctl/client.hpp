@@ -9,16 +9,28 @@
 
 namespace rustland::supervisor {
 
+// A way to ask the daemon.
+class Connection {
+  public:
+    Connection() = default;
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+    Connection(Connection&&) = default;
+    Connection& operator=(Connection&&) = default;
+    virtual ~Connection() = default;
+    // One request, one answer; an answer that is not ok is an error.
+    virtual Result<nlohmann::json> ask(const nlohmann::json& request) = 0;
+};
+
 // A connection to the daemon's socket; blocking.
-class Client {
+class Client : public Connection {
   public:
     static Result<Client> connect(const std::string& path);
 
     Status send(const nlohmann::json& request);
     // The next line; an error where the daemon has gone.
     Result<nlohmann::json> receive();
-    // One request, one answer; an answer that is not ok is an error.
-    Result<nlohmann::json> ask(const nlohmann::json& request);
+    Result<nlohmann::json> ask(const nlohmann::json& request) override;
     [[nodiscard]] int fd() const { return fd_.get(); }
 
   private:

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // rustlandctl: asks and commands the supervisor.
+#include "rustland/common/describe.hpp"
 #include "rustland/common/version.hpp"
 #include "supervisor/ctl/commands.hpp"
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 #include <functional>
 
 using namespace rustland;
@@ -110,6 +112,10 @@ int main(int argc, char** argv) {
     app.add_option("--socket", request.options.socket, "The daemon's socket")->type_name("PATH");
     app.require_subcommand(1);
     add_commands(app, request);
+    if (const auto text = description_asked_for(app, argc, argv)) {
+        fmt::print("{}", *text);
+        return kDone;
+    }
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {

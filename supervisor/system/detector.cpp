@@ -4,6 +4,8 @@
 #include "rustland/common/clock.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
@@ -17,7 +19,7 @@ constexpr std::array<Nanos, 2> kLooks{millis(100), seconds(2)};
 constexpr Nanos kTogether = millis(20);
 // Processes that are looked at as soon as they exec, per second. In a storm of short ones the rest
 // wait for the first later look; most of them are gone by then, and a missing process costs little.
-constexpr double kTokensPerSecond = 200;
+constexpr double kTokensPerSecond = 100;
 constexpr double kMostTokens = 100;
 constexpr int kDatagramsPerRound = 256;
 // Timers before events, so that a storm of events cannot starve the scan.
@@ -28,6 +30,7 @@ constexpr std::int64_t kTimerPriority = -10;
 Detector::Detector(Loop& loop, DetectorOptions options, Listener listener)
     : loop_(loop), options_(std::move(options)), listener_(std::move(listener)),
       proc_(options_.proc_root), matcher_(std::make_shared<Matcher>()), tokens_(kMostTokens) {
+    options_.real_processes = options_.real_processes && options_.proc_root == "/proc";
     if (!options_.open_pidfd)
         options_.open_pidfd = open_pidfd;
 }
@@ -152,12 +155,19 @@ void Detector::look_now_due() {
             else
                 judge(pid);
         }
+    // None of it is good any more, and nobody else would throw it away.
+    if (looks_[0].empty() && looks_[1].empty())
+        parents_.entries.clear();
     arm_looks();
     flush();
 }
 
 void Detector::judge(Pid pid) {
-    const auto info = proc_.read(pid, matcher_->needs(), !workloads_.empty());
+    // Most processes of a storm are gone at their later looks: this is the cheapest way to know.
+    if (options_.real_processes && ::kill(pid.value, 0) != 0 && errno == ESRCH)
+        return;
+    const auto info =
+        proc_.read_program(pid, matcher_->needs(), !workloads_.empty(), parents_, monotonic_now());
     if (!info)
         return;
     ++statistics_.judged;
@@ -226,6 +236,7 @@ void Detector::scan() {
 
 void Detector::use(std::shared_ptr<const Matcher> matcher, Nanos scan_interval) {
     matcher_ = std::move(matcher);
+    parents_.entries.clear(); // it may need other parts of them
     options_.scan_interval = scan_interval;
     workloads_.keep_rules(*matcher_, pending_);
     members_changed_ = true;

@@ -35,6 +35,11 @@ TEST(ProcStat, IsReadFromTheLastBracket) {
     EXPECT_EQ(stat->comm, "a) R 1 (b");
     EXPECT_EQ(stat->parent.value, 7);
     EXPECT_EQ(stat->start_time, 12345U);
+    EXPECT_FALSE(stat->kernel_thread);
+    const auto kernel =
+        parse_proc_stat("9 (kworker/0:1) I 2 0 0 0 -1 69238880 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0\n");
+    ASSERT_TRUE(kernel);
+    EXPECT_TRUE(kernel->kernel_thread);
     for (const char* bad :
          {"", "42", "42 (a", "42 a)", ")(", "42 (a) S", "42 (a) S x 1 1 0 -1 4 1 0"})
         EXPECT_FALSE(parse_proc_stat(bad)) << bad;
@@ -89,6 +94,25 @@ TEST(ProcReader, ReadsWhatIsAskedForAndTheAncestors) {
     const auto gone = reader.read(Pid{99}, {}, false);
     ASSERT_FALSE(gone);
     EXPECT_EQ(gone.error().code(), ESRCH);
+}
+
+TEST(ProcReader, ParentsAreReadAgainOnlyAfterAMoment) {
+    const test::ProcFixture fixture;
+    test::FakeProcess parent{50, 1, "make", {"make"}, "/x", "", 10, 0};
+    fixture.add(parent);
+    fixture.add({60, 50, "cc", {"cc"}, "/x", "", 20, 0});
+    const ProcReader reader(fixture.proc());
+    AncestorCache cache;
+    const Nanos began = seconds(7);
+    const auto parent_at = [&](Nanos now) {
+        const auto info = reader.read_program(Pid{60}, Needs{}, true, cache, now);
+        return info && !info->ancestors.empty() ? info->ancestors[0].comm : std::string();
+    };
+    EXPECT_EQ(parent_at(began), "make");
+    parent.comm = "other";
+    fixture.add(parent);
+    EXPECT_EQ(parent_at(began + millis(99)), "make");
+    EXPECT_EQ(parent_at(began + millis(100)), "other");
 }
 
 TEST(ProcReader, AYoungerParentOnlyHasTheNumber) {

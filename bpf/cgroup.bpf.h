@@ -108,6 +108,7 @@ void BPF_PROG(rl_cgroup_move, struct task_struct* p, struct cgroup* from, struct
     if (tc) {
         tc->cgroup_id = to->kn->id;
         tc->weight_generation = 0;
+        tc->class_generation = 0;
     }
 }
 

@@ -11,19 +11,21 @@ static __always_inline u32 commit_one(struct bpf_iter_scx_dsq* it, struct task_s
     struct task_ctx* tc = task_ctx_of(p);
     const cpumask_t* allowed = p->cpus_ptr;
     struct target target;
+    /* The kernel complains about a task that is to run for no time at all. */
+    u64 slice = d->slice ? d->slice : slice_without_policy();
     u64 dsq;
 
     if (!tc || !word_claim(tc, d->seq)) {
         count(stale);
         return RL_RESULT_STALE;
     }
-    pick_target(allowed, d->key, d->flags & RL_DECISION_PREEMPT, now, &target);
+    pick_target(allowed, scx_bpf_task_cpu(p), d->key, d->flags & RL_DECISION_PREEMPT, now, &target);
     tc->state = d->state;
     tc->key = d->key;
     tc->decided_key = d->key;
-    grant(tc, d->slice);
+    grant(tc, slice);
     dsq = home_dsq(p, allowed, target.cpu >= 0 ? target.cpu : d->cpu);
-    if (move_pending(it, p, dsq, d->deadline, d->slice)) {
+    if (move_pending(it, p, dsq, d->deadline, slice)) {
         count(decided);
         kick_target(&target, dsq, now);
         return RL_RESULT_MOVED;

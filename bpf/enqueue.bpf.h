@@ -6,7 +6,7 @@
 #ifndef RUSTLAND_ENQUEUE_BPF_H
 #define RUSTLAND_ENQUEUE_BPF_H
 
-#include "cgroup.bpf.h"
+#include "class.bpf.h"
 #include "lease.bpf.h"
 
 /* The rest of a slice that is still worth a turn. */
@@ -41,7 +41,7 @@ static __always_inline s32 cpu_for_self(const cpumask_t* allowed, s32 prev_cpu) 
 
     if (current->prio >= MAX_RT_PRIO && bpf_cpumask_test_cpu(here, allowed))
         return here;
-    cpu = scx_bpf_pick_idle_cpu(allowed, 0);
+    cpu = pick_idle_cpu(allowed, here);
     if (cpu >= 0)
         return cpu;
     bpf_for(cpu, 0, config.nr_cpus) {
@@ -119,7 +119,7 @@ static __always_inline bool enqueue_on_idle_cpu(struct task_struct* p, u64 enq_f
         if (!scx_bpf_test_and_clear_cpu_idle(cpu))
             return false;
     } else {
-        cpu = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+        cpu = pick_idle_cpu(p->cpus_ptr, cpu);
         if (cpu < 0)
             return false;
     }
@@ -143,7 +143,7 @@ static __always_inline void enqueue_unasked(struct task_struct* p, struct task_c
 
     tc->key = key;
     grant(tc, slice_without_policy());
-    pick_target(allowed, key, urgent, now, &target);
+    pick_target(allowed, scx_bpf_task_cpu(p), key, urgent, now, &target);
     dsq = home_dsq(p, allowed, target.cpu);
     dsq_insert_vtime(p, dsq, slice_without_policy(), now + key, enq_flags);
     kick_target(&target, dsq, now);
@@ -167,8 +167,13 @@ static __always_inline void fill_record(struct rl_queued* rec, struct task_struc
     rec->flags = (wakeup ? RL_QUEUED_WAKEUP : 0) | (is_restricted(p) ? RL_QUEUED_RESTRICTED : 0) |
                  (p->flags & PF_KTHREAD ? RL_QUEUED_KTHREAD : 0);
     rec->nr_cpus_allowed = p->nr_cpus_allowed;
-    rec->nr_waiting = scx_bpf_dsq_nr_queued(DSQ_LLC(llc_of(cpu)));
-    rec->reserved = 0;
+    /* As if all caches had as many as this one: looking at each would cost more than it tells. */
+    rec->nr_waiting = (u32)scx_bpf_dsq_nr_queued(DSQ_LLC(llc_of(cpu))) * config.nr_llcs;
+    rec->task_class = class_of(p, tc);
+    if (rec->task_class == RL_CLASS_FOREGROUND)
+        count(foreground);
+    else if (rec->task_class == RL_CLASS_BACKGROUND)
+        count(background);
 }
 
 /*
@@ -250,9 +255,10 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     fill_record(rec, p, tc, seq, wakeup, now);
     count(queued);
     lease_arm();
-    /* A task that used its slice up is in no hurry while the CPUs have other work: ops.dispatch
-     * wakes user space before they run out, so that one wake-up decides several. */
-    if (!wakeup && config.defer && rec->nr_waiting >= nr_online) {
+    /* A task that computes without sleeping is in no hurry while the CPUs have other work:
+     * ops.dispatch wakes user space before they run out, so that one wake-up decides several. */
+    if (!wakeup && config.defer && rec->nr_waiting >= nr_online &&
+        tc->burst_exec >= config.slice_ns && rec->task_class != RL_CLASS_FOREGROUND) {
         if (!unheard_since)
             unheard_since = now;
         bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);

@@ -103,7 +103,7 @@ static void lease_drain(u64 now) {
             if ((word & WORD_MASK) == WORD_PENDING && word_claim(tc, word >> 2)) {
                 const cpumask_t* allowed = p->cpus_ptr;
 
-                pick_target(allowed, 0, false, now, &target);
+                pick_target(allowed, scx_bpf_task_cpu(p), 0, false, now, &target);
                 dsq = home_dsq(p, allowed, target.cpu);
                 if (move_pending(&it, p, dsq, tc->enqueued_at, slice_without_policy())) {
                     count(fallback);

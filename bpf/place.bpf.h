@@ -92,10 +92,10 @@ static s32 claim_this_cpu(const cpumask_t* allowed, s64 key) {
 
 /* Which CPU should hear about a task: an idle one, this one if it is about to be free, one that has
  * run dry, or one worth interrupting. */
-static __always_inline void pick_target(const cpumask_t* allowed, s64 key, bool preempt, u64 now,
-                                        struct target* target) {
+static __always_inline void pick_target(const cpumask_t* allowed, s32 near, s64 key, bool preempt,
+                                        u64 now, struct target* target) {
     target->kick = SCX_KICK_IDLE;
-    target->cpu = scx_bpf_pick_idle_cpu(allowed, 0);
+    target->cpu = pick_idle_cpu(allowed, near);
     if (target->cpu >= 0)
         return;
     target->kick = 0;
@@ -149,12 +149,63 @@ static __always_inline u64 home_dsq(struct task_struct* p, const cpumask_t* allo
     return cc && !cc->offline ? DSQ_CPU(cpu) : DSQ_LLC(0);
 }
 
+/* Tasks that one call looks at: more cannot wait for a single CPU without being moved. */
+#define EVACUATE_MAX 65536
+
+/*
+ * A CPU that goes offline does not call ops.dispatch any more, and the kernel waits until it has no
+ * tasks left. It still looks into the global DSQ by itself: tasks that belong to it go there, and
+ * the kernel then finds another CPU for them.
+ */
+static __noinline void evacuate(u64 dsq, s32 cpu) {
+    struct bpf_iter_scx_dsq it;
+    bool moved = false;
+    int i;
+
+    if (!bpf_iter_scx_dsq_new(&it, dsq, 0)) {
+        bpf_for(i, 0, EVACUATE_MAX) {
+            struct task_struct *listed = bpf_iter_scx_dsq_next(&it), *p;
+
+            if (!listed)
+                break;
+            /* The iterator's pointer is not trusted by the verifier: look the task up again. */
+            p = scx_bpf_task_cpu(listed) == cpu ? bpf_task_from_pid(listed->pid) : NULL;
+            if (!p)
+                continue;
+            moved |= scx_bpf_dsq_move(&it, p, SCX_DSQ_GLOBAL, 0);
+            bpf_task_release(p);
+        }
+    }
+    bpf_iter_scx_dsq_destroy(&it);
+    if (moved)
+        scx_bpf_kick_cpu(cpu, 0);
+}
+
+static __always_inline bool is_offline(s32 cpu) {
+    struct cpu_ctx* cc = cpu_ctx_of(cpu);
+
+    return cc && cc->offline;
+}
+
 /* Moves a pending task to its place in deadline order. False if it is no longer pending. */
 static __always_inline bool move_pending(struct bpf_iter_scx_dsq* it, struct task_struct* p,
                                          u64 dsq, u64 deadline, u64 slice) {
+    s32 cpu = scx_bpf_task_cpu(p);
+
     scx_bpf_dsq_move_set_slice(it, slice);
+    if (is_offline(cpu)) {
+        if (!scx_bpf_dsq_move(it, p, SCX_DSQ_GLOBAL, 0))
+            return false;
+        scx_bpf_kick_cpu(cpu, 0);
+        return true;
+    }
     scx_bpf_dsq_move_set_vtime(it, deadline);
-    return scx_bpf_dsq_move_vtime(it, p, dsq, 0);
+    if (!scx_bpf_dsq_move_vtime(it, p, dsq, 0))
+        return false;
+    /* It may have gone offline between the look and the move. */
+    if (is_offline(cpu))
+        evacuate(dsq, cpu);
+    return true;
 }
 
 /* The deadline of the first task in a DSQ; the largest number if it is empty. */

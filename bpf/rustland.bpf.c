@@ -16,6 +16,7 @@
 #include "place.bpf.h"
 #include "lease.bpf.h"
 #include "cgroup.bpf.h"
+#include "class.bpf.h"
 #include "enqueue.bpf.h"
 #include "commit.bpf.h"
 
@@ -139,6 +140,8 @@ s32 BPF_PROG(rl_init_task, struct task_struct* p, struct scx_init_task_args* arg
     tc->word = now_ns() << 2 | WORD_IDLE;
     if (bpf_core_field_exists(args->cgroup) && args->cgroup)
         tc->cgroup_id = args->cgroup->kn->id;
+    if (args->fork)
+        class_inherit(tc);
     return 0;
 }
 
@@ -165,12 +168,17 @@ void BPF_PROG(rl_cpu_online, s32 cpu) {
 SEC("struct_ops/cpu_offline")
 void BPF_PROG(rl_cpu_offline, s32 cpu) {
     struct cpu_ctx* cc = cpu_ctx_of(cpu);
+    s32 i;
 
     __sync_fetch_and_add(&nr_online, -1);
-    if (cc) {
-        cc->offline = 1;
-        dry_clear(cc);
-    }
+    if (!cc)
+        return;
+    __sync_lock_test_and_set(&cc->offline, 1); /* before the look, as move_pending needs it */
+    dry_clear(cc);
+    bpf_rcu_read_lock();
+    evacuate(DSQ_CPU(cpu), cpu);
+    bpf_for(i, 0, config.nr_llcs) evacuate(DSQ_LLC(i), cpu);
+    bpf_rcu_read_unlock();
 }
 
 static int big_cpus_init(void) {
@@ -247,6 +255,7 @@ struct sched_ext_ops rustland_ops = {
     .set_weight = (void*)rl_set_weight,
     .cpu_release = (void*)rl_cpu_release,
     .init_task = (void*)rl_init_task,
+    .exit_task = (void*)rl_exit_task,
     .disable = (void*)rl_disable,
     .cgroup_init = (void*)rl_cgroup_init,
     .cgroup_exit = (void*)rl_cgroup_exit,

@@ -18,6 +18,9 @@
 #define RL_MAX_LLCS 64
 /* Decisions in one commit. */
 #define RL_MAX_DECISIONS 256
+/* Processes, and cgroups, that can have a class of their own at a time. */
+#define RL_MAX_CLASSED_PROCESSES 4096
+#define RL_MAX_CLASSED_CGROUPS 256
 /* Words of policy state that the kernel side keeps for each task. */
 #define RL_STATE_WORDS 4
 
@@ -28,6 +31,13 @@
  * it. All zero for a task that the policy has not seen yet. */
 struct rl_state {
     __u64 word[RL_STATE_WORDS];
+};
+
+/* What a task is to the person at the machine. */
+enum rl_class {
+    RL_CLASS_NORMAL = 0,
+    RL_CLASS_FOREGROUND = 1,
+    RL_CLASS_BACKGROUND = 2,
 };
 
 enum rl_queued_flags {
@@ -51,8 +61,8 @@ struct rl_queued {
     __u32 weight; /* 1 to 10000, 100 is nice 0 in the root cgroup: nice and cgroup together */
     __u32 flags;  /* enum rl_queued_flags */
     __u32 nr_cpus_allowed;
-    __u32 nr_waiting; /* decided tasks that wait for a CPU at this moment */
-    __u32 reserved;
+    __u32 nr_waiting; /* decided tasks that wait for a CPU at this moment, on all CPUs */
+    __u32 task_class; /* enum rl_class */
 };
 
 enum rl_decision_flags {
@@ -82,7 +92,8 @@ struct rl_decision {
 /* One page of numbers that either side writes for the other. */
 struct rl_control {
     __u32 nr_decisions; /* rows of the table that the next commit reads */
-    __u32 reserved;
+    /* Grown by user space after each change of the tables of classes: tasks then look again. */
+    __u32 class_generation;
     __u64 last_commit; /* when user space last committed */
     __u64 lease_since; /* when the lease took over, 0 while user space answers */
     __u64 cpu_max_set; /* cgroups that got a cpu.max limit since attach */
@@ -114,7 +125,9 @@ struct rl_counters {
     __u64 notified;   /* user space woken because queued work ran low */
     __u64 reenqueued; /* pushed off a CPU that a higher class took */
     __u64 errors;     /* a task without our context: should stay 0 */
-    __u64 reserved[5];
+    __u64 foreground; /* of the records, those of foreground tasks */
+    __u64 background; /* … of background tasks */
+    __u64 reserved[3];
 };
 
 /* Constants of one run, set before the program is loaded. */
@@ -133,6 +146,8 @@ struct rl_config {
     __u32 nr_online;     /* CPUs that are online at attach */
     __u32 percpu_local;  /* tasks bound to one CPU do not ask user space */
     __u32 heterogeneous; /* CPUs differ in capacity: big_cpu tells which are large */
+    __u32 numa_local;    /* the kernel looks for idle CPUs node by node */
+    __u32 reserved;
     __u16 cpu_llc[RL_MAX_CPUS];
     __u8 big_cpu[RL_MAX_CPUS];
 };
@@ -147,6 +162,6 @@ RL_STATIC_ASSERT(sizeof(struct rl_queued) == 112, "rl_queued");
 RL_STATIC_ASSERT(sizeof(struct rl_decision) == 80, "rl_decision");
 RL_STATIC_ASSERT(sizeof(struct rl_control) == 48 + 128 + 1024, "rl_control");
 RL_STATIC_ASSERT(sizeof(struct rl_counters) == 192, "rl_counters: whole cache lines");
-RL_STATIC_ASSERT(sizeof(struct rl_config) == 80 + 3 * RL_MAX_CPUS, "rl_config");
+RL_STATIC_ASSERT(sizeof(struct rl_config) == 88 + 3 * RL_MAX_CPUS, "rl_config");
 
 #endif

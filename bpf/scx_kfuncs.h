@@ -17,6 +17,9 @@ u64 scx_bpf_now(void) __ksym __weak;
 s32 scx_bpf_select_cpu_dfl(struct task_struct* p, s32 prev_cpu, u64 wake_flags,
                            bool* is_idle) __ksym;
 s32 scx_bpf_pick_idle_cpu(const struct cpumask* cpus_allowed, u64 flags) __ksym;
+s32 scx_bpf_pick_idle_cpu_node(const struct cpumask* cpus_allowed, int node,
+                               u64 flags) __ksym __weak;
+int scx_bpf_cpu_node(s32 cpu) __ksym __weak;
 bool scx_bpf_test_and_clear_cpu_idle(s32 cpu) __ksym;
 void scx_bpf_kick_cpu(s32 cpu, u64 flags) __ksym;
 void scx_bpf_exit_bstr(s64 exit_code, char* fmt, unsigned long long* data, u32 data__sz) __ksym;
@@ -33,6 +36,8 @@ bool __scx_bpf_dsq_insert_vtime(struct task_struct* p,
 bool scx_bpf_dsq_move_to_local(u64 dsq_id) __ksym __weak;
 bool scx_bpf_dsq_move_to_local___v2(u64 dsq_id, u64 enq_flags) __ksym __weak;
 
+bool scx_bpf_dsq_move(struct bpf_iter_scx_dsq* it__iter, struct task_struct* p, u64 dsq_id,
+                      u64 enq_flags) __ksym;
 bool scx_bpf_dsq_move_vtime(struct bpf_iter_scx_dsq* it__iter, struct task_struct* p, u64 dsq_id,
                             u64 enq_flags) __ksym;
 void scx_bpf_dsq_move_set_slice(struct bpf_iter_scx_dsq* it__iter, u64 slice) __ksym;

@@ -113,6 +113,7 @@ struct scx_cpu_release_args {
 };
 
 enum scx_dsq_id_flags {
+    SCX_DSQ_GLOBAL = 0x8000000000000001ULL,
     SCX_DSQ_LOCAL = 0x8000000000000002ULL,
     SCX_DSQ_LOCAL_ON = 0xc000000000000000ULL,
 };

@@ -79,6 +79,9 @@ struct task_ctx {
     u32 nice_weight;
     u32 weight; /* nice_weight through the cgroups; valid for weight_generation */
     u32 weight_generation;
+    u32 task_class; /* valid for class_generation, see class.bpf.h */
+    u32 class_generation;
+    s32 class_root; /* the process that it has its class from, 0: none */
 };
 
 struct {
@@ -117,8 +120,10 @@ struct {
 s32 nr_dry;
 u32 nr_online;
 
-/* The CPUs of large capacity, where CPUs differ. */
-struct bpf_cpumask __kptr* big_cpus;
+/* The CPUs of large capacity, where CPUs differ. In a section of its own without any global
+ * variable: libbpf from 1.5 on maps every section with one, and the kernel refuses to map a section
+ * that holds a pointer of the kernel's. */
+static struct bpf_cpumask __kptr* big_cpus SEC(".data.kptr") __attribute__((aligned(8)));
 
 static __always_inline struct task_ctx* task_ctx_of(struct task_struct* p) {
     return bpf_task_storage_get(&tasks, p, 0, 0);
@@ -128,6 +133,14 @@ static __always_inline struct cpu_ctx* cpu_ctx_of(s32 cpu) {
     u32 key = cpu;
 
     return bpf_map_lookup_elem(&cpus, &key);
+}
+
+/* Claims an idle CPU, if there is one; where CPUs are kept apart by node, one near the CPU `near`.
+ */
+static __always_inline s32 pick_idle_cpu(const cpumask_t* allowed, s32 near) {
+    if (config.numa_local && bpf_ksym_exists(scx_bpf_pick_idle_cpu_node))
+        return scx_bpf_pick_idle_cpu_node(allowed, scx_bpf_cpu_node(near), 0);
+    return scx_bpf_pick_idle_cpu(allowed, 0);
 }
 
 static __always_inline struct rl_control* the_control(void) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "options.hpp"
 
+#include "rustland/common/describe.hpp"
 #include "rustland/common/version.hpp"
 #include "stats.hpp"
 
@@ -98,6 +99,40 @@ Status set_socket(Options& options, const std::string& value) {
     return {};
 }
 
+// Calls `take` with each part between commas.
+template <typename Take> Status for_each_part(std::string_view list, Take take) {
+    for (;;) {
+        const std::size_t comma = list.find(',');
+        if (auto done = take(std::string(list.substr(0, comma))); !done)
+            return done;
+        if (comma == std::string_view::npos)
+            return {};
+        list.remove_prefix(comma + 1);
+    }
+}
+
+Status set_foreground_pids(Options& options, const std::string& value) {
+    constexpr std::uint32_t kMost = 4194304; // PID_MAX_LIMIT of the kernel
+    return for_each_part(value, [&](const std::string& part) -> Status {
+        const auto pid = parse_whole(part, 1, kMost);
+        if (!pid)
+            return pid.error();
+        options.foreground_pids.push_back(Pid{static_cast<std::int32_t>(*pid)});
+        return {};
+    });
+}
+
+Status set_foreground_cgroups(Options& options, const std::string& value) {
+    return for_each_part(value, [&](const std::string& part) -> Status {
+        if (part.empty() || part.front() != '/')
+            return Error(fmt::format("'{}' is not the path of a cgroup, such as "
+                                     "/user.slice/game.scope",
+                                     part));
+        options.foreground_cgroups.push_back(part);
+        return {};
+    });
+}
+
 // Conditions that no option can judge by itself.
 Status check_together(const Options& options) {
     if (options.slice_min > options.slice_max)
@@ -163,6 +198,20 @@ const std::vector<OptionRow>& option_table() {
          "(default 20). After that it runs without one; after 2 seconds without any decision "
          "rustland leaves, and the kernel's own scheduler takes over.",
          set_lease},
+        {"foreground-pid", "PID,...", kPolicyGroup,
+         "Processes whose frames are being watched, with all their threads and children: the "
+         "deadline policy runs them before all others. The supervisor sets them by itself.",
+         set_foreground_pids},
+        {"foreground-cgroup", "PATH,...", kPolicyGroup,
+         "The same for cgroups, by their path below the root of the hierarchy, with all that "
+         "runs in them.",
+         set_foreground_cgroups},
+        {"others-share", "PERCENT", kPolicyGroup,
+         "Share of the CPU time that foreground tasks leave to others that want it, 0 to 90 "
+         "(default 10).",
+         [](Options& o, const std::string& v) {
+             return store(parse_whole(v, 0, 90), o.others_share);
+         }},
         {"realtime", nullptr, kPolicyGroup,
          "Run the policy's thread as SCHED_FIFO. It then wakes on the CPU where it ran last "
          "instead of the one where it is needed: more predictable beside many real-time tasks, "
@@ -267,7 +316,11 @@ std::variant<Options, Message> parse_options(int argc, const char* const* argv) 
         const std::string name = std::string("--") + row.name;
         if (row.set == nullptr) {
             const std::string_view what = row.name;
-            app.add_flag(name, what == "help" ? help : what == "version" ? version : help_stats);
+            app.add_flag(name,
+                         what == "help"      ? help
+                         : what == "version" ? version
+                                             : help_stats,
+                         row.help);
             continue;
         }
         const auto apply = [&options, &wrong, &row](const std::string& value) {
@@ -276,10 +329,13 @@ std::variant<Options, Message> parse_options(int argc, const char* const* argv) 
                 wrong = usage_error(fmt::format("--{}: {}", row.name, done.error().message()));
         };
         if (row.argument != nullptr)
-            app.add_option_function<std::string>(name, apply);
+            app.add_option_function<std::string>(name, apply, row.help)->type_name(row.argument);
         else
-            app.add_flag_callback(name, [apply] { apply({}); });
+            app.add_flag_callback(
+                name, [apply] { apply({}); }, row.help);
     }
+    if (const auto text = description_asked_for(app, argc, argv))
+        return Message{*text, ExitCode::Stopped};
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -20,6 +20,9 @@ struct Options {
     Nanos slice_max = millis(20);
     Nanos slice_min = millis(1);
     Nanos lease = millis(20);
+    std::vector<Pid> foreground_pids;
+    std::vector<std::string> foreground_cgroups; // paths below the root of cgroupfs
+    std::uint32_t others_share = 10;             // percent that the foreground leaves to others
     bool realtime = false;
     bool partial = false;
     bool numa_local = false;

@@ -9,6 +9,7 @@ namespace {
 
 constexpr double kShortestInterval = 0.1;
 constexpr double kLongestInterval = 3600;
+constexpr std::int64_t kMostPid = 4194304; // PID_MAX_LIMIT of the kernel
 
 Result<Nanos> parse_interval(const nlohmann::json& message) {
     const auto interval = message.find("interval");
@@ -18,6 +19,24 @@ Result<Nanos> parse_interval(const nlohmann::json& message) {
     if (!(value >= kShortestInterval && value <= kLongestInterval))
         return Error("the interval must be from 0.1 to 3600 seconds");
     return Nanos{std::llround(value * 1e9)};
+}
+
+// A list of process ids; a missing one is empty.
+Result<std::vector<Pid>> parse_pids(const nlohmann::json& message, const char* key) {
+    std::vector<Pid> pids;
+    const auto list = message.find(key);
+    if (list == message.end())
+        return pids;
+    const Error wrong(std::string(key) + " must be a list of process ids");
+    if (!list->is_array())
+        return wrong;
+    for (const auto& item : *list) {
+        if (!item.is_number_integer() || item.get<std::int64_t>() < 1 ||
+            item.get<std::int64_t>() > kMostPid)
+            return wrong;
+        pids.push_back(Pid{item.get<std::int32_t>()});
+    }
+    return pids;
 }
 
 } // namespace
@@ -40,8 +59,16 @@ Result<Request> parse_request(std::string_view line) {
         if (!interval)
             return interval.error();
         request.interval = *interval;
+    } else if (*name == "classes") {
+        request.kind = Request::Kind::Classes;
+        auto foreground = parse_pids(message, "foreground");
+        auto background = parse_pids(message, "background");
+        if (!foreground || !background)
+            return foreground ? background.error() : foreground.error();
+        request.foreground = *std::move(foreground);
+        request.background = *std::move(background);
     } else {
-        return Error("unknown request: choose stats, subscribe or stop");
+        return Error("unknown request: choose stats, subscribe, classes or stop");
     }
     return request;
 }

@@ -3,6 +3,10 @@
 //
 //   {"request":"stats"}                      -> one answer with the statistics
 //   {"request":"subscribe","interval":1.0}   -> one at once, then one each interval (seconds)
+//   {"request":"classes","foreground":[PID,…],"background":[PID,…]}
+//                                            -> {"ok":true}; the classes of these processes (thread
+//                                               group ids) and all that descends from them, instead
+//                                               of those given before; root alone
 //   {"request":"stop"}                       -> {"ok":true}, and the scheduler ends; root alone
 //
 // Whatever cannot be done is answered with {"error":"…"}.
@@ -15,16 +19,19 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace rustland {
 
 struct Request {
-    enum class Kind { Stats, Subscribe, Stop };
+    enum class Kind { Stats, Subscribe, Classes, Stop };
     Kind kind = Kind::Stats;
     Nanos interval; // of Subscribe
+    std::vector<Pid> foreground; // of Classes
+    std::vector<Pid> background;
 
     // Requests that change something are root's.
-    [[nodiscard]] bool needs_root() const { return kind == Kind::Stop; }
+    [[nodiscard]] bool needs_root() const { return kind == Kind::Stop || kind == Kind::Classes; }
 };
 
 Result<Request> parse_request(std::string_view line);
@@ -35,7 +42,7 @@ std::string error_line(std::string_view message);
 // Cuts a stream of bytes into lines of bounded length.
 class LineReader {
   public:
-    static constexpr std::size_t kMaxLine = 4096;
+    static constexpr std::size_t kMaxLine = 65536;
 
     void append(std::string_view bytes) { buffer_.append(bytes); }
     // The next complete line without its end, or nothing yet.

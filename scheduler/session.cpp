@@ -115,6 +115,8 @@ class Session {
     std::optional<Outcome> prepare();
     std::optional<Outcome> attach();
     Status open_server();
+    Status set_classes(const Request& request);
+    Status set_first_classes();
     Status watch_events();
     void on_signal();
     void on_demotion();
@@ -208,6 +210,8 @@ std::optional<Outcome> Session::prepare() {
 
 std::optional<Outcome> Session::attach() {
     Status done = watch_events();
+    if (done)
+        done = set_first_classes();
     if (done) {
         attached_at_ = monotonic_now();
         faults_at_attach_ = read_page_faults(thread_->tid()).value_or(0);
@@ -226,9 +230,38 @@ std::optional<Outcome> Session::attach() {
     return std::nullopt;
 }
 
+// Those of the request and those of the command line.
+Status Session::set_classes(const Request& request) {
+    std::vector<ClassedProcess> processes;
+    for (const Pid pid : request.background)
+        processes.push_back({pid, TaskClass::Background});
+    for (const Pid pid : request.foreground)
+        processes.push_back({pid, TaskClass::Foreground});
+    for (const Pid pid : options_.foreground_pids)
+        processes.push_back({pid, TaskClass::Foreground});
+    spdlog::debug("classes of {} processes", processes.size());
+    return scheduler_->set_process_classes(processes);
+}
+
+Status Session::set_first_classes() {
+    if (!options_.foreground_pids.empty()) {
+        if (auto done = set_classes({}); !done)
+            return done;
+    }
+    for (const std::string& path : options_.foreground_cgroups) {
+        const auto id = cgroup_id(path);
+        if (!id)
+            return id.error();
+        if (auto done = scheduler_->set_cgroup_class(*id, TaskClass::Foreground); !done)
+            return done;
+    }
+    return {};
+}
+
 Status Session::open_server() {
     StatsServer::Callbacks callbacks;
     callbacks.stats = [this] { return stats_answer(); };
+    callbacks.classes = [this](const Request& request) { return set_classes(request); };
     callbacks.stop = [this] {
         asked_ = true;
         loop_->stop();
@@ -384,6 +417,7 @@ std::unique_ptr<Policy> make_policy(const Options& options, const Topology& topo
     DeadlineParams params;
     params.slice_max = options.slice_max;
     params.slice_min = options.slice_min;
+    params.others_share = options.others_share;
     params.nr_cpus = topology.nr_online;
     return std::make_unique<DeadlinePolicy>(params, kPolicyRoom);
 }

@@ -73,6 +73,10 @@ const std::array kFields{
                   static_cast<double>(s.kernel.decided),
                   static_cast<double>(s.kernel.queued + s.kernel.congested + s.kernel.unasked));
           }},
+    Field{"foreground", kCounter, "tasks", "given to the policy that are in the foreground",
+          KERNEL_COUNTER(foreground)},
+    Field{"background", kCounter, "tasks", "given to the policy that are in the background",
+          KERNEL_COUNTER(background)},
     Field{"idle", kCounter, "tasks", "that found an idle CPU at once, without a decision",
           KERNEL_COUNTER(idle)},
     Field{"bypass_kthread", kCounter, "tasks",

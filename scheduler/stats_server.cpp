@@ -18,6 +18,7 @@ namespace {
 constexpr mode_t kDirectoryMode = 0755;
 constexpr mode_t kSocketMode = 0666; // reading is harmless; the peer is checked for the rest
 constexpr int kBacklog = 16;
+constexpr std::size_t kChunk = 4096; // read at once
 
 Result<sockaddr_un> address_of(const std::string& path) {
     sockaddr_un address{};
@@ -169,7 +170,7 @@ void StatsServer::on_client(int fd, std::uint32_t events) {
 }
 
 void StatsServer::read_from(Client& client) {
-    std::array<char, LineReader::kMaxLine> buffer{};
+    std::array<char, kChunk> buffer{};
     const ssize_t n = ::recv(client.fd.get(), buffer.data(), buffer.size(), 0);
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
         client.closing = true;
@@ -202,6 +203,11 @@ void StatsServer::answer(Client& client, const std::string& line) {
     case Request::Kind::Subscribe:
         subscribe(client, request->interval);
         break;
+    case Request::Kind::Classes: {
+        const auto done = callbacks_.classes(*request);
+        queue(client, done ? "{\"ok\":true}\n" : error_line(done.error().message()));
+        break;
+    }
     case Request::Kind::Stop:
         queue(client, "{\"ok\":true}\n");
         callbacks_.stop();

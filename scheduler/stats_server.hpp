@@ -23,6 +23,8 @@ class StatsServer {
     struct Callbacks {
         // The statistics at this moment, as one line of JSON with its end.
         std::function<std::string()> stats;
+        // Somebody who may has given the classes of processes.
+        std::function<Status(const Request&)> classes;
         // Somebody who may has asked for the end.
         std::function<void()> stop;
     };

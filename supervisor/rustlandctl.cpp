@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // rustlandctl: asks and commands the supervisor.
+#include "rustland/common/describe.hpp"
 #include "rustland/common/version.hpp"
 #include "supervisor/ctl/commands.hpp"
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 #include <functional>
 
 using namespace rustland;
@@ -111,6 +113,10 @@ int main(int argc, char** argv) {
     app.add_option("--bus-address", request.options.bus_address)->group("");
     app.require_subcommand(1);
     add_commands(app, request);
+    if (const auto text = description_asked_for(app, argc, argv)) {
+        fmt::print("{}", *text);
+        return kDone;
+    }
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {

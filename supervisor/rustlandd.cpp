@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // rustlandd: turns the scheduler on when a workload starts and off when it ends.
 #include "rustland/common/clock.hpp"
+#include "rustland/common/describe.hpp"
 #include "rustland/common/log.hpp"
 #include "rustland/common/version.hpp"
 #include "supervisor/system/bus_service.hpp"
@@ -13,6 +14,7 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
@@ -170,6 +172,10 @@ int main(int argc, char** argv) {
     app.add_option("--sysfs-root", options.daemon.sysfs_root)->group("");
     app.add_option("--cgroup-root", options.daemon.detector.cgroup_root)->group("");
     app.add_option("--bus-address", options.bus_address)->group("");
+    if (const auto text = description_asked_for(app, argc, argv)) {
+        fmt::print("{}", *text);
+        return 0;
+    }
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {

@@ -22,7 +22,8 @@ common_usage() {
     cat <<USAGE
   --seeds "1 2 …"       seeds of the VM and of the load (default "$SEEDS")
   --scenarios "…"       such as build:8, hog:32, none (default "$SCENARIOS")
-  --schedulers "…"      eevdf (the kernel's own) and rustland (default "$SCHEDULERS")
+  --schedulers "…"      eevdf (the kernel's own), rustland, rustland-fg (which is told the game),
+                        rustland-fifo (default "$SCHEDULERS")
   --rustland-args ARGS  options for rustland
   --duration S          seconds to measure, after $WARMUP s of warm-up (default $DURATION)
   --kernel SERIES       kernel series (default $KERNEL)
@@ -86,8 +87,8 @@ check_options() {
             usage_error "--faults: '$word' is not such as build:8:stop or hog:8:kill"
     done
     for word in $SCHEDULERS; do
-        [[ $word =~ ^(eevdf|rustland)$ ]] ||
-            usage_error "--schedulers: '$word' is neither eevdf nor rustland"
+        [[ $word =~ ^(eevdf|rustland|rustland-fg|rustland-fifo)$ ]] ||
+            usage_error "--schedulers: '$word' is not eevdf, rustland, rustland-fg or rustland-fifo"
     done
     is_positive "$DURATION" || usage_error "--duration: '$DURATION' is not a number of seconds"
     is_positive "$CPUS" || usage_error "--cpus: '$CPUS' is not a number"
@@ -103,7 +104,7 @@ set_up() {
     [ -x "$BENCH" ] || die "no $BENCH after the build"
     local word
     for word in $SCHEDULERS; do
-        if [ "$word" = rustland ] && [ ! -x "$ROOT_DIR/build/$PRESET/scheduler/rustland" ]; then
+        if [ "$word" != eevdf ] && [ ! -x "$ROOT_DIR/build/$PRESET/scheduler/rustland" ]; then
             die "the scheduler rustland is not in build/$PRESET/scheduler: cannot measure it" \
                 "(--schedulers eevdf measures the kernel's own alone)"
         fi
@@ -127,7 +128,12 @@ measure_one() {
     done
     local label
     label=$(label_of "$scheduler")
-    [ "$scheduler" = rustland ] && scheduler="rustland${RUSTLAND_ARGS:+ $RUSTLAND_ARGS}"
+    local own=()
+    [ "$scheduler" = rustland-fg ] && own=(--foreground)
+    case $scheduler in
+    rustland-fifo) scheduler="rustland --policy fifo${RUSTLAND_ARGS:+ $RUSTLAND_ARGS}" ;;
+    rustland*) scheduler="rustland${RUSTLAND_ARGS:+ $RUSTLAND_ARGS}" ;;
+    esac
     # The kernel tests its cryptographic algorithms for some seconds after boot: a load of its own.
     # The VM ends with us, however we end.
     setpriv --pdeathsig TERM "$ROOT_DIR/ci/vm" --kernel "$KERNEL" --cpus "$CPUS" --seed "$seed" \
@@ -135,7 +141,7 @@ measure_one() {
         --share "$ROOT_DIR/ci/benchlib" -- \
         guest "$scheduler" --iterations-per-ms $((ITERATIONS_PER_MS_ALL_CPUS / CPUS)) \
         --label "$label" --seed "$seed" --duration "$DURATION" --warmup "$WARMUP" \
-        "${scenarios[@]}" >"$base.json.part" 2>"$base.log" || status=$?
+        "${own[@]}" "${scenarios[@]}" >"$base.json.part" 2>"$base.log" || status=$?
     if [ $status != 0 ]; then
         note "$label, seed $seed, $*: failed with status $status:"
         tail -n 60 "$base.log" >&2

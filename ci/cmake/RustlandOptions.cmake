@@ -7,6 +7,12 @@ target_compile_options(rustland_options INTERFACE
 if(RUSTLAND_WERROR)
   target_compile_options(rustland_options INTERFACE -Werror)
 endif()
+if(RUSTLAND_FUZZ)
+  target_compile_options(rustland_options INTERFACE
+    -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+    -fno-omit-frame-pointer)
+  target_link_options(rustland_options INTERFACE -fsanitize=address,undefined)
+endif()
 if(RUSTLAND_SANITIZE)
   # -Wnull-dereference reports false positives from inlined library code under the sanitizers.
   target_compile_options(rustland_options INTERFACE

@@ -62,12 +62,12 @@ def licence_lines():
 
 
 def spelling():
-    files = [*sources(*CXX, ".py", ".sh", ".md", ".1", ".5", ".8")]
+    files = [*sources(*CXX, ".py", ".sh", ".md", ".1", ".3", ".5", ".8")]
     return verdict(run(["codespell", "-L", "nd", *files]))
 
 
 def man_pages():
-    pages = [name for name in sources(".1", ".5", ".7", ".8") if name.startswith("man/")]
+    pages = [name for name in sources(".1", ".3", ".5", ".7", ".8") if name.startswith("man/")]
     if not pages:
         return None, "no man pages yet"
     return verdict(run(["mandoc", "-T", "lint", "-W", "warning", *pages]))

@@ -5,7 +5,7 @@ A test is an executable script tests/vm/NAME.sh that runs in the VM. Comments at
 line, say what it needs:
 
   # vm kernels: smoke          smoke: every kernel; full (default): 6.18 and the newest, or
-                               every kernel with --all
+                               every kernel with --all; main: 6.18, or every kernel with --all
   # vm on: ok                  ok (default): kernels that can load our scheduler; none: those
                                without sched_ext; broken: those whose type information is broken;
                                any: all; several words may be given
@@ -92,8 +92,8 @@ def read_needs(script):
     name = os.path.relpath(script, ROOT)
     if unknown := set(needs) - KEYS:
         raise BadHeader(f"{name}: unknown need '{sorted(unknown)[0]}'")
-    if needs.get("kernels", "full") not in ("smoke", "full"):
-        raise BadHeader(f"{name}: kernels must be smoke or full, not '{needs['kernels']}'")
+    if needs.get("kernels", "full") not in ("smoke", "full", "main"):
+        raise BadHeader(f"{name}: kernels must be smoke, full or main, not '{needs['kernels']}'")
     wanted = set(needs.get("on", kernels.OK).split())
     if not wanted or not wanted <= {kernels.OK, kernels.NONE, kernels.BROKEN, "any"}:
         raise BadHeader(f"{name}: on must be ok, none, broken or any, not '{needs.get('on')}'")
@@ -119,6 +119,8 @@ def kernels_for(needs, available, everything):
     usable = [kernel for kernel in fitting if kernel.capability in wanted | {kernels.OK}]
     newest = usable[-1:]
     main = [kernel for kernel in fitting if kernel.series == MAIN_SERIES]
+    if needs.get("kernels") == "main":
+        return main
     return main + [kernel for kernel in newest if kernel not in main]
 
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bench/options.hpp"
 
+#include "rustland/common/describe.hpp"
 #include "rustland/common/version.hpp"
 
 #include <CLI/CLI.hpp>
@@ -169,6 +170,9 @@ void add_options(CLI::App& app, RawOptions& raw) {
         ->check(in_range(std::uint64_t{1000}, std::uint64_t{100'000'000}))
         ->group(workload);
     app.add_flag("--no-vsync", raw.no_vsync, "start the next frame at once")->group(workload);
+    app.add_flag("--foreground", raw.run.foreground,
+                 "tell rustland which process is the game, as its supervisor does (root alone)")
+        ->group(workload);
     app.add_option("--game-hook", raw.run.game_hook,
                    "shell command to run before each scenario, with the game's process id in "
                    "$RUSTLAND_GAME_PID")
@@ -272,6 +276,8 @@ Command parse_command_line(int argc, const char* const* argv, unsigned cpus) {
     app.formatter(std::make_shared<HelpFormatter>());
     RawOptions raw;
     add_options(app, raw);
+    if (const auto text = description_asked_for(app, argc, argv))
+        return Message{*text, kExitOk};
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {

@@ -30,6 +30,7 @@ struct RunOptions {
     std::optional<std::string> scheduler_comm; // nothing: as the kernel names it; "": none
     std::string scheduler_socket = kDefaultSocket;
     std::string game_hook;
+    bool foreground = false; // the scheduler is told the game
     bool keep_frames = false;
     bool json = false;
     bool csv = false;

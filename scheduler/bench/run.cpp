@@ -171,6 +171,10 @@ Result<Run> run_scenario(const Scenario& scenario, const RunOptions& options,
     if (!game)
         return game.error();
     const Nanos started = monotonic_now();
+    if (options.foreground) {
+        if (auto told = announce_foreground(options.scheduler_socket, game->pid()); !told)
+            return told.error().with("--foreground");
+    }
     if (auto status = run_hook(options.game_hook, game->pid(), signals); !status)
         return status.error();
 

@@ -14,7 +14,6 @@
 namespace rustland::bench {
 namespace {
 
-constexpr std::string_view kRequest = "{\"request\":\"stats\"}\n";
 constexpr std::size_t kMaxAnswer = 1 << 16;
 
 Result<UniqueFd> connect_to(const std::string& path) {
@@ -32,6 +31,30 @@ Result<UniqueFd> connect_to(const std::string& path) {
     if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
         return Error::from_errno(path);
     return fd;
+}
+
+// The answer to one request, without the end of its line.
+Result<std::string> ask(const std::string& socket_path, const std::string& request) {
+    const auto fd = connect_to(socket_path);
+    if (!fd)
+        return fd.error();
+    const std::string line = request + "\n";
+    if (::send(fd->get(), line.data(), line.size(), MSG_NOSIGNAL) !=
+        static_cast<ssize_t>(line.size()))
+        return Error::from_errno(socket_path);
+    std::string answer;
+    std::array<char, 4096> buffer{};
+    while (answer.find('\n') == std::string::npos && answer.size() < kMaxAnswer) {
+        const ssize_t n = ::recv(fd->get(), buffer.data(), buffer.size(), 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return Error::from_errno(socket_path);
+        if (n == 0)
+            break;
+        answer.append(buffer.data(), static_cast<std::size_t>(n));
+    }
+    return answer.substr(0, answer.find('\n'));
 }
 
 } // namespace
@@ -55,25 +78,22 @@ Result<DecisionCounts> parse_decision_counts(std::string_view answer) {
 }
 
 Result<DecisionCounts> query_decision_counts(const std::string& socket_path) {
-    const auto fd = connect_to(socket_path);
-    if (!fd)
-        return fd.error();
-    if (::send(fd->get(), kRequest.data(), kRequest.size(), MSG_NOSIGNAL) !=
-        static_cast<ssize_t>(kRequest.size()))
-        return Error::from_errno(socket_path);
-    std::string answer;
-    std::array<char, 4096> buffer{};
-    while (answer.find('\n') == std::string::npos && answer.size() < kMaxAnswer) {
-        const ssize_t n = ::recv(fd->get(), buffer.data(), buffer.size(), 0);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return Error::from_errno(socket_path);
-        if (n == 0)
-            break;
-        answer.append(buffer.data(), static_cast<std::size_t>(n));
-    }
-    return parse_decision_counts(std::string_view(answer).substr(0, answer.find('\n')));
+    const auto answer = ask(socket_path, R"({"request":"stats"})");
+    if (!answer)
+        return answer.error();
+    return parse_decision_counts(*answer);
+}
+
+Status announce_foreground(const std::string& socket_path, int pid) {
+    const nlohmann::json request{{"request", "classes"}, {"foreground", {pid}}};
+    const auto answer = ask(socket_path, request.dump());
+    if (!answer)
+        return answer.error();
+    const auto json = nlohmann::json::parse(*answer, nullptr, /*allow_exceptions=*/false);
+    if (json.is_object() && json.value("ok", false))
+        return {};
+    return Error(socket_path + ": " +
+                 (json.is_object() ? json.value("error", "no answer") : "no answer"));
 }
 
 std::optional<double> decided_percent(const DecisionCounts& before, const DecisionCounts& after) {

@@ -25,6 +25,9 @@ Result<DecisionCounts> parse_decision_counts(std::string_view answer);
 // Asks; gives up after a second, as a scheduler that is stopped does not answer.
 Result<DecisionCounts> query_decision_counts(const std::string& socket_path);
 
+// Tells the running scheduler which process is watched (root alone may).
+Status announce_foreground(const std::string& socket_path, int pid);
+
 // The share of the contended tasks that the policy decided, in percent; nothing if there were none.
 std::optional<double> decided_percent(const DecisionCounts& before, const DecisionCounts& after);
 

@@ -35,6 +35,7 @@ QueuedTask to_task(const rl_queued& record) {
     task.weight = record.weight;
     task.nr_cpus_allowed = record.nr_cpus_allowed;
     task.nr_waiting = record.nr_waiting;
+    task.task_class = static_cast<TaskClass>(record.task_class);
     task.wakeup = (record.flags & RL_QUEUED_WAKEUP) != 0;
     task.restricted = (record.flags & RL_QUEUED_RESTRICTED) != 0;
     return task;
@@ -104,6 +105,7 @@ Status BpfScheduler::configure(const BpfSettings& settings) {
     config->nr_cpus = settings.nr_cpus;
     config->nr_online = settings.nr_online;
     config->percpu_local = settings.percpu_local ? 1 : 0;
+    config->numa_local = settings.numa_local ? 1 : 0;
     config->heterogeneous = settings.big_cpu.empty() ? 0 : 1;
     for (std::size_t cpu = 0; cpu < std::min(settings.big_cpu.size(), std::size_t{RL_MAX_CPUS});
          ++cpu)
@@ -174,6 +176,8 @@ Status BpfScheduler::map_tables(const BpfSettings& settings) {
     news_fd_ = fd("news_ring");
     dump_fd_ = fd("exit_dump");
     queued_fd_ = fd("queued_ring");
+    process_classes_fd_ = fd("process_classes");
+    cgroup_classes_fd_ = fd("cgroup_classes");
     ring_ = ring_buffer__new(queued_fd_, on_record, this, nullptr);
     if (ring_ == nullptr)
         return Error::from_errno("mapping the ring of queued tasks");

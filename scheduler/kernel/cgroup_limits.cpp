@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <sys/stat.h>
 
 namespace rustland {
 namespace {
@@ -32,6 +33,13 @@ std::vector<std::string> cgroups_with_cpu_max(const std::string& root) {
     scan(root, root, limited);
     std::sort(limited.begin(), limited.end());
     return limited;
+}
+
+Result<std::uint64_t> cgroup_id(const std::string& path, const std::string& root) {
+    struct stat info = {};
+    if (::stat((root + path).c_str(), &info) != 0)
+        return Error::from_errno("cgroup " + path);
+    return info.st_ino;
 }
 
 } // namespace rustland

@@ -38,6 +38,15 @@ constexpr int kClockShift = 5;
 // CPU time charged at once. More than any debt is worth, for every weight, and small enough for
 // the arithmetic: a task that has had a CPU to itself may come with months of it.
 constexpr Nanos kMaxCharge = seconds(36000);
+// The foreground counts as there for so long after its last decision.
+constexpr Nanos kForegroundSpan = seconds(1);
+// Others count as wanting CPU time for so long after their last decision: longer than any of them
+// waits.
+constexpr Nanos kOtherSpan = millis(500);
+// Owed CPU time at which the foreground loses its credit.
+constexpr Nanos kMostOwed = millis(50);
+constexpr Nanos kForegroundBurst = millis(50);
+constexpr std::int64_t kBackgroundDivisor = 10;
 
 // Brings the mean burst up to date with the bursts that ended since the last decision. They count
 // whole, whatever number of slices they took, and by their average if there were several.
@@ -75,7 +84,31 @@ Nanos DeadlinePolicy::slice_for(const QueuedTask& task) const {
     const std::int64_t per_cpu =
         1 + std::int64_t{task.nr_waiting} / std::int64_t{std::max(params_.nr_cpus, 1U)};
     const std::int64_t weight = std::min<std::int64_t>(task.weight, heaviest_);
-    return std::max(params_.slice_max / per_cpu * weight / heaviest_, params_.slice_min);
+    const Nanos slice =
+        std::max(params_.slice_max / per_cpu * weight / heaviest_, params_.slice_min);
+    // Nothing that waits would be preferred to it, so short slices would only cost.
+    if (task.task_class == TaskClass::Foreground)
+        return params_.slice_max;
+    if (task.task_class == TaskClass::Background)
+        return std::max(slice / 2, params_.slice_min);
+    return slice;
+}
+
+// A budget between the foreground and the rest. It counts only while the rest wants CPUs at all.
+void DeadlinePolicy::account_shares(bool foreground, Nanos used, Nanos now) {
+    if (!foreground) {
+        last_other_ = now;
+        owed_ -= used;
+    } else {
+        last_foreground_ = now;
+        if (now - last_other_ < kOtherSpan)
+            owed_ += used * params_.others_share / (100 - params_.others_share);
+    }
+    owed_ = std::clamp(owed_, Nanos{} - kMostOwed, kMostOwed);
+    if (owed_ == kMostOwed)
+        repaying_ = true;
+    else if (owed_.value <= 0)
+        repaying_ = false;
 }
 
 bool DeadlinePolicy::enqueue(const QueuedTask& task, Nanos now) {
@@ -86,31 +119,42 @@ bool DeadlinePolicy::enqueue(const QueuedTask& task, Nanos now) {
         memory.vruntime = vclock_;
     learn_burst(memory, task);
 
-    const Nanos burst =
-        std::clamp(std::max(memory.mean_burst, task.burst_exec), micros(100), params_.burst_cap);
+    const bool background = task.task_class == TaskClass::Background;
+    const Nanos burst = background ? params_.burst_cap
+                                   : std::clamp(std::max(memory.mean_burst, task.burst_exec),
+                                                micros(100), params_.burst_cap);
     const std::int64_t boost = std::clamp<std::int64_t>(
         params_.boost_burst.value * 16 / burst.value, 16, std::int64_t{params_.boost_max} * 16);
+    const std::int64_t weight =
+        background ? std::max<std::int64_t>(task.weight / kBackgroundDivisor, 1) : task.weight;
 
     const Nanos used = std::min(task.sum_exec - memory.seen_exec, kMaxCharge);
-    memory.vruntime += used * 100 * 16 / (std::int64_t{task.weight} * boost);
+    memory.vruntime += used * 100 * 16 / (weight * boost);
     memory.seen_exec = task.sum_exec;
     memory.seen_sleeps = static_cast<std::uint32_t>(task.sleeps);
+    account_shares(task.task_class == TaskClass::Foreground, used, now);
+    const bool first = task.task_class == TaskClass::Foreground && !repaying_;
 
     // The clock follows the mean of those that compete, and never goes back.
     const Nanos ahead = memory.vruntime - vclock_;
-    if (ahead.value > 0)
+    if (ahead.value > 0 && !first)
         vclock_ += Nanos{std::min(ahead, params_.lag_debt).value >> kClockShift};
-    const Nanos lag =
-        std::clamp(memory.vruntime - vclock_, Nanos{} - params_.lag_credit, params_.lag_debt);
+    const Nanos lag = std::clamp(memory.vruntime - vclock_, Nanos{} - params_.lag_credit,
+                                 first ? params_.lag_credit : params_.lag_debt);
     memory.vruntime = vclock_ + lag;
 
     Decision decision;
     decision.seq = task.seq;
     decision.pid = task.pid;
     decision.slice = slice_for(task);
-    decision.key = lag + burst;
+    if (first)
+        decision.key = lag + std::min(burst, kForegroundBurst) - params_.foreground_credit;
+    else if (now - last_foreground_ < kForegroundSpan)
+        decision.key = squeezed(lag + burst);
+    else
+        decision.key = lag + burst;
     decision.deadline = now + decision.key;
-    decision.preempt = task.wakeup;
+    decision.preempt = task.wakeup && !background;
     decision.state = memory.to_state();
     return queue_.push(decision);
 }

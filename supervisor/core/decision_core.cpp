@@ -16,6 +16,9 @@ std::string waiting(Nanos until, Nanos now, std::string_view what) {
     return fmt::format("{}; {}.{}s to go", what, tenths / 10, tenths % 10);
 }
 
+constexpr const char* kUnsupported =
+    "this kernel has no sched_ext; boot one with CONFIG_SCHED_CLASS_EXT";
+
 } // namespace
 
 const char* phase_name(Phase phase) {
@@ -53,6 +56,8 @@ std::vector<DecisionCore::HoldView> DecisionCore::holds() const {
 
 std::optional<std::string> DecisionCore::refusal(const event::StartRequested& request) const {
     const SchedulerSpec spec = request.spec.value_or(config_->settings.scheduler);
+    if (!supported_)
+        return kUnsupported;
     if (failures_.quarantined(spec))
         return fmt::format("{} failed too often and is in quarantine; look at the reason with "
                            "rustlandctl history, then rustlandctl reset-failed",
@@ -166,6 +171,8 @@ void DecisionCore::take(const event::Exited& e, Nanos now) {
 void DecisionCore::take(const event::Stopped&, Nanos) { went_off(); }
 
 void DecisionCore::take(const event::ForeignScheduler& e, Nanos) { foreign_ = e.ops; }
+
+void DecisionCore::take(const event::KernelSupport& e, Nanos) { supported_ = e.supported; }
 
 void DecisionCore::take(const event::Tick&, Nanos) {}
 
@@ -307,6 +314,10 @@ Decision DecisionCore::decide(Nanos now) {
 
 Decision DecisionCore::decide_off(const std::optional<Candidate>& target, Nanos now) {
     restart_ = false;
+    if (!supported_) {
+        why_ = kUnsupported;
+        return Keep{};
+    }
     if (!target)
         return Keep{};
     if (foreign_ && !take_over_) {

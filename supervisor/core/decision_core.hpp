@@ -97,6 +97,7 @@ class DecisionCore {
     void take(const event::Exited& e, Nanos now);
     void take(const event::Stopped& e, Nanos now);
     void take(const event::ForeignScheduler& e, Nanos now);
+    void take(const event::KernelSupport& e, Nanos now);
     void take(const event::Tick& e, Nanos now);
 
     Decision decide(Nanos now);
@@ -130,6 +131,7 @@ class DecisionCore {
     bool asleep_ = false;
     PowerState power_;
     std::optional<std::string> foreign_;
+    bool supported_ = true;    // the kernel has sched_ext
     std::deque<Nanos> starts_; // starts and switches within the limit's window
     std::optional<Nanos> wakeup_;
     std::string why_ = "no workload";

@@ -94,16 +94,20 @@ struct Stopped {};
 struct ForeignScheduler {
     std::optional<std::string> ops;
 };
+// Whether the kernel has sched_ext at all.
+struct KernelSupport {
+    bool supported = true;
+};
 struct Tick {};
 
 } // namespace event
 
-using Event =
-    std::variant<event::WorkloadStarted, event::WorkloadEnded, event::HoldAdded,
-                 event::HoldReleased, event::ConfigReplaced, event::PowerChanged,
-                 event::SleepChanged, event::StartRequested, event::StopRequested,
-                 event::RestartRequested, event::FailuresReset, event::Attached, event::StartFailed,
-                 event::Exited, event::Stopped, event::ForeignScheduler, event::Tick>;
+using Event = std::variant<event::WorkloadStarted, event::WorkloadEnded, event::HoldAdded,
+                           event::HoldReleased, event::ConfigReplaced, event::PowerChanged,
+                           event::SleepChanged, event::StartRequested, event::StopRequested,
+                           event::RestartRequested, event::FailuresReset, event::Attached,
+                           event::StartFailed, event::Exited, event::Stopped,
+                           event::ForeignScheduler, event::KernelSupport, event::Tick>;
 
 struct Keep {};
 struct Start {

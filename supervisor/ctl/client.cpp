@@ -2,21 +2,33 @@
 #include "supervisor/ctl/client.hpp"
 
 #include <array>
+#include <cerrno>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 namespace rustland::supervisor {
 
 using nlohmann::json;
 
-Result<Client> Client::connect(const std::string& path) {
+namespace {
+
+constexpr const char* kSilent =
+    "rustlandd does not answer (stopped or overloaded?); see systemctl status rustlandd";
+
+} // namespace
+
+Result<Client> Client::connect(const std::string& path, std::chrono::seconds patience) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.size() >= sizeof(address.sun_path))
         return Error(path + ": the path is too long for a socket");
     path.copy(address.sun_path, path.size());
     UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (!fd ||
+    timeval limit{};
+    limit.tv_sec = patience.count();
+    if (!fd || ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0 ||
+        ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0 ||
         ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
         return Error::from_errno("rustlandd does not answer on " + path +
                                  " (systemctl start rustlandd)");
@@ -30,6 +42,8 @@ Status Client::send(const json& request) {
         const ssize_t n = ::send(fd_.get(), line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
+        if (n < 0 && errno == EAGAIN)
+            return Error(kSilent);
         if (n <= 0)
             return Error::from_errno("rustlandd");
         sent += static_cast<std::size_t>(n);
@@ -51,6 +65,8 @@ Result<json> Client::receive() {
         const ssize_t n = ::recv(fd_.get(), chunk.data(), chunk.size(), 0);
         if (n < 0 && errno == EINTR)
             continue;
+        if (n < 0 && errno == EAGAIN)
+            return Error(kSilent);
         if (n < 0)
             return Error::from_errno("rustlandd");
         if (n == 0)

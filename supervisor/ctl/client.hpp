@@ -4,6 +4,7 @@
 #include "rustland/common/result.hpp"
 #include "rustland/common/unique_fd.hpp"
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -25,7 +26,8 @@ class Connection {
 // A connection to the daemon's socket; blocking.
 class Client : public Connection {
   public:
-    static Result<Client> connect(const std::string& path);
+    // `patience`: how long the daemon may take for anything; 0: for ever.
+    static Result<Client> connect(const std::string& path, std::chrono::seconds patience);
 
     Status send(const nlohmann::json& request);
     // The next line; an error where the daemon has gone.

@@ -32,7 +32,7 @@ Finding sched_ext(const DoctorOptions& options) {
     const std::string release = name.release;
     if (!kernel.supported)
         return {Verdict::Bad, "kernel", fmt::format("Linux {} has no sched_ext", release),
-                "boot a kernel of 6.12 or newer with CONFIG_SCHED_CLASS_EXT=y"};
+                "boot Linux 6.16 or newer with CONFIG_SCHED_CLASS_EXT=y"};
     return {Verdict::Good, "kernel",
             fmt::format("Linux {} with sched_ext ({}{})", release, kernel.state,
                         kernel.ops ? ", " + *kernel.ops : ""),
@@ -143,7 +143,7 @@ Finding competitors(const DoctorOptions& options) {
 }
 
 Finding daemon(const DoctorOptions& options) {
-    auto client = Client::connect(options.socket);
+    auto client = Client::connect(options.socket, std::chrono::seconds(5));
     if (!client)
         return {Verdict::Bad, "rustlandd", "does not run", "systemctl enable --now rustlandd"};
     const auto answer = client->ask({{"request", "status"}});

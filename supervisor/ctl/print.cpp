@@ -11,9 +11,7 @@
 
 namespace rustland::supervisor {
 
-bool on_terminal() {
-    return ::isatty(STDOUT_FILENO) != 0;
-}
+bool on_terminal() { return ::isatty(STDOUT_FILENO) != 0; }
 
 std::string coloured(std::string_view text, Colour colour) {
     static const bool colours = on_terminal() && std::getenv("NO_COLOR") == nullptr;

@@ -132,6 +132,8 @@ bool ChildRunner::take(const RunRecord& record) {
 
 void ChildRunner::send_signal(int signal) {
     ::syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0);
+    // One that was stopped would not hear it.
+    ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGCONT, nullptr, 0);
 }
 
 void ChildRunner::process_ended() {

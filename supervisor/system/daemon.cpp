@@ -97,6 +97,7 @@ Status Daemon::init() {
     if (!kernel.supported)
         spdlog::warn("this kernel has no sched_ext ({} is missing): nothing will be started",
                      kernel_.root());
+    core_->on(event::KernelSupport{kernel.supported}, monotonic_now());
     power_ = power_reader_.read();
     core_->on(event::PowerChanged{power_}, monotonic_now());
     record("daemon", "started");
@@ -210,10 +211,12 @@ void Daemon::apply(const Decision& decision) {
     } else if (const auto* change = std::get_if<Switch>(&decision)) {
         record("switch", fmt::format("to {} ({})", change->spec.command(), change->reason));
         next_ = change->spec;
+        scheduler_->disconnect();
         runner_->stop();
     } else if (const auto* stop = std::get_if<Stop>(&decision)) {
         record("stop", stop->reason);
         next_.reset();
+        scheduler_->disconnect();
         runner_->stop();
     }
 }
@@ -342,6 +345,7 @@ void Daemon::tell_classes() {
     std::sort(groups.foreground.begin(), groups.foreground.end());
     const auto last = std::unique(groups.foreground.begin(), groups.foreground.end());
     groups.foreground.erase(last, groups.foreground.end());
+    scheduler_->trust(run_ ? run_->process.pid : Pid{});
     scheduler_->classes(std::move(groups));
 }
 

@@ -84,7 +84,9 @@ ExitInfo describe_exit(const ProcessEnd& end, bool ours, bool requested,
     info.signal = end.signal;
     info.reason = what_happened(end);
     info.dump = output;
-    if (const std::string line = last_line(output); !line.empty())
+    // What a healthy scheduler reported last is no reason for its end.
+    if (const std::string line = last_line(output);
+        !line.empty() && line.find(": info: ") == std::string::npos)
         info.reason += ": " + line;
     return info;
 }

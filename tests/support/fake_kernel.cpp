@@ -235,6 +235,7 @@ void FakeKernel::ask_user_space(std::int32_t pid, bool wakeup) {
     record.tgid = Pid{pid};
     record.cpu = CpuId{static_cast<std::int32_t>(t.cpu)};
     record.weight = t.spec.weight;
+    record.task_class = t.spec.task_class;
     record.nr_cpus_allowed = static_cast<std::uint32_t>(t.spec.allowed.count());
     record.nr_waiting = static_cast<std::uint32_t>(llc_queue(t.cpu).size());
     record.wakeup = wakeup;

@@ -52,6 +52,7 @@ struct TaskSpec {
     std::vector<Step> steps; // after the last one it exits …
     bool repeat = false;     // … or begins again
     std::uint32_t weight = 100;
+    TaskClass task_class = TaskClass::Normal;
     CpuSet allowed = CpuSet().set();
 };
 

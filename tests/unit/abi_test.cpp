@@ -26,7 +26,7 @@ TEST(Abi, QueuedRecordHasNoHoles) {
     EXPECT_EQ(offsetof(rl_queued, flags), 96U);
     EXPECT_EQ(offsetof(rl_queued, nr_cpus_allowed), 100U);
     EXPECT_EQ(offsetof(rl_queued, nr_waiting), 104U);
-    EXPECT_EQ(offsetof(rl_queued, reserved), 108U);
+    EXPECT_EQ(offsetof(rl_queued, task_class), 108U);
     EXPECT_EQ(sizeof(rl_queued), 112U);
 }
 

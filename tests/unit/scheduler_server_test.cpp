@@ -34,6 +34,9 @@ class RunningServer {
             ++asked;
             return answer_;
         };
+        callbacks.classes = [](const Request& request) {
+            return request.foreground.size() > 1 ? Status(Error("too many")) : Status();
+        };
         callbacks.stop = [this] { stop_requested = true; };
         auto server = StatsServer::open(*loop_, path, callbacks);
         if (!server) {
@@ -143,7 +146,7 @@ TEST_F(StatsSocket, OverlongRequestsAreRefusedAndEndTheConnection) {
     const RunningServer server(path);
     TestClient client(path);
     client.send(std::string(LineReader::kMaxLine + 1, 'x'));
-    EXPECT_THAT(client.line(), HasSubstr("longer than 4096 bytes"));
+    EXPECT_THAT(client.line(), HasSubstr("longer than 65536 bytes"));
     EXPECT_EQ(client.line(), "closed");
 }
 

@@ -147,6 +147,12 @@ TEST(Protocol, UnderstandsItsRequests) {
     EXPECT_EQ(subscribe->interval, millis(500));
     EXPECT_FALSE(subscribe->needs_root());
     EXPECT_TRUE(parse_request(R"({"request":"stop"})")->needs_root());
+    const auto classes = parse_request(R"({"request":"classes","foreground":[7,8]})");
+    ASSERT_TRUE(classes);
+    EXPECT_EQ(classes->kind, Request::Kind::Classes);
+    EXPECT_TRUE(classes->needs_root());
+    EXPECT_EQ(classes->foreground, (std::vector<Pid>{Pid{7}, Pid{8}}));
+    EXPECT_TRUE(classes->background.empty());
 }
 
 TEST(Protocol, RefusesTheRestWithAReason) {
@@ -166,6 +172,10 @@ TEST(Protocol, RefusesTheRestWithAReason) {
         {R"({"request":"subscribe","interval":0})", "0.1 to 3600"},
         {R"({"request":"subscribe","interval":-1})", "0.1 to 3600"},
         {R"({"request":"subscribe","interval":1e300})", "0.1 to 3600"},
+        {R"({"request":"classes","foreground":7})", "foreground must be a list of process ids"},
+        {R"({"request":"classes","background":["7"]})", "background must be a list"},
+        {R"({"request":"classes","foreground":[0]})", "foreground must be a list"},
+        {R"({"request":"classes","foreground":[99999999999]})", "foreground must be a list"},
         {"\xff\xfe", "not a JSON object"},
     };
     for (const auto& wrong : cases) {

@@ -2,6 +2,7 @@
 #include "supervisor/core/decision_core.hpp"
 #include "support/sample_config.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 using namespace rustland;
@@ -62,6 +63,17 @@ TEST_F(Core, AGameThatComesBackWithinTheLingerKeepsTheScheduler) {
     EXPECT_TRUE(is<Keep>(at(105, event::WorkloadStarted{"game"})));
     EXPECT_TRUE(is<Keep>(at(300, event::Tick{})));
     EXPECT_EQ(core.phase(), Phase::On);
+}
+
+TEST_F(Core, AKernelWithoutSchedExtIsNotTriedAndTheReasonIsSaid) {
+    EXPECT_TRUE(is<Keep>(at(0, event::KernelSupport{false})));
+    EXPECT_TRUE(is<Keep>(at(1, event::WorkloadStarted{"game"})));
+    EXPECT_EQ(core.phase(), Phase::Off);
+    EXPECT_THAT(core.why(), testing::HasSubstr("no sched_ext"));
+    EXPECT_FALSE(wakeup());
+    const auto refusal = core.refusal({std::nullopt, true});
+    ASSERT_TRUE(refusal);
+    EXPECT_THAT(*refusal, testing::HasSubstr("no sched_ext"));
 }
 
 TEST_F(Core, TheMinimumDwellHoldsAStopBack) {

@@ -250,6 +250,8 @@ TEST(ExitStatus, TellsWhyARunEnded) {
     EXPECT_EQ(kind({true, 0, SIGTERM}), ExitKind::Outside);
     EXPECT_EQ(describe_exit({true, 1, 0}, true, false, "first\nlast words\n\n").reason,
               "exited with status 1: last words");
+    EXPECT_EQ(describe_exit({true, 0, SIGKILL}, true, false, "rustland: info: attached\n").reason,
+              "killed by SIGKILL");
 }
 
 TEST(Request, IsOneJsonObjectWithAName) {

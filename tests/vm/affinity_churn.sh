@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Ten thousand threads become runnable at once and change their own and each other's affinity, class
 # and nice value while urgent threads preempt them. None may be lost, and every counter must be true.
-# vm pending: seen to pass on 6.18 only
 # vm cpus: 4
 # vm memory: 3G
 # vm timeout: 150

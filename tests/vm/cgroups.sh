@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Weights from nice and from cpu.weight, cpusets that change, and the class that --partial leaves out.
-# vm pending: seen to pass on 6.18 only
 # vm cpus: 2
 # vm timeout: 120
 # shellcheck source=tests/vm/lib.sh

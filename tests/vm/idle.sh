@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # On an idle machine the scheduling thread does not wake up at all; under load it neither faults nor
 # allocates.
-# vm pending: not yet seen to pass with the scheduler as it is now
 # vm cpus: 4
 # vm timeout: 60
 # shellcheck source=tests/vm/lib.sh

@@ -110,6 +110,7 @@ stop_scheduler() {
 show_scheduler_log() {
     local status=$?
     if [ $status -ne 0 ] && [ $status -ne 77 ] && [ -s "$SCHEDULER_LOG" ]; then
+        ! scx_is enabled || gone "$SCHEDULER_PID" || show_counters
         echo "--- last lines of the scheduler's output:"
         tail -n 60 "$SCHEDULER_LOG"
     fi
@@ -132,7 +133,8 @@ show_counters() {
 undecided_at_least() { [ $(($(counter fallback) + $(counter unasked))) -ge "$1" ]; }
 
 # Each task that was given to user space has been decided, has run without a decision or was taken
-# away; true only while nothing is on its way.
+# away; true only while nothing is on its way. Leaves the numbers in AGREEMENT.
+AGREEMENT=
 counters_agree() {
     local queued decided fallback dequeued name value
     while read -r name value; do
@@ -143,15 +145,13 @@ counters_agree() {
         stats.dequeued) dequeued=$value ;;
         esac
     done < <(vm-tasks stats)
+    AGREEMENT="queued $queued, decided $decided + fallback $fallback + dequeued $dequeued"
     [ "$queued" -gt 0 ] && [ "$queued" -eq $((decided + fallback + dequeued)) ]
 }
 wait_counters_agree() {
     local deadline=$(($(now_ms) + 10000))
     until counters_agree; do
-        [ "$(now_ms)" -lt $deadline ] || {
-            show_counters
-            fail "queued is not decided + fallback + dequeued after 10 s of rest"
-        }
+        [ "$(now_ms)" -lt $deadline ] || fail "the counters do not agree after 10 s of rest: $AGREEMENT"
         sleep 0.1
     done
 }

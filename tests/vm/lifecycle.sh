@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Start and stop: over and over, by each signal, twice at once, and without privileges.
-# vm pending: not yet seen to pass with the scheduler as it is now
 # vm cpus: 2
 # vm timeout: 240
 # shellcheck source=tests/vm/lib.sh

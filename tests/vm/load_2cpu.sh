@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Messages between many tasks and many short-lived processes, on 2 CPUs.
-# vm pending: not yet seen to pass with the scheduler as it is now
 # vm cpus: 2
 # vm timeout: 60
 # shellcheck source=tests/vm/load_lib.sh

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Real-time tasks that never sleep, under load. Tasks that may run elsewhere do so at once; those
 # bound to a hogged CPU go on when the hog ends, and the scheduler stays.
-# vm pending: not yet seen to pass with the scheduler as it is now
 # vm cpus: 4
 # vm timeout: 60
 # shellcheck source=tests/vm/lib.sh

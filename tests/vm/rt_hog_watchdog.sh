@@ -3,7 +3,6 @@
 # A task that is bound to a CPU which a real-time task keeps for longer than the kernel's watchdog
 # allows. No scheduler of this class can help it: either the kernel gives the class its share of the
 # CPU by itself, and nothing happens, or its watchdog ejects us, and its own scheduler goes on.
-# vm pending: not yet seen to pass with the scheduler as it is now
 # vm cpus: 2
 # vm timeout: 60
 # vm allow-log: runnable task stall|^sched_ext: rustland: |^sched_ext: BPF scheduler "rustland" disabled

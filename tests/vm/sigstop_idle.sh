@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A stopped scheduler on a machine with almost nothing to do: nobody but the lease can give its
 # waiting tasks a CPU, and nobody but the lease can tell that the scheduler is gone.
-# vm pending: not yet seen to pass with the scheduler as it is now
 # vm cpus: 2
 # vm timeout: 60
 # vm expect-sched-ext-error: unregistered from BPF

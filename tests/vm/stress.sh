@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Half a minute of everything that makes the kernel schedule, with all CPUs really in parallel.
-# vm pending: not yet seen to pass with the scheduler as it is now
 # vm realtime
 # vm cpus: 4
 # vm memory: 2G

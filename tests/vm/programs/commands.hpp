@@ -34,8 +34,17 @@ struct StormOptions {
     unsigned parents = 4;
     unsigned children = 500; // of each
     std::uint64_t work = 20000;
+    std::string exec; // a program that every child becomes
 };
 int storm(const StormOptions& options);
+
+// Games that start and end, and how long it takes until the scheduler comes and goes.
+struct StartsOptions {
+    std::string scheduler; // its program, to see when it is started
+    unsigned count = 20;
+    std::vector<std::string> command; // the game
+};
+int starts(const StartsOptions& options);
 
 // Puts tasks into a class: "ext" or "other".
 int set_class(const std::string& name, const std::vector<pid_t>& pids);

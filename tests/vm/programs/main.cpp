@@ -32,6 +32,13 @@ int main(int argc, char** argv) {
     storm_command->add_option("--parents", storms.parents);
     storm_command->add_option("--children", storms.children);
     storm_command->add_option("--work", storms.work);
+    storm_command->add_option("--exec", storms.exec, "a program that every child becomes");
+
+    StartsOptions games;
+    auto* starts_command = app.add_subcommand("starts", "games that start and end, with times");
+    starts_command->add_option("--scheduler", games.scheduler)->required();
+    starts_command->add_option("--count", games.count)->check(CLI::PositiveNumber);
+    starts_command->add_option("command", games.command)->required();
 
     std::string class_name;
     std::vector<pid_t> pids;
@@ -50,6 +57,8 @@ int main(int argc, char** argv) {
         return churn(churns);
     if (storm_command->parsed())
         return storm(storms);
+    if (starts_command->parsed())
+        return starts(games);
     if (class_command->parsed())
         return set_class(class_name, pids);
     return stats(socket_path);

@@ -14,9 +14,13 @@ namespace rustland::vm {
 namespace {
 
 // A child of each kind in turn: one that ends at once, one that works, one that sleeps first.
-[[noreturn]] void be_child(unsigned index, std::uint64_t iterations) {
+[[noreturn]] void be_child(unsigned index, const StormOptions& options) {
+    if (!options.exec.empty()) {
+        ::execl(options.exec.c_str(), options.exec.c_str(), nullptr);
+        std::_Exit(127);
+    }
     if (index % 3 == 1)
-        work(iterations);
+        work(options.work);
     if (index % 3 == 2)
         sleep_for(micros(300));
     std::_Exit(7);
@@ -33,13 +37,13 @@ namespace {
             if (child < 0)
                 die("fork", errno);
             if (child == 0)
-                be_child(created, options.work);
+                be_child(created, options);
             ++created;
         }
         int status = 0;
         if (::wait(&status) < 0)
             die("wait", errno);
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != 7)
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != (options.exec.empty() ? 7 : 0))
             std::_Exit(1);
         ++reaped;
     }

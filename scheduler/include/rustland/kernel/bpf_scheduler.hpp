@@ -41,6 +41,12 @@ struct BpfSettings {
     std::vector<std::uint8_t> big_cpu;
 };
 
+// A process by its thread group id, and the class that it gets.
+struct ClassedProcess {
+    Pid tgid;
+    TaskClass task_class = TaskClass::Normal;
+};
+
 // The loaded BPF program: owns the object, the link while attached, and the mapped tables.
 //
 // load(), attach(), detach() and the destructor belong to the main thread; receive() and commit()
@@ -60,6 +66,14 @@ class BpfScheduler final : public Kernel {
     Status attach();
     // Gives it back; returns when the kernel's own scheduler runs everything again.
     void detach();
+
+    // Replaces the classes of processes: each named process, with all its threads and all that
+    // descends from it, is in the given class from its next wake-up on; every other one is Normal
+    // again, but for the cgroups' classes. A process that has ended is passed over. At most
+    // RL_MAX_CLASSED_PROCESSES; more is E2BIG, and nothing changes. Main thread.
+    Status set_process_classes(std::span<const ClassedProcess> processes);
+    // The same for one cgroup, by its inode number in cgroupfs, and those below it.
+    Status set_cgroup_class(std::uint64_t id, TaskClass task_class);
 
     std::size_t receive(std::span<QueuedTask> out) override;
     void commit(std::span<const Decision> decisions, std::span<CommitResult> results) override;
@@ -91,6 +105,8 @@ class BpfScheduler final : public Kernel {
     int news_fd_ = -1;
     int dump_fd_ = -1;
     int commit_fd_ = -1;
+    int process_classes_fd_ = -1;
+    int cgroup_classes_fd_ = -1;
     std::uint32_t dump_len_ = 0;
     Mapped<rl_control> control_;
     Mapped<rl_decision> decisions_;

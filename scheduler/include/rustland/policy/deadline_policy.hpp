@@ -19,6 +19,10 @@ struct DeadlineParams {
     // half as much at half of it, down to 1 / boost_max.
     Nanos boost_burst = millis(16);
     std::uint32_t boost_max = 8;
+    // Foreground tasks come this much earlier than their deadline among each other would say.
+    Nanos foreground_credit = millis(300);
+    // Share of the CPU time that the foreground leaves to others that want it, in percent, 0 to 90.
+    std::uint32_t others_share = 10;
     std::uint32_t nr_cpus = 1;
 };
 
@@ -35,6 +39,14 @@ struct DeadlineParams {
 //            frames) may use more than an equal share
 // slice      slice_max / (1 + waiting tasks per CPU) * weight / heaviest, at least slice_min;
 //            heaviest is the largest weight of the tasks that lately computed without sleeping
+//
+// Foreground tasks, unless they have left less than others_share to the rest of late:
+//
+//     deadline = now - foreground_credit + clamp(lag, -lag_credit, lag_credit) + min(burst, 50 ms)
+//
+// and while there are any, the rest is counted in 2/5 of the time to come, so that it waits no
+// longer than without them by much. Background tasks have a tenth of their weight, half the
+// slice, and interrupt nobody.
 //
 // The base, deadline = vruntime + CPU time since the last sleep (capped) with a slice inversely
 // proportional to the number of waiting tasks, is the published policy of scx_rustland. Because
@@ -54,17 +66,26 @@ class DeadlinePolicy final : public Policy {
     [[nodiscard]] static Nanos deadline_bound(const DeadlineParams& params) {
         return params.lag_debt + params.burst_cap;
     }
+    // The same while there are foreground tasks.
+    [[nodiscard]] static Nanos squeezed(Nanos ahead) {
+        return ahead.value > 0 ? ahead * 2 / 5 : ahead;
+    }
 
   private:
     static constexpr std::int64_t kNormalWeight = 100;
     static constexpr std::int64_t kMaxWeightRatio = 10;
     void learn_heaviest(const QueuedTask& task);
+    void account_shares(bool foreground, Nanos used, Nanos now);
     [[nodiscard]] Nanos slice_for(const QueuedTask& task) const;
 
     DeadlineParams params_;
     RunQueue queue_;
     Nanos vclock_;
     std::int64_t heaviest_ = kNormalWeight; // of the tasks that compute, 100 to 1000
+    Nanos last_foreground_ = Nanos{} - seconds(1000);
+    Nanos last_other_ = Nanos{} - seconds(1000);
+    Nanos owed_;            // CPU time that the foreground has to leave to others
+    bool repaying_ = false; // the foreground has no credit until nothing is owed
 };
 
 } // namespace rustland

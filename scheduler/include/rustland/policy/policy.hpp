@@ -17,6 +17,14 @@ namespace rustland {
 // task that the policy sees for the first time.
 using PolicyState = std::array<std::uint64_t, 4>;
 
+// What a task is to the person at the machine; see BpfScheduler::set_process_classes. Children are
+// in the class of their parents.
+enum class TaskClass : std::uint8_t {
+    Normal,
+    Foreground, // its frames are being watched
+    Background, // nobody waits for it
+};
+
 // A task that waits for a decision. Times are CLOCK_MONOTONIC.
 struct QueuedTask {
     std::uint64_t seq = 0;    // which enqueue of this task; carried over into the Decision
@@ -35,6 +43,7 @@ struct QueuedTask {
     std::uint32_t weight = 100;
     std::uint32_t nr_cpus_allowed = 0;
     std::uint32_t nr_waiting = 0; // decided tasks that waited for a CPU at that moment
+    TaskClass task_class = TaskClass::Normal;
     bool wakeup = false;          // it slept before; otherwise it used its slice up
     bool restricted = false;      // it may not run on every online CPU
 };

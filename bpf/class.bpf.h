@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which class a task is in. User space names processes and cgroups; a task belongs to the class of
+ * its process, else of the nearest ancestor that has one, else of the process that it was forked
+ * under (which may have lost it to a reaper since), else of the nearest cgroup. It looks these up
+ * when it is next enqueued after a change, and children inherit what their parent has, so that
+ * nothing is searched while nothing changes.
+ */
+#ifndef RUSTLAND_CLASS_BPF_H
+#define RUSTLAND_CLASS_BPF_H
+
+#include "cgroup.bpf.h"
+
+#define ANCESTORS 16
+
+/* enum rl_class by process. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, RL_MAX_CLASSED_PROCESSES);
+    __type(key, s32);
+    __type(value, u32);
+} process_classes SEC(".maps");
+
+/* enum rl_class by cgroup id. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, RL_MAX_CLASSED_CGROUPS);
+    __type(key, u64);
+    __type(value, u32);
+} cgroup_classes SEC(".maps");
+
+static u32* class_by_ancestor(struct task_struct* p, s32* root) {
+    struct task_struct* at = p;
+    s32 tgid;
+    u32* class;
+    int i;
+
+    bpf_for(i, 0, ANCESTORS) {
+        tgid = BPF_CORE_READ(at, tgid);
+        if (tgid <= 1)
+            break;
+        class = bpf_map_lookup_elem(&process_classes, &tgid);
+        if (class) {
+            *root = tgid;
+            return class;
+        }
+        at = BPF_CORE_READ(at, real_parent);
+        if (!at)
+            break;
+    }
+    return NULL;
+}
+
+static u32* class_by_cgroup(u64 cgroup_id) {
+    u64 id = cgroup_id;
+    u32* class;
+    int level;
+
+    bpf_for(level, 0, CGROUP_DEPTH) {
+        struct cgroup_node* node;
+
+        class = bpf_map_lookup_elem(&cgroup_classes, &id);
+        if (class)
+            return class;
+        node = bpf_map_lookup_elem(&cgroups, &id);
+        if (!node)
+            break;
+        id = node->parent;
+    }
+    return NULL;
+}
+
+static __always_inline u32 class_of(struct task_struct* p, struct task_ctx* tc) {
+    struct rl_control* c = the_control();
+    s32 root = tc->class_root;
+    u32* class;
+
+    if (!c || tc->class_generation == c->class_generation)
+        return tc->task_class;
+    tc->class_generation = c->class_generation;
+    tc->class_root = 0;
+    class = class_by_ancestor(p, &tc->class_root);
+    if (!class && root) {
+        class = bpf_map_lookup_elem(&process_classes, &root);
+        if (class)
+            tc->class_root = root;
+    }
+    if (!class)
+        class = class_by_cgroup(tc->cgroup_id);
+    tc->task_class = class ? *class : RL_CLASS_NORMAL;
+    return tc->task_class;
+}
+
+/* A new task starts in the class of the one that forked it. */
+static __always_inline void class_inherit(struct task_ctx* child) {
+    struct task_struct* parent = (void*)bpf_get_current_task_btf();
+    struct task_ctx* tc = task_ctx_of(parent);
+
+    if (!tc)
+        return;
+    child->task_class = class_of(parent, tc);
+    child->class_generation = tc->class_generation;
+    child->class_root = tc->class_root;
+}
+
+/* The process is gone: whoever gets its PID next is somebody else. */
+SEC("struct_ops/exit_task")
+void BPF_PROG(rl_exit_task, struct task_struct* p, struct scx_exit_task_args* args) {
+    struct rl_control* c = the_control();
+    s32 tgid = p->tgid;
+
+    if (c && c->class_generation && p->pid == tgid)
+        bpf_map_delete_elem(&process_classes, &tgid);
+}
+
+#endif

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Fuzzing: each target for some seconds, from the seeds that are in the tree."""
+
+import os
+
+from testlib.process import ROOT, run
+from testlib.report import FAIL, PASS
+
+NAME = "fuzz"
+SECONDS = 20
+LIMIT = 1800  # for the build, too
+
+
+def run_all(report):
+    seconds = os.environ.get("RUSTLAND_FUZZ_SECONDS", str(SECONDS))
+    done = run([os.path.join(ROOT, "ci", "fuzz"), "--seconds", seconds], timeout=LIMIT,
+               RUSTLAND_SKIP_SETUP="1")
+    report.add(PASS if done.status == 0 else FAIL, NAME, f"{seconds} s each", done.seconds,
+               done.output)

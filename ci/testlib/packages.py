@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The packages: each step of ci/package is a test."""
+
+import os
+
+from testlib.process import ROOT, run
+from testlib.report import FAIL, PASS, SKIP
+
+# In the order in which they need each other.
+STEPS = ("version", "deb", "lintian", "blhc", "tests", "reproducible", "rpm", "rpmlint", "compare",
+         "vm")
+LIMIT_SECONDS = 1800
+NAMES = tuple(f"package/{step}" for step in STEPS)
+
+
+def run_all(selected, report):
+    built = {}
+    for step in STEPS:
+        name = f"package/{step}"
+        if name not in selected:
+            continue
+        missing = [needed for needed in ("deb", "rpm")
+                   if built.get(needed) is False and step not in ("version", needed)]
+        if missing:
+            report.add(SKIP, name, f"package/{missing[0]} failed")
+            continue
+        result = run([os.path.join(ROOT, "ci", "package"), step], timeout=LIMIT_SECONDS,
+                     RUSTLAND_SKIP_SETUP="1")
+        built[step] = result.status == 0
+        if built[step]:
+            report.add(PASS, name, "", result.seconds)
+        else:
+            report.add(FAIL, name, f"status {result.status}", result.seconds, result.output)

@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# A scheduler that somebody else has attached is left alone, unless a person says otherwise; and who
+# takes ours out of the kernel is not fought either.
+# vm kernels: main
+# vm cpus: 2
+# vm timeout: 120
+# vm expect-sched-ext-error: sysrq
+# shellcheck source=tests/vm/supervisor_lib.sh
+. "$(dirname "$0")/supervisor_lib.sh"
+
+EXIT_SYSRQ=13
+noticed() { [[ $(rustlandctl status) == *"is not ours and is left alone"* ]]; }
+base_config >$CONFIG
+
+echo "it was there before the daemon"
+foreign_scheduler --policy fifo
+foreign=$SCHEDULER_PID
+attached=$(scx_enable_seq)
+start_daemon
+start_game
+wait_for 5 "the game is seen" listed supergame
+assert_match "reason" "which is not ours: left alone" "$(field because)"
+status=0
+said=$(rustlandctl start 2>&1) || status=$?
+assert_eq "exit status of rustlandctl start" 1 "$status"
+assert_match "what it says" "not ours; stop it, or take over with --take-over" "$said"
+gone "$foreign" && fail "the foreign scheduler is gone"
+assert_eq "attachments" "$attached" "$(scx_enable_seq)"
+
+echo "once it is gone, ours comes for the game that still runs"
+stop_scheduler
+wait_on
+
+echo "it cannot displace ours"
+status=0
+rustland --policy fifo >/tmp/second 2>&1 || status=$?
+assert_eq "exit status of a second scheduler" "$EXIT_OTHER_SCHEDULER" "$status"
+on || fail "ours is gone"
+end_game
+wait_off
+
+echo "it comes while ours is off; a person takes over"
+SCHEDULER=(bad-policy wrong)
+foreign_scheduler
+wait_for 5 "it is noticed" noticed
+assert_ok "take-over" rustlandctl start --take-over
+wait_on
+wait_scheduler_exit 10
+assert_eq "exit status of the other scheduler" "$EXIT_SYSRQ" "$SCHEDULER_STATUS"
+assert_eq "reason" "started by command" "$(field because)"
+assert_ok "stop" rustlandctl stop
+wait_off
+
+echo "SysRq-S during a game: ours stays away until the next game"
+start_game
+wait_on
+began=$(now_ms)
+echo S >/proc/sysrq-trigger # a small one would be another
+wait_for 5 "noticed" state_is off
+echo "noticed and off after $(($(now_ms) - began)) ms"
+assert_match "last exit" "^stopped-from-outside: " "$(field "last exit")"
+attached=$(scx_enable_seq)
+assert_eq "reason" "stopped by command" "$(field because)"
+end_game
+wait_for 5 "the game is forgotten" not listed supergame
+assert_eq "attachments" "$attached" "$(scx_enable_seq)"
+start_game
+wait_on "the next game starts it again"
+end_game
+wait_off
+end_daemon TERM

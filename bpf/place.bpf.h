@@ -70,7 +70,12 @@ static s32 pick_victim(const cpumask_t* allowed, s64 key, u64 now) {
 struct target {
     s32 cpu;  /* to be told, -1: none */
     u64 kick; /* 0: it will look by itself */
+    u32 own;  /* that CPU alone is to take it */
 };
+
+/* Keys that differ by more are of different kinds: an urgent task and one that computes, or a
+ * foreground task and any other. */
+#define FAR_NS 100000000LL
 
 /*
  * The CPU that we are on, if it is our own thread that runs here: it is about to sleep, and this
@@ -90,14 +95,36 @@ static s32 claim_this_cpu(const cpumask_t* allowed, s64 key) {
     return cpu;
 }
 
+/*
+ * Another CPU for an urgent task, if our own thread has interrupted something here that is about as
+ * urgent, and something far less so runs there. That CPU alone may take it then: the one here would
+ * otherwise be the first to look, and leave what it was doing.
+ */
+static s32 pick_other_victim(const cpumask_t* allowed, s64 key, u64 now) {
+    struct cpu_ctx* cc = cpu_ctx_of(bpf_get_smp_processor_id());
+
+    if (!cc || !cc->self_running || cc->interrupted == NO_TASK_INTERRUPTED)
+        return -1;
+    return pick_victim(allowed, (cc->interrupted > key ? cc->interrupted : key) + FAR_NS, now);
+}
+
 /* Which CPU should hear about a task: an idle one, this one if it is about to be free, one that has
  * run dry, or one worth interrupting. */
 static __always_inline void pick_target(const cpumask_t* allowed, s32 near, s64 key, bool preempt,
                                         u64 now, struct target* target) {
+    target->own = 0;
     target->kick = SCX_KICK_IDLE;
     target->cpu = pick_idle_cpu(allowed, near);
     if (target->cpu >= 0)
         return;
+    target->kick = SCX_KICK_PREEMPT;
+    if (preempt) {
+        target->cpu = pick_other_victim(allowed, key, now);
+        if (target->cpu >= 0) {
+            target->own = 1;
+            return;
+        }
+    }
     target->kick = 0;
     target->cpu = claim_this_cpu(allowed, key);
     if (target->cpu >= 0)

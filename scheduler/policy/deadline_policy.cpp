@@ -154,6 +154,9 @@ bool DeadlinePolicy::enqueue(const QueuedTask& task, Nanos now) {
     else
         decision.key = lag + burst;
     decision.deadline = now + decision.key;
+    // Who of the foreground was short of CPU time tells the order, not who interrupts whom.
+    if (first)
+        decision.key -= lag;
     decision.preempt = task.wakeup && !background;
     decision.state = memory.to_state();
     return queue_.push(decision);

@@ -9,8 +9,6 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 namespace rustland::supervisor {
 namespace {
@@ -26,13 +24,6 @@ constexpr double kMostTokens = 100;
 constexpr int kDatagramsPerRound = 256;
 // Timers before events, so that a storm of events cannot starve the scan.
 constexpr std::int64_t kTimerPriority = -10;
-
-Result<UniqueFd> open_pidfd(Pid pid) {
-    UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid.value, 0)));
-    if (!fd)
-        return Error::from_errno(fmt::format("watch process {}", pid.value));
-    return fd;
-}
 
 } // namespace
 

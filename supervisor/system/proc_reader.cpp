@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/system/proc_reader.hpp"
 
-#include "rustland/common/unique_fd.hpp"
-
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -10,6 +8,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <memory>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace rustland::supervisor {
 namespace {
@@ -319,6 +319,13 @@ Result<Pid> ProcReader::thread_group(Pid tid) const {
     if (!tgid || *tgid <= 0)
         return Error(fmt::format("{}/{}/status: no Tgid", root_, tid.value));
     return Pid{static_cast<std::int32_t>(*tgid)};
+}
+
+Result<UniqueFd> open_pidfd(Pid pid) {
+    UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid.value, 0)));
+    if (!fd)
+        return Error::from_errno(fmt::format("watch process {}", pid.value));
+    return fd;
 }
 
 } // namespace rustland::supervisor

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "rustland/common/result.hpp"
+#include "rustland/common/unique_fd.hpp"
 #include "supervisor/match/matcher.hpp"
 #include "supervisor/match/process_info.hpp"
 
@@ -68,5 +69,8 @@ class ProcReader {
 
     std::string root_;
 };
+
+// A descriptor that becomes readable when the process ends; the number is not used again before.
+Result<UniqueFd> open_pidfd(Pid pid);
 
 } // namespace rustland::supervisor

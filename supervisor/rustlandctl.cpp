@@ -110,6 +110,7 @@ int main(int argc, char** argv) {
                  "rustlandctl");
     app.set_version_flag("--version", std::string("rustlandctl ") + kVersion);
     app.add_option("--socket", request.options.socket, "The daemon's socket")->type_name("PATH");
+    app.add_option("--bus-address", request.options.bus_address)->group("");
     app.require_subcommand(1);
     add_commands(app, request);
     if (const auto text = description_asked_for(app, argc, argv)) {

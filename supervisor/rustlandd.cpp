@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // rustlandd: turns the scheduler on when a workload starts and off when it ends.
+#include "rustland/common/clock.hpp"
 #include "rustland/common/describe.hpp"
 #include "rustland/common/log.hpp"
 #include "rustland/common/version.hpp"
+#include "supervisor/system/bus_service.hpp"
 #include "supervisor/system/child_runner.hpp"
 #include "supervisor/system/daemon.hpp"
+#include "supervisor/system/journal.hpp"
+#include "supervisor/system/own_unit.hpp"
+#include "supervisor/system/sleep_watch.hpp"
+#include "supervisor/system/systemd_runner.hpp"
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -12,6 +18,7 @@
 #include <spdlog/spdlog.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
+#include <unistd.h>
 
 using namespace rustland;
 using namespace rustland::supervisor;
@@ -24,33 +31,62 @@ struct Options {
     DaemonOptions daemon;
     std::string config_file;
     std::string log_level;
+    std::string bus_address;
 };
 
-Result<std::unique_ptr<SchedulerRunner>> make_runner(Loop& loop, const DaemonOptions& options,
-                                                     RunnerKind kind) {
-    if (kind == RunnerKind::Systemd)
-        return Error("runner = systemd is not available in this build; use child");
+template <typename Runner>
+Result<std::unique_ptr<SchedulerRunner>> as_runner(Result<std::unique_ptr<Runner>> made) {
+    if (!made)
+        return made.error();
+    return std::unique_ptr<SchedulerRunner>(*std::move(made));
+}
+
+Result<std::unique_ptr<SchedulerRunner>>
+make_runner(Loop& loop, Bus& bus, const DaemonOptions& options, RunnerKind kind) {
+    const SchedExtReader kernel(options.sysfs_root + "/kernel/sched_ext");
+    const ProcReader proc(options.detector.proc_root);
+    const std::string sysrq = options.detector.proc_root + "/sysrq-trigger";
+    const bool systemd = kind != RunnerKind::Child && systemd_answers(bus);
+    if (kind == RunnerKind::Systemd && !systemd)
+        return Error("runner = systemd: systemd does not answer on the message bus (" +
+                     (bus.problem().empty() ? "no answer" : bus.problem()) +
+                     "); install dbus, or set runner = auto");
+    if (systemd) {
+        SystemdRunnerOptions units;
+        units.sysrq_path = sysrq;
+        units.environment_path = options.run_dir + "/rustland.env";
+        units.output = unit_output;
+        return as_runner(SystemdRunner::create(loop, bus, kernel, proc, units));
+    }
     ChildRunnerOptions child;
+    child.sysrq_path = sysrq;
     child.log_path = options.run_dir + "/scheduler.log";
-    child.sysrq_path = options.detector.proc_root + "/sysrq-trigger";
-    auto runner =
-        ChildRunner::create(loop, SchedExtReader(options.sysfs_root + "/kernel/sched_ext"),
-                            ProcReader(options.detector.proc_root), child);
-    if (!runner)
-        return runner.error();
-    return std::unique_ptr<SchedulerRunner>(*std::move(runner));
+    return as_runner(ChildRunner::create(loop, kernel, proc, child));
+}
+
+// A stop takes the scheduler with it. A restart (an upgrade, too) leaves it to the next daemon,
+// where it runs as a unit of its own; a child would go with our control group.
+void stop(Bus& bus, Daemon& daemon, const std::shared_ptr<int>& life) {
+    ::sd_notify(0, "STOPPING=1");
+    if (std::string_view(daemon.backend()) != "systemd")
+        return daemon.shutdown(false);
+    ask_whether_restarting(bus, life, ::getpid(), [&daemon](bool restarting) {
+        if (restarting)
+            spdlog::info("to be started again: the scheduler is left as it is");
+        daemon.shutdown(restarting);
+    });
 }
 
 // Blocks until the loop ends.
-Result<int> serve(Loop& loop, Daemon& daemon) {
-    auto stop = [&daemon] {
-        ::sd_notify(0, "STOPPING=1");
-        daemon.shutdown(false);
-    };
-    auto on_term = loop.signal(SIGTERM, stop);
-    auto on_int = loop.signal(SIGINT, stop);
+Result<int> serve(const Options& options, Loop& loop, Bus& bus, Daemon& daemon) {
+    const auto life = std::make_shared<int>();
+    const auto end = [&bus, &daemon, life] { stop(bus, daemon, life); };
+    auto on_term = loop.signal(SIGTERM, end);
+    auto on_int = loop.signal(SIGINT, end);
     auto on_hup = loop.signal(SIGHUP, [&daemon] {
-        ::sd_notify(0, "RELOADING=1");
+        // The time is what Type=notify-reload wants to see.
+        ::sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+                     static_cast<long long>(monotonic_now().value / 1000));
         if (const Status status = daemon.reload(); !status)
             spdlog::error("the old configuration stays:\n{}", status.error().message());
         ::sd_notify(0, "READY=1");
@@ -60,6 +96,14 @@ Result<int> serve(Loop& loop, Daemon& daemon) {
     for (const auto* source : {&on_term, &on_int, &on_hup, &on_usr2})
         if (!*source)
             return source->error();
+    // What the command line says goes before the configuration.
+    if (options.log_level.empty()) {
+        set_log_level(daemon.settings().log_level);
+        daemon.on_event([&daemon](const HistoryEntry& entry) {
+            if (entry.kind == "config")
+                set_log_level(daemon.settings().log_level);
+        });
+    }
     daemon.on_change([&daemon, last = std::string()]() mutable {
         std::string line = daemon.status_line();
         if (line == last)
@@ -67,6 +111,12 @@ Result<int> serve(Loop& loop, Daemon& daemon) {
         ::sd_notifyf(0, "STATUS=%s", line.c_str());
         last = std::move(line);
     });
+    const auto sleep = SleepWatch::create(bus, [&daemon](bool asleep) { daemon.sleep(asleep); });
+    daemon.on_change([&daemon, &sleep] {
+        sleep->delay_sleep(daemon.core().phase() != Phase::Off &&
+                           daemon.settings().sleep_action == SleepAction::Stop);
+    });
+    const auto service = BusService::create(bus, daemon);
     sd_event_set_watchdog(loop.raw(), 1);
     ::sd_notify(0, "READY=1");
     return loop.run();
@@ -78,18 +128,27 @@ int run(const Options& options) {
         spdlog::error("{}", loop.error().message());
         return 1;
     }
+    auto bus = Bus::create(**loop, options.bus_address);
+    if (!bus) {
+        spdlog::error("{}", bus.error().message());
+        return 1;
+    }
+    if (!(*bus)->connected())
+        spdlog::info("{}: the local socket alone is served", (*bus)->problem());
     DaemonOptions daemon_options = options.daemon;
+    daemon_options.journal = logs_to_journal();
+    daemon_options.detector.on_scan = [&bus] { (*bus)->retry(); };
     if (!options.config_file.empty())
         daemon_options.config_file = options.config_file;
-    daemon_options.make_runner = [&options](Loop& l, RunnerKind kind) {
-        return make_runner(l, options.daemon, kind);
+    daemon_options.make_runner = [&options, &bus](Loop& l, RunnerKind kind) {
+        return make_runner(l, **bus, options.daemon, kind);
     };
     auto daemon = Daemon::create(**loop, daemon_options);
     if (!daemon) {
         spdlog::error("{}", daemon.error().message());
         return kBadConfiguration;
     }
-    const auto code = serve(**loop, **daemon);
+    const auto code = serve(options, **loop, **bus, **daemon);
     if (!code) {
         spdlog::error("{}", code.error().message());
         return 1;
@@ -112,6 +171,7 @@ int main(int argc, char** argv) {
     app.add_option("--proc-root", options.daemon.detector.proc_root)->group("");
     app.add_option("--sysfs-root", options.daemon.sysfs_root)->group("");
     app.add_option("--cgroup-root", options.daemon.detector.cgroup_root)->group("");
+    app.add_option("--bus-address", options.bus_address)->group("");
     if (const auto text = description_asked_for(app, argc, argv)) {
         fmt::print("{}", *text);
         return 0;

@@ -66,4 +66,6 @@ void setup_logging(const std::string& program, LogLevel level) {
     spdlog::set_default_logger(logger);
 }
 
+void set_log_level(LogLevel level) { spdlog::set_level(to_spdlog(level)); }
+
 } // namespace rustland

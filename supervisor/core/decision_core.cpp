@@ -144,6 +144,10 @@ void DecisionCore::take(const event::Attached& e, Nanos now) {
     current_ = e.spec;
     attached_at_ = e.since.value > 0 ? e.since : now;
     foreign_.reset();
+    if (e.by_command)
+        manual_ = e.spec;
+    for (const event::HoldAdded& hold : e.holds)
+        holds_[hold.id] = {hold.spec, hold.reason};
     manual_proven_ = manual_proven_ || current_ == manual_;
 }
 

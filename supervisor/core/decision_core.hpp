@@ -49,6 +49,8 @@ class DecisionCore {
     [[nodiscard]] const std::string& why() const { return why_; }
     [[nodiscard]] const FailureBook& failures() const { return failures_; }
     [[nodiscard]] const std::optional<std::string>& foreign() const { return foreign_; }
+    // A person started what is on, so that it stays without a workload.
+    [[nodiscard]] bool commanded_on() const { return manual_ && current_ == manual_; }
     [[nodiscard]] bool stopped_by_command() const { return stopped_by_command_; }
 
     // Why a person's start of `spec` would be refused at once, or nothing.

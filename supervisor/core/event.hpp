@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace rustland::supervisor {
 
@@ -76,7 +77,10 @@ struct FailuresReset {};
 // What became of the last decision, and of the scheduler since.
 struct Attached {
     SchedulerSpec spec;
-    Nanos since; // when it was attached, where that is earlier than now (adoption)
+    Nanos since;             // when it was attached, where that is earlier than now (adoption)
+    bool by_command = false; // adopted, and a person had wanted it
+    // Adopted with the holds that kept it on.
+    std::vector<HoldAdded> holds;
 };
 struct StartFailed {
     SchedulerSpec spec;

@@ -2,6 +2,7 @@
 #include "supervisor/ctl/commands.hpp"
 
 #include "supervisor/config/load.hpp"
+#include "supervisor/ctl/bus_client.hpp"
 #include "supervisor/ctl/client.hpp"
 #include "supervisor/ctl/doctor.hpp"
 #include "supervisor/ctl/import_ananicy.hpp"
@@ -30,7 +31,7 @@ constexpr std::chrono::seconds kQuick = 5s;
 constexpr std::chrono::seconds kSlow = 10min;
 
 std::chrono::seconds patience_for(const json& request) {
-    for (const char* slow : {"start", "switch", "stop", "restart"})
+    for (const char* slow : {"start", "switch", "stop", "restart", "hold"})
         if (request["request"] == slow)
             return kSlow;
     return kQuick;
@@ -44,14 +45,31 @@ int complain(const CtlOptions& options, const Error& error, int code) {
     return code;
 }
 
+// Root speaks to the socket, which needs no bus; for others polkit decides what they may change, so
+// that goes over the bus where there is one.
+Result<std::unique_ptr<Connection>> connect(const CtlOptions& options, const json& request) {
+    if (::geteuid() != 0 && BusClient::carries(request))
+        if (auto bus = BusClient::connect(options.bus_address))
+            return std::unique_ptr<Connection>(*std::move(bus));
+    auto socket = Client::connect(options.socket, patience_for(request));
+    if (!socket)
+        return socket.error();
+    return std::unique_ptr<Connection>(std::make_unique<Client>(*std::move(socket)));
+}
+
 // One request; `use` prints the answer where --json does not.
 template <typename Use> int ask(const CtlOptions& options, const json& request, const Use& use) {
-    auto client = Client::connect(options.socket, patience_for(request));
-    if (!client)
-        return complain(options, client.error(), kNoDaemon);
-    const auto answer = client->ask(request);
+    auto connection = connect(options, request);
+    if (!connection)
+        return complain(options, connection.error(), kNoDaemon);
+    auto answer = (*connection)->ask(request);
     if (!answer)
         return complain(options, answer.error(), kFailed);
+    // The bus does not send it along.
+    if (!answer->contains("status") && BusClient::carries(request))
+        if (auto socket = Client::connect(options.socket, kQuick))
+            if (const auto status = socket->ask({{"request", "status"}}))
+                (*answer)["status"] = (*status).value("status", json());
     if (options.json)
         print_json(*answer);
     else
@@ -104,8 +122,8 @@ void print_status(const json& status) {
     if (status["last_exit"].is_object())
         fmt::print("last exit:  {}: {}\n", text(status["last_exit"], "kind"),
                    text(status["last_exit"], "reason"));
-    if (const std::string problem = text(status["foreground"], "problem"); !problem.empty())
-        fmt::print("foreground: {}\n", coloured(problem, Colour::Bad));
+    if (const std::string problem = text(status["classes"], "problem"); !problem.empty())
+        fmt::print("classes:    {}\n", coloured(problem, Colour::Bad));
     fmt::print("detection:  {}\n", text(status["detection"], "source"));
 }
 
@@ -158,8 +176,7 @@ int show_list(const CtlOptions& options) {
         if (on_terminal())
             rows.push_back({"WORKLOAD", "PID", "NAME", "CLASS", "BY"});
         for (const json& w : answer["workloads"])
-            rows.push_back({text(w, "rule"), text(w, "pid"), text(w, "comm"),
-                            w["foreground"] == true ? "foreground" : "-",
+            rows.push_back({text(w, "rule"), text(w, "pid"), text(w, "comm"), text(w, "class"),
                             w["inherited"] == true ? "parent" : "rule"});
         print_table(rows);
     });
@@ -178,7 +195,8 @@ int show_history(const CtlOptions& options, bool dumps) {
 
 int start(const CtlOptions& options, const StartOptions& start, const std::string& verb) {
     return ask(options, start_request(start, verb), [](const json& answer) {
-        fmt::print("attached: {}\n", command_of(answer["status"]));
+        const auto status = answer.find("status");
+        fmt::print("attached{}\n", status == answer.end() ? "" : ": " + command_of(*status));
     });
 }
 
@@ -193,15 +211,14 @@ int release(const CtlOptions& options, std::uint64_t cookie) {
 
 int run_held(const CtlOptions& options, const StartOptions& start, const std::string& reason,
              const std::vector<std::string>& command) {
-    auto client = Client::connect(options.socket, kSlow);
-    if (!client)
-        return complain(options, client.error(), kNoDaemon);
     // The hold is for this process, which becomes the command's parent: its children are known by
     // it, and the hold ends with the connection however we end.
     json request = start_request(start, "hold");
     request["reason"] = reason.empty() ? command.front() : reason;
     request["pid"] = ::getpid();
-    const auto answer = client->ask(request);
+    // Kept until the command has ended, or the hold would end before.
+    auto connection = connect(options, request);
+    const auto answer = connection ? (*connection)->ask(request) : Result<json>(connection.error());
     if (!answer)
         // The command matters more than its scheduler.
         fmt::print(stderr, "rustlandctl: {}; running the command all the same\n",
@@ -220,8 +237,9 @@ int run_held(const CtlOptions& options, const StartOptions& start, const std::st
         std::signal(SIGINT, SIG_DFL);
         std::signal(SIGQUIT, SIG_DFL);
         ::execvp(argv[0], argv.data());
-        fmt::print(stderr, "rustlandctl: {}\n", Error::from_errno(command.front()).message());
-        ::_exit(errno == ENOENT ? 127 : 126);
+        const Error error = Error::from_errno(command.front());
+        fmt::print(stderr, "rustlandctl: {}\n", error.message());
+        ::_exit(error.code() == ENOENT ? 127 : 126);
     }
     int status = 0;
     while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {

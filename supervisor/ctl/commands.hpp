@@ -16,6 +16,7 @@ inline constexpr int kNoDaemon = 3;
 
 struct CtlOptions {
     std::string socket = "/run/rustland/control.sock";
+    std::string bus_address; // empty: the system bus
     bool json = false;
 };
 

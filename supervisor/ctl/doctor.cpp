@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -74,6 +75,44 @@ Finding privileges() {
             "run rustlandctl doctor as root"};
 }
 
+// A container's root may lack what the daemon and the scheduler need.
+Finding capabilities(const DoctorOptions& options) {
+    struct Capability {
+        int number;
+        std::string_view name;
+    };
+    constexpr std::array<Capability, 6> needed{{{12, "CAP_NET_ADMIN"},
+                                                {14, "CAP_IPC_LOCK"},
+                                                {19, "CAP_SYS_PTRACE"},
+                                                {23, "CAP_SYS_NICE"},
+                                                {38, "CAP_PERFMON"},
+                                                {39, "CAP_BPF"}}};
+    const auto status = read_file(options.root + "/proc/self/status");
+    const std::size_t at = status ? status->find("\nCapBnd:") : std::string::npos;
+    if (at == std::string::npos)
+        return {Verdict::Note, "capabilities", "cannot be seen", "mount /proc"};
+    const std::uint64_t bits = std::strtoull(status->c_str() + at + 8, nullptr, 16);
+    std::vector<std::string_view> missing;
+    for (const Capability& capability : needed)
+        if ((bits >> static_cast<unsigned>(capability.number) & 1U) == 0)
+            missing.push_back(capability.name);
+    if (missing.empty())
+        return {Verdict::Good, "capabilities", "all that are needed can be had", ""};
+    return {Verdict::Bad, "capabilities",
+            fmt::format("even root cannot have {}", fmt::join(missing, ", ")),
+            "run on the machine itself, or give these to the container"};
+}
+
+Finding enabled_unit(const DoctorOptions& options) {
+    for (const std::string_view target : {"multi-user", "graphical", "sysinit"})
+        if (exists(fmt::format("{}/etc/systemd/system/{}.target.wants/rustland.service",
+                               options.root, target)))
+            return {Verdict::Note, "rustland.service",
+                    "is enabled, so that the scheduler is always on and rustlandd leaves it alone",
+                    "systemctl disable --now rustland, to have it on for games alone"};
+    return {Verdict::Good, "rustland.service", "is not enabled: rustlandd starts it", ""};
+}
+
 Finding foreign_scheduler(const DoctorOptions& options) {
     const KernelState kernel = SchedExtReader(options.root + "/sys/kernel/sched_ext").read();
     if (kernel.attached() && !kernel.ops->starts_with("rustland"))
@@ -84,8 +123,7 @@ Finding foreign_scheduler(const DoctorOptions& options) {
 
 // Programs that also start schedulers, or change what we change.
 Finding competitors(const DoctorOptions& options) {
-    constexpr std::array<std::string_view, 7> names{"scx_loader",    "falcond",     "scx_bpfland",
-                                                    "scx_lavd",      "ananicy-cpp", "ananicy",
+    constexpr std::array<std::string_view, 4> names{"falcond", "ananicy-cpp", "ananicy",
                                                     "system76-sched"};
     std::vector<std::string> found;
     const ProcReader proc(options.root + "/proc");
@@ -93,7 +131,9 @@ Finding competitors(const DoctorOptions& options) {
     if (pids)
         for (const Pid pid : *pids) {
             const auto info = proc.read(pid, {}, false);
-            if (info && std::find(names.begin(), names.end(), info->comm) != names.end())
+            // scx_loader, and any scheduler of that family.
+            if (info && (info->comm.starts_with("scx_") ||
+                         std::find(names.begin(), names.end(), info->comm) != names.end()))
                 found.push_back(fmt::format("{} ({})", info->comm, pid.value));
         }
     if (found.empty())
@@ -119,9 +159,17 @@ Finding daemon(const DoctorOptions& options) {
 } // namespace
 
 std::vector<Finding> examine(const DoctorOptions& options) {
-    return {sched_ext(options),         type_information(options), jit(options),
-            program(options),           cgroup(options),           privileges(),
-            foreign_scheduler(options), competitors(options),      daemon(options)};
+    return {sched_ext(options),
+            type_information(options),
+            jit(options),
+            program(options),
+            cgroup(options),
+            privileges(),
+            capabilities(options),
+            enabled_unit(options),
+            foreign_scheduler(options),
+            competitors(options),
+            daemon(options)};
 }
 
 } // namespace rustland::supervisor

@@ -107,7 +107,7 @@ void ControlServer::accept() {
     if (!source)
         return;
     Client client;
-    client.peer = {id, credentials.uid, Pid{credentials.pid}};
+    client.peer = {id, credentials.uid, Pid{credentials.pid}, Right::Look};
     client.fd = std::move(fd);
     client.source = *std::move(source);
     clients_.emplace(id, std::move(client));

@@ -21,10 +21,15 @@ Result<nlohmann::json> parse_request(std::string_view line);
 
 using ClientId = std::uint64_t;
 
+// What a client may do; each right includes those before it.
+enum class Right { Look, Hold, Manage };
+
 struct Peer {
     ClientId id = 0;
     uid_t uid = 0;
     Pid pid;
+    // Given beyond what the uid gives: by polkit, for those on the bus.
+    Right right = Right::Look;
 };
 
 class ControlServer {

@@ -2,8 +2,10 @@
 #include "supervisor/system/daemon.hpp"
 
 #include "rustland/common/clock.hpp"
-#include "supervisor/system/child_runner.hpp"
+#include "supervisor/system/exit_status.hpp"
+#include "supervisor/system/journal.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -21,26 +23,6 @@ std::int64_t wall_clock_ms() {
     return std::chrono::duration_cast<std::chrono::milliseconds>(
                std::chrono::system_clock::now().time_since_epoch())
         .count();
-}
-
-const char* exit_kind_name(ExitKind kind) {
-    switch (kind) {
-    case ExitKind::Requested:
-        return "requested";
-    case ExitKind::Outside:
-        return "stopped-from-outside";
-    case ExitKind::Restart:
-        return "asked-for-restart";
-    case ExitKind::Failed:
-        return "failed";
-    case ExitKind::Crashed:
-        return "crashed";
-    case ExitKind::Stalled:
-        return "stalled";
-    case ExitKind::Ejected:
-        return "ejected";
-    }
-    return "failed";
 }
 
 } // namespace
@@ -92,12 +74,16 @@ Status Daemon::init() {
     options_.detector.event_buffer = config_->settings.event_buffer;
     options_.detector.scan_interval = config_->settings.scan_interval;
     // Where uevents do not reach us, the scan is what notices a foreign scheduler that went.
-    options_.detector.on_scan = [this] { kernel_changed(); };
+    options_.detector.on_scan = [this, also = options_.detector.on_scan] {
+        kernel_changed();
+        if (also)
+            also();
+    };
     auto detector = Detector::create(loop_, options_.detector,
                                      [this](const std::vector<Event>& events, bool members) {
                                          detected(events);
                                          if (members)
-                                             tell_foreground();
+                                             tell_classes();
                                      });
     if (!detector)
         return detector.error();
@@ -170,8 +156,9 @@ void Daemon::adopt() {
     }
     record("adopt", fmt::format("took over {} (process {})", (*left)->spec.command(),
                                 (*left)->process.pid.value));
-    send(event::Attached{(*left)->spec, {}});
-    tell_foreground();
+    run_ = **left;
+    send(event::Attached{(*left)->spec, {}, (*left)->by_command, take_back_holds()});
+    tell_classes();
 }
 
 Status Daemon::reload() {
@@ -190,7 +177,8 @@ Status Daemon::reload() {
 
 void Daemon::shutdown(bool keep_scheduler) {
     shutting_down_ = true;
-    if (keep_scheduler || core_->phase() == Phase::Off) {
+    // One that is not attached yet could not be adopted.
+    if (core_->phase() == Phase::Off || (keep_scheduler && core_->phase() == Phase::On)) {
         loop_.exit(0);
         return;
     }
@@ -234,18 +222,23 @@ void Daemon::apply(const Decision& decision) {
 }
 
 void Daemon::runner_event(const RunnerEvent& event) {
+    if (const auto* launched = std::get_if<runner::Launched>(&event)) {
+        // A daemon that is killed before it is attached leaves it to be found as well.
+        run_ = launched->record;
+        return save_run();
+    }
     if (const auto* attached = std::get_if<runner::Attached>(&event)) {
         const RunRecord& run = attached->record;
-        if (const Status status = state_file_.save(run); !status)
-            spdlog::warn("{}; a later daemon will not find the scheduler, ignoring",
-                         status.error().message());
+        run_ = run;
         record("attached", fmt::format("{} (process {}, ops {})", run.spec.command(),
                                        run.process.pid.value, run.ops));
-        send(event::Attached{run.spec, {}});
-        tell_foreground();
+        send(event::Attached{run.spec, {}, false, {}});
+        save_run();
+        tell_classes();
         return;
     }
     scheduler_->disconnect();
+    run_.reset();
     state_file_.clear();
     if (const auto* failed = std::get_if<runner::StartFailed>(&event)) {
         remember_exit(failed->exit);
@@ -269,6 +262,17 @@ void Daemon::runner_event(const RunnerEvent& event) {
     kernel_changed();
 }
 
+void Daemon::save_run() {
+    run_->by_command = core_->commanded_on();
+    run_->holds.clear();
+    for (const auto& [id, owner] : hold_owners_)
+        if (owner.process.start_time != 0)
+            run_->holds.push_back({id, owner.spec, owner.reason, owner.uid, owner.process});
+    if (const Status status = state_file_.save(*run_); !status)
+        spdlog::warn("{}; a later daemon will not find the scheduler, ignoring",
+                     status.error().message());
+}
+
 void Daemon::remember_exit(const ExitInfo& exit) {
     last_reason_ = exit.reason;
     last_exit_ = {{"kind", exit_kind_name(exit.kind)},
@@ -280,8 +284,9 @@ void Daemon::remember_exit(const ExitInfo& exit) {
 }
 
 void Daemon::detected(const std::vector<Event>& events) {
-    if (!events.empty())
-        kernel_changed();
+    if (events.empty())
+        return changed(); // a process more or less in a workload
+    kernel_changed();
     for (const Event& event : events) {
         if (const auto* began = std::get_if<event::WorkloadStarted>(&event))
             record("workload", began->rule + " began");
@@ -315,20 +320,32 @@ void Daemon::power_changed() {
     send(event::PowerChanged{now});
 }
 
-void Daemon::tell_foreground() {
+void Daemon::tell_classes() {
     if (core_->phase() != Phase::On || !core_->current() ||
         !has_control_socket(core_->current()->path))
         return;
-    std::vector<Pid> groups;
+    TaskClasses groups;
     for (const Member& member : detector_->workloads().members()) {
         const Rule* rule = config_->find_rule(member.rule);
-        if (rule != nullptr && rule->workload_class == WorkloadClass::Foreground)
-            groups.push_back(member.key.pid);
+        if (rule == nullptr)
+            continue;
+        if (rule->workload_class == WorkloadClass::Foreground)
+            groups.foreground.push_back(member.key.pid);
+        else if (rule->workload_class == WorkloadClass::Background)
+            groups.background.push_back(member.key.pid);
     }
     for (const auto& [id, owner] : hold_owners_)
-        if (owner.pid.value > 0)
-            groups.push_back(owner.pid);
-    scheduler_->foreground(std::move(groups));
+        if (owner.process.pid.value > 0)
+            groups.foreground.push_back(owner.process.pid);
+    // A held process may be one that a rule knows, too: the hold was asked for by name.
+    std::erase_if(groups.background, [&](Pid pid) {
+        return std::find(groups.foreground.begin(), groups.foreground.end(), pid) !=
+               groups.foreground.end();
+    });
+    std::sort(groups.foreground.begin(), groups.foreground.end());
+    const auto last = std::unique(groups.foreground.begin(), groups.foreground.end());
+    groups.foreground.erase(last, groups.foreground.end());
+    scheduler_->classes(std::move(groups));
 }
 
 // Answers those who wait for what has just been reached.
@@ -347,44 +364,29 @@ void Daemon::settle() {
                       phase == Phase::Off && !last_reason_.empty() ? last_reason_ : core_->why()}});
         }
     }
-    if (changed_)
-        changed_();
+    if (run_ && phase == Phase::On && run_->by_command != core_->commanded_on())
+        save_run();
+    changed();
     if (shutting_down_ && phase == Phase::Off)
         loop_.exit(0);
 }
 
 void Daemon::record(const std::string& kind, const std::string& text, const std::string& dump) {
-    if (kind == "failed" || (kind == "exited" && !dump.empty()))
+    const bool bad = kind == "failed" || (kind == "exited" && !dump.empty());
+    if (options_.journal)
+        journal_event(bad ? 4 : 6, kind, text, dump);
+    else if (bad)
         spdlog::warn("{}: {}", kind, text);
     else
         spdlog::info("{}: {}", kind, text);
-    history_.add({wall_clock_ms(), kind, text, dump});
-    const json line = {{"ok", true}, {"time_ms", wall_clock_ms()}, {"event", kind}, {"text", text}};
+    const HistoryEntry entry{wall_clock_ms(), kind, text, dump};
+    history_.add(entry);
+    for (const auto& listener : events_)
+        listener(entry);
+    const json line = {{"ok", true}, {"time_ms", entry.time_ms}, {"event", kind}, {"text", text}};
     const std::map<ClientId, Reply> monitors = monitors_;
     for (const auto& [id, reply] : monitors)
         reply(line);
-}
-
-void Daemon::client_left(ClientId id) {
-    monitors_.erase(id);
-    std::erase_if(waiters_, [id](const Waiter& w) { return w.client == id; });
-    std::vector<std::uint64_t> released;
-    for (const auto& [hold, owner] : hold_owners_)
-        if (owner.client == id)
-            released.push_back(hold);
-    for (const std::uint64_t hold : released) {
-        hold_owners_.erase(hold);
-        record("hold", fmt::format("{} released: its owner left", hold));
-        send(event::HoldReleased{hold});
-    }
-    if (!released.empty())
-        tell_foreground();
-}
-
-std::string Daemon::status_line() const {
-    const auto& current = core_->current();
-    return fmt::format("{}{}{}: {}", phase_name(core_->phase()), current ? " " : "",
-                       current ? current->command() : "", core_->why());
 }
 
 } // namespace rustland::supervisor

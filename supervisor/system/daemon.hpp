@@ -33,6 +33,7 @@ struct DaemonOptions {
     std::string scheduler_socket = "/run/rustland/scheduler.sock";
     DetectorOptions detector;
     bool uevents = true;
+    bool journal = false; // events go there with fields of their own
     UserLookup users = system_user;
     // Makes the runner that the configuration asks for; tests put a fake here.
     std::function<Result<std::unique_ptr<SchedulerRunner>>(Loop&, RunnerKind)> make_runner;
@@ -54,13 +55,24 @@ class Daemon {
     // Answers a request as the socket would, for the bus and for tests. An answer that has to wait
     // comes later.
     using Reply = std::function<void(const nlohmann::json&)>;
-    void request(const Peer& peer, const nlohmann::json& request, const Reply& reply);
+    // `pidfd`: the process that a hold lasts as long as.
+    void request(const Peer& peer, const nlohmann::json& request, const Reply& reply,
+                 UniqueFd pidfd = {});
+    // Its holds end, and nothing is answered to it any more.
+    void client_left(ClientId id);
 
     [[nodiscard]] nlohmann::json status() const;
     [[nodiscard]] const DecisionCore& core() const { return *core_; }
     [[nodiscard]] const Detector& detector() const { return *detector_; }
     // Called after every change that status() shows.
-    void on_change(std::function<void()> listener) { changed_ = std::move(listener); }
+    void on_change(std::function<void()> listener) { changed_.push_back(std::move(listener)); }
+    // Called with each thing that happens.
+    void on_event(std::function<void(const HistoryEntry&)> listener) {
+        events_.push_back(std::move(listener));
+    }
+    // Under what the scheduler runs: "systemd" or "child".
+    [[nodiscard]] const char* backend() const { return runner_->backend(); }
+    [[nodiscard]] const Settings& settings() const { return config_->settings; }
     // One line for systemctl status.
     [[nodiscard]] std::string status_line() const;
 
@@ -71,32 +83,51 @@ class Daemon {
     Status open_uevents();
     void adopt();
 
+    struct HoldOwner {
+        ClientId client = 0;
+        uid_t uid = 0;
+        // What it keeps the scheduler on for, part of the foreground; pid 0: not known.
+        ProcessKey process;
+        std::optional<SchedulerSpec> spec;
+        std::string reason;
+        // Where the hold lasts as long as a process, not as its client.
+        UniqueFd pidfd;
+        Source exit;
+    };
+
     void send(const Event& event);
     void apply(const Decision& decision);
     void runner_event(const RunnerEvent& event);
     void detected(const std::vector<Event>& events);
     void kernel_changed();
     void power_changed();
-    void tell_foreground();
+    void tell_classes();
     void settle();
     void record(const std::string& kind, const std::string& text, const std::string& dump = "");
     void remember_exit(const ExitInfo& exit);
-    void client_left(ClientId id);
+    void save_run();
+    std::vector<event::HoldAdded> take_back_holds();
+    Status bind_hold(std::uint64_t id, HoldOwner& owner, UniqueFd pidfd);
+    void end_hold(std::uint64_t id, const std::string& why);
 
     // Requests (daemon_requests.cpp).
     struct Request {
         const Peer& peer;
         const nlohmann::json& body;
         const Reply& reply;
+        UniqueFd pidfd;
+        [[nodiscard]] bool may(Right right) const;
     };
-    void do_start(const Request& request);
-    void do_stop(const Request& request);
-    void do_restart(const Request& request);
-    void do_hold(const Request& request);
-    void do_release(const Request& request);
-    void do_reload(const Request& request);
-    void do_explain(const Request& request);
-    void do_monitor(const Request& request);
+    void do_start(Request& request);
+    void do_stop(Request& request);
+    void do_restart(Request& request);
+    void do_hold(Request& request);
+    Status own_hold(Request& request, std::uint64_t id, const event::HoldAdded& hold);
+    void do_release(Request& request);
+    void do_reload(Request& request);
+    void do_reset_failed(Request& request);
+    void do_explain(Request& request);
+    void do_monitor(Request& request);
     [[nodiscard]] nlohmann::json list() const;
     [[nodiscard]] nlohmann::json history() const;
 
@@ -104,10 +135,6 @@ class Daemon {
         ClientId client = 0;
         bool wants_on = false;
         Reply reply;
-    };
-    struct HoldOwner {
-        ClientId client = 0;
-        Pid pid; // the held command, part of the foreground; 0: none
     };
 
     Loop& loop_;
@@ -133,7 +160,13 @@ class Daemon {
     History history_;
     nlohmann::json last_exit_;
     std::string last_reason_;
-    std::function<void()> changed_;
+    std::vector<std::function<void()>> changed_;
+    std::vector<std::function<void(const HistoryEntry&)>> events_;
+    std::optional<RunRecord> run_; // what runs, as the next daemon will read it
+    void changed() const {
+        for (const auto& listener : changed_)
+            listener();
+    }
     bool shutting_down_ = false;
     // Last: its clients may call back into what is above.
     std::unique_ptr<ControlServer> server_;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What the daemon answers, on the socket and on the bus alike.
 #include "rustland/common/clock.hpp"
-#include "rustland/common/version.hpp"
 #include "supervisor/system/daemon.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 namespace rustland::supervisor {
@@ -15,7 +16,11 @@ namespace {
 
 json refused(const std::string& why) { return {{"ok", false}, {"error", why}}; }
 
-bool may_change(const Peer& peer) { return peer.uid == 0 || peer.uid == ::geteuid(); }
+bool is_root(const Peer& peer) { return peer.uid == 0 || peer.uid == ::geteuid(); }
+
+// A hold costs little, but not nothing.
+constexpr int kMostHoldsPerUser = 16;
+constexpr std::size_t kLongestReason = 200;
 
 std::string text_of(const json& body, const char* key) {
     const auto it = body.find(key);
@@ -93,18 +98,24 @@ json explanation_json(const ProcessInfo& process, const Explanation& explanation
 
 } // namespace
 
-void Daemon::request(const Peer& peer, const json& body, const Reply& reply) {
+bool Daemon::Request::may(Right right) const { return is_root(peer) || peer.right >= right; }
+
+void Daemon::request(const Peer& peer, const json& body, const Reply& reply, UniqueFd pidfd) {
     struct Entry {
         const char* name;
-        bool changes; // for the administrator alone
-        void (Daemon::*run)(const Request&);
+        Right right;
+        void (Daemon::*run)(Request&);
     };
-    static constexpr Entry entries[] = {
-        {"start", true, &Daemon::do_start},     {"switch", true, &Daemon::do_start},
-        {"stop", true, &Daemon::do_stop},       {"restart", true, &Daemon::do_restart},
-        {"hold", true, &Daemon::do_hold},       {"release", true, &Daemon::do_release},
-        {"reload", true, &Daemon::do_reload},   {"explain", false, &Daemon::do_explain},
-        {"monitor", false, &Daemon::do_monitor}};
+    static constexpr Entry entries[] = {{"start", Right::Manage, &Daemon::do_start},
+                                        {"switch", Right::Manage, &Daemon::do_start},
+                                        {"stop", Right::Manage, &Daemon::do_stop},
+                                        {"restart", Right::Manage, &Daemon::do_restart},
+                                        {"reload", Right::Manage, &Daemon::do_reload},
+                                        {"reset-failed", Right::Manage, &Daemon::do_reset_failed},
+                                        {"hold", Right::Hold, &Daemon::do_hold},
+                                        {"release", Right::Hold, &Daemon::do_release},
+                                        {"explain", Right::Look, &Daemon::do_explain},
+                                        {"monitor", Right::Look, &Daemon::do_monitor}};
     const std::string name = text_of(body, "request");
     if (name == "status")
         return reply({{"ok", true}, {"status", status()}});
@@ -112,24 +123,18 @@ void Daemon::request(const Peer& peer, const json& body, const Reply& reply) {
         return reply({{"ok", true}, {"workloads", list()}});
     if (name == "history")
         return reply({{"ok", true}, {"history", history()}});
+    Request request{peer, body, reply, std::move(pidfd)};
     for (const Entry& entry : entries) {
         if (name != entry.name)
             continue;
-        if (entry.changes && !may_change(peer))
-            return reply(refused(fmt::format("only root may {} the scheduler", name)));
-        return (this->*entry.run)({peer, body, reply});
-    }
-    if (name == "reset-failed") {
-        if (!may_change(peer))
-            return reply(refused("only root may reset failures"));
-        record("reset-failed", "failures forgotten");
-        send(event::FailuresReset{});
-        return reply({{"ok", true}});
+        if (!request.may(entry.right))
+            return reply(refused(fmt::format("only root may {} on this socket", name)));
+        return (this->*entry.run)(request);
     }
     reply(refused(fmt::format("unknown request \"{}\"", name)));
 }
 
-void Daemon::do_start(const Request& request) {
+void Daemon::do_start(Request& request) {
     const auto spec = spec_of(request.body, config_->settings.scheduler);
     if (!spec)
         return request.reply(refused(spec.error().message()));
@@ -143,13 +148,13 @@ void Daemon::do_start(const Request& request) {
     send(event);
 }
 
-void Daemon::do_stop(const Request& request) {
+void Daemon::do_stop(Request& request) {
     record("command", "stop");
     waiters_.push_back({request.peer.id, false, request.reply});
     send(event::StopRequested{});
 }
 
-void Daemon::do_restart(const Request& request) {
+void Daemon::do_restart(Request& request) {
     if (core_->phase() != Phase::On)
         return request.reply(refused(fmt::format("no scheduler of ours is on ({})", core_->why())));
     last_reason_.clear();
@@ -161,48 +166,112 @@ void Daemon::do_restart(const Request& request) {
     settle();
 }
 
-void Daemon::do_hold(const Request& request) {
-    const auto spec = spec_of(request.body, config_->settings.scheduler);
-    if (!spec)
-        return request.reply(refused(spec.error().message()));
-    std::string reason = text_of(request.body, "reason");
-    if (reason.empty())
-        reason = fmt::format("process {}", request.peer.pid.value);
-    const std::uint64_t id = next_hold_++;
-    HoldOwner owner{request.peer.id, {}};
+// Notes whose hold it is: a client's, or a process's.
+Status Daemon::own_hold(Request& request, std::uint64_t id, const event::HoldAdded& hold) {
+    const Peer& peer = request.peer;
+    const auto same = std::count_if(hold_owners_.begin(), hold_owners_.end(),
+                                    [&](const auto& h) { return h.second.uid == peer.uid; });
+    if (!request.may(Right::Manage) && same >= kMostHoldsPerUser)
+        return Error(fmt::format("this user has {} holds already", same));
+    HoldOwner owner{peer.id, peer.uid, {}, hold.spec, hold.reason, {}, {}};
     if (const auto pid = pid_of(request.body)) {
         const auto group = detector_->proc().thread_group(Pid{*pid});
         if (!group)
-            return request.reply(refused(group.error().message()));
-        owner.pid = *group;
+            return group.error();
+        Needs owner_of;
+        owner_of.uid = true;
+        const auto info = detector_->proc().read(*group, owner_of, false);
+        if (!info)
+            return info.error();
+        // The foreground is for one's own programs.
+        if (!request.may(Right::Manage) && info->uid != peer.uid)
+            return Error(fmt::format("process {} belongs to another user", *pid));
+        owner.process = info->key;
     }
-    hold_owners_[id] = owner;
-    record("hold", fmt::format("{} taken: {}", id, reason));
-    last_reason_.clear();
-    // The cookie counts from now on, whether or not the scheduler comes up: the answer says so.
-    const Reply reply = request.reply;
-    waiters_.push_back({request.peer.id, true, [reply, id](const json& answer) {
-                            json with_cookie = answer;
-                            with_cookie["cookie"] = id;
-                            reply(with_cookie);
-                        }});
-    send(event::HoldAdded{id, *spec, reason});
-    tell_foreground();
+    if (request.pidfd)
+        if (const Status status = bind_hold(id, owner, std::move(request.pidfd)); !status)
+            return status;
+    hold_owners_.insert_or_assign(id, std::move(owner));
+    return {};
 }
 
-void Daemon::do_release(const Request& request) {
+Status Daemon::bind_hold(std::uint64_t id, HoldOwner& owner, UniqueFd pidfd) {
+    auto exit = loop_.io(pidfd.get(), EPOLLIN,
+                         [this, id](std::uint32_t) { end_hold(id, "its process ended"); });
+    if (!exit)
+        return exit.error();
+    owner.pidfd = std::move(pidfd);
+    owner.exit = *std::move(exit);
+    return {};
+}
+
+// The holds of processes that an earlier daemon knew. Their clients' connections ended with it, so
+// that from now on the processes themselves count.
+std::vector<event::HoldAdded> Daemon::take_back_holds() {
+    std::vector<event::HoldAdded> holds;
+    for (const HoldRecord& hold : run_->holds) {
+        auto pidfd = options_.detector.open_pidfd ? options_.detector.open_pidfd(hold.process.pid)
+                                                  : open_pidfd(hold.process.pid);
+        const auto key = detector_->proc().key(hold.process.pid);
+        HoldOwner owner{0, hold.uid, hold.process, hold.spec, hold.reason, {}, {}};
+        if (!pidfd || !key || *key != hold.process || !bind_hold(hold.id, owner, *std::move(pidfd)))
+            continue;
+        next_hold_ = std::max(next_hold_, hold.id + 1);
+        hold_owners_.insert_or_assign(hold.id, std::move(owner));
+        holds.push_back({hold.id, hold.spec, hold.reason});
+    }
+    return holds;
+}
+
+void Daemon::do_hold(Request& request) {
+    const auto spec = spec_of(request.body, config_->settings.scheduler);
+    if (!spec)
+        return request.reply(refused(spec.error().message()));
+    // To choose the program is to run anything as root.
+    if (*spec && !request.may(Right::Manage))
+        return request.reply(refused("only an administrator may hold another scheduler"));
+    event::HoldAdded hold{next_hold_, *spec,
+                          text_of(request.body, "reason").substr(0, kLongestReason)};
+    if (hold.reason.empty())
+        hold.reason = fmt::format("process {}", request.peer.pid.value);
+    if (const Status status = own_hold(request, hold.id, hold); !status)
+        return request.reply(refused(status.error().message()));
+    ++next_hold_;
+    record("hold", fmt::format("{} taken: {}", hold.id, hold.reason));
+    last_reason_.clear();
+    // The cookie counts from now on, whether or not the scheduler comes up: the answer says so.
+    waiters_.push_back(
+        {request.peer.id, true, [reply = request.reply, id = hold.id](const json& answer) {
+             json with_cookie = answer;
+             with_cookie["cookie"] = id;
+             reply(with_cookie);
+         }});
+    send(hold);
+    if (run_)
+        save_run();
+    tell_classes();
+}
+
+void Daemon::do_release(Request& request) {
     const auto it = request.body.find("cookie");
     const bool number = it != request.body.end() && it->is_number_integer() && *it > 0;
     const std::uint64_t id = number ? it->get<std::uint64_t>() : 0;
-    if (hold_owners_.erase(id) == 0)
+    const auto owner = hold_owners_.find(id);
+    if (owner == hold_owners_.end())
         return request.reply(refused(fmt::format("there is no hold {}", id)));
-    record("hold", fmt::format("{} released", id));
-    send(event::HoldReleased{id});
-    tell_foreground();
+    if (!request.may(Right::Manage) && owner->second.uid != request.peer.uid)
+        return request.reply(refused(fmt::format("hold {} belongs to another user", id)));
+    end_hold(id, "");
     request.reply({{"ok", true}});
 }
 
-void Daemon::do_reload(const Request& request) {
+void Daemon::do_reset_failed(Request& request) {
+    record("reset-failed", "failures forgotten");
+    send(event::FailuresReset{});
+    request.reply({{"ok", true}});
+}
+
+void Daemon::do_reload(Request& request) {
     const Status status = reload();
     if (status)
         request.reply({{"ok", true}, {"files", config_->files}});
@@ -210,7 +279,7 @@ void Daemon::do_reload(const Request& request) {
         request.reply(refused("the old configuration stays:\n" + status.error().message()));
 }
 
-void Daemon::do_explain(const Request& request) {
+void Daemon::do_explain(Request& request) {
     const auto pid = pid_of(request.body);
     if (!pid)
         return request.reply(refused("\"pid\" must be the number of a process"));
@@ -222,7 +291,7 @@ void Daemon::do_explain(const Request& request) {
     if (!info)
         return request.reply(refused(info.error().message()));
     // Another user's command line and executable are not ours to show around.
-    if (!may_change(request.peer) && info->uid != request.peer.uid)
+    if (!request.may(Right::Manage) && info->uid != request.peer.uid)
         return request.reply(refused("only root may explain other users' processes"));
     const Matcher matcher(config_->rules);
     request.reply({{"ok", true},
@@ -230,85 +299,30 @@ void Daemon::do_explain(const Request& request) {
                                                     detector_->workloads().find(*group))}});
 }
 
-void Daemon::do_monitor(const Request& request) {
+void Daemon::do_monitor(Request& request) {
     monitors_[request.peer.id] = request.reply;
     request.reply(
         {{"ok", true}, {"event", "status"}, {"text", status_line()}, {"status", status()}});
 }
 
-json Daemon::list() const {
-    json out = json::array();
-    for (const Member& member : detector_->workloads().members()) {
-        const Rule* rule = config_->find_rule(member.rule);
-        const bool foreground =
-            rule != nullptr && rule->workload_class == WorkloadClass::Foreground;
-        out.push_back({{"rule", member.rule},
-                       {"pid", member.key.pid.value},
-                       {"comm", member.comm},
-                       {"inherited", member.inherited},
-                       {"foreground", foreground}});
-    }
-    return out;
+void Daemon::client_left(ClientId id) {
+    monitors_.erase(id);
+    std::erase_if(waiters_, [id](const Waiter& w) { return w.client == id; });
+    std::vector<std::uint64_t> released;
+    for (const auto& [hold, owner] : hold_owners_)
+        if (owner.client == id && !owner.pidfd)
+            released.push_back(hold);
+    for (const std::uint64_t hold : released)
+        end_hold(hold, "its owner left");
 }
 
-json Daemon::history() const {
-    json out = json::array();
-    for (const HistoryEntry& entry : history_.entries()) {
-        json line = {{"time_ms", entry.time_ms}, {"event", entry.kind}, {"text", entry.text}};
-        if (!entry.dump.empty())
-            line["dump"] = entry.dump;
-        out.push_back(std::move(line));
-    }
-    return out;
-}
-
-json Daemon::status() const {
-    const KernelState kernel = kernel_.read();
-    json workloads = json::array();
-    for (const auto& [rule, processes] : detector_->workloads().active())
-        workloads.push_back({{"rule", rule}, {"processes", processes}});
-    json holds = json::array();
-    for (const auto& hold : core_->holds())
-        holds.push_back({{"cookie", hold.id}, {"reason", hold.reason}});
-    json quarantine = json::array();
-    for (const auto& entry : core_->failures().quarantine())
-        quarantine.push_back({{"scheduler", entry.command}, {"reason", entry.reason}});
-    json told = json::array();
-    for (const Pid pid : scheduler_->confirmed())
-        told.push_back(pid.value);
-    const DetectorStatistics& counts = detector_->statistics();
-    const auto& current = core_->current();
-    const auto since = core_->on_since();
-    json out = {{"version", kVersion},
-                {"state", phase_name(core_->phase())},
-                {"why", core_->why()},
-                {"scheduler", current ? json(current->path) : json()},
-                {"arguments", current ? json(current->args) : json::array()},
-                {"uptime_ms", since ? json((monotonic_now() - *since).value / 1'000'000) : json()},
-                {"runner", runner_->backend()},
-                {"kernel",
-                 {{"supported", kernel.supported},
-                  {"state", kernel.state},
-                  {"ops", kernel.ops ? json(*kernel.ops) : json()},
-                  {"enable_seq", kernel.enable_seq}}},
-                {"foreign", core_->foreign() ? json(*core_->foreign()) : json()},
-                {"workloads", workloads},
-                {"holds", holds},
-                {"quarantined", quarantine},
-                {"last_exit", last_exit_},
-                {"power",
-                 {{"on_battery", power_.on_battery ? json(*power_.on_battery) : json()},
-                  {"profile", power_.profile}}},
-                {"foreground", {{"told", told}, {"problem", scheduler_->problem()}}},
-                {"detection",
-                 {{"source", detector_->source()},
-                  {"events", counts.events},
-                  {"overruns", counts.overruns},
-                  {"scans", counts.scans},
-                  {"judged", counts.judged},
-                  {"postponed", counts.postponed}}},
-                {"configuration", config_->files}};
-    return out;
+void Daemon::end_hold(std::uint64_t id, const std::string& why) {
+    hold_owners_.erase(id);
+    record("hold", fmt::format("{} released{}{}", id, why.empty() ? "" : ": ", why));
+    send(event::HoldReleased{id});
+    if (run_)
+        save_run();
+    tell_classes();
 }
 
 } // namespace rustland::supervisor

@@ -4,11 +4,11 @@
 #include "rustland/common/clock.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 namespace rustland::supervisor {
 namespace {
@@ -19,24 +19,18 @@ constexpr std::array<Nanos, 2> kLooks{millis(100), seconds(2)};
 constexpr Nanos kTogether = millis(20);
 // Processes that are looked at as soon as they exec, per second. In a storm of short ones the rest
 // wait for the first later look; most of them are gone by then, and a missing process costs little.
-constexpr double kTokensPerSecond = 200;
+constexpr double kTokensPerSecond = 100;
 constexpr double kMostTokens = 100;
 constexpr int kDatagramsPerRound = 256;
 // Timers before events, so that a storm of events cannot starve the scan.
 constexpr std::int64_t kTimerPriority = -10;
-
-Result<UniqueFd> open_pidfd(Pid pid) {
-    UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid.value, 0)));
-    if (!fd)
-        return Error::from_errno(fmt::format("watch process {}", pid.value));
-    return fd;
-}
 
 } // namespace
 
 Detector::Detector(Loop& loop, DetectorOptions options, Listener listener)
     : loop_(loop), options_(std::move(options)), listener_(std::move(listener)),
       proc_(options_.proc_root), matcher_(std::make_shared<Matcher>()), tokens_(kMostTokens) {
+    options_.real_processes = options_.real_processes && options_.proc_root == "/proc";
     if (!options_.open_pidfd)
         options_.open_pidfd = open_pidfd;
 }
@@ -161,12 +155,19 @@ void Detector::look_now_due() {
             else
                 judge(pid);
         }
+    // None of it is good any more, and nobody else would throw it away.
+    if (looks_[0].empty() && looks_[1].empty())
+        parents_.entries.clear();
     arm_looks();
     flush();
 }
 
 void Detector::judge(Pid pid) {
-    const auto info = proc_.read(pid, matcher_->needs(), !workloads_.empty());
+    // Most processes of a storm are gone at their later looks: this is the cheapest way to know.
+    if (options_.real_processes && ::kill(pid.value, 0) != 0 && errno == ESRCH)
+        return;
+    const auto info =
+        proc_.read_program(pid, matcher_->needs(), !workloads_.empty(), parents_, monotonic_now());
     if (!info)
         return;
     ++statistics_.judged;
@@ -235,6 +236,7 @@ void Detector::scan() {
 
 void Detector::use(std::shared_ptr<const Matcher> matcher, Nanos scan_interval) {
     matcher_ = std::move(matcher);
+    parents_.entries.clear(); // it may need other parts of them
     options_.scan_interval = scan_interval;
     workloads_.keep_rules(*matcher_, pending_);
     members_changed_ = true;

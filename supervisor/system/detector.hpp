@@ -30,6 +30,7 @@ struct DetectorOptions {
     Nanos scan_interval = seconds(30);
     // Called with each scan, for what else wants a look now and then.
     std::function<void()> on_scan;
+    bool real_processes = true; // what `proc_root` shows are processes of this machine
     // Replaced where the processes are not real.
     std::function<Result<UniqueFd>(Pid)> open_pidfd;
 };
@@ -86,6 +87,7 @@ class Detector {
     DetectorOptions options_;
     Listener listener_;
     ProcReader proc_;
+    AncestorCache parents_;
     std::shared_ptr<const Matcher> matcher_;
     Workloads workloads_;
     struct Watched {

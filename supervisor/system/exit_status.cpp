@@ -50,6 +50,26 @@ std::string what_happened(const ProcessEnd& end) {
 
 } // namespace
 
+const char* exit_kind_name(ExitKind kind) {
+    switch (kind) {
+    case ExitKind::Requested:
+        return "requested";
+    case ExitKind::Outside:
+        return "stopped-from-outside";
+    case ExitKind::Restart:
+        return "asked-for-restart";
+    case ExitKind::Failed:
+        return "failed";
+    case ExitKind::Crashed:
+        return "crashed";
+    case ExitKind::Stalled:
+        return "stalled";
+    case ExitKind::Ejected:
+        return "ejected";
+    }
+    return "failed";
+}
+
 std::string last_line(const std::string& text) {
     std::string_view rest = trim(text);
     const std::size_t newline = rest.rfind('\n');

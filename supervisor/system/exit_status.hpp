@@ -19,6 +19,9 @@ struct ProcessEnd {
 // wrote; its last line is taken for the reason.
 ExitInfo describe_exit(const ProcessEnd& end, bool ours, bool requested, const std::string& output);
 
+// "stalled", "crashed" …
+const char* exit_kind_name(ExitKind kind);
+
 // The last line of a text that is not empty.
 std::string last_line(const std::string& text);
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/system/proc_reader.hpp"
 
-#include "rustland/common/unique_fd.hpp"
-
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -10,6 +8,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <memory>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace rustland::supervisor {
 namespace {
@@ -18,6 +18,8 @@ namespace {
 // megabytes.
 constexpr std::size_t kLongestFile = 16384;
 constexpr int kDeepest = 64;
+// PF_KTHREAD of the kernel's task flags.
+constexpr std::uint32_t kKernelThread = 0x00200000;
 
 template <typename T> bool to_number(std::string_view text, T& number) {
     const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -89,24 +91,50 @@ class ProcDir {
     Pid pid_;
 };
 
-void read_ancestors(const std::string& root, ProcessInfo& info, bool with_argv, int deepest) {
+using Entry = AncestorCache::Entry;
+
+std::optional<Entry> read_ancestor(const std::string& root, Pid pid, bool with_argv, Nanos now) {
+    const ProcDir dir(root, pid);
+    const auto stat = dir.valid() ? dir.stat() : Result<ProcStat>(Error("gone"));
+    if (!stat)
+        return std::nullopt;
+    Entry entry{{{pid, stat->start_time}, stat->comm, {}, std::nullopt}, stat->parent, now};
+    if (with_argv) {
+        const std::vector<std::string> argv = dir.argv();
+        entry.ancestor.programs = program_names(argv, stat->comm);
+        entry.ancestor.steam_appid = steam_appid_from_argv(argv);
+    }
+    return entry;
+}
+
+// From the cache, which may be null, or read and put there.
+std::optional<Entry> find_ancestor(const std::string& root, Pid pid, bool with_argv,
+                                   AncestorCache* cache, Nanos now) {
+    if (cache == nullptr)
+        return read_ancestor(root, pid, with_argv, now);
+    const auto known = cache->entries.find(pid);
+    if (known != cache->entries.end() && now < known->second.read + AncestorCache::kGoodFor)
+        return known->second;
+    const auto entry = read_ancestor(root, pid, with_argv, now);
+    if (entry)
+        cache->entries.insert_or_assign(pid, *entry);
+    else
+        cache->entries.erase(pid);
+    return entry;
+}
+
+void read_ancestors(const std::string& root, ProcessInfo& info, bool with_argv, int deepest,
+                    AncestorCache* cache, Nanos now) {
     Pid next = info.parent;
     std::uint64_t younger = info.key.start_time;
     for (int i = 0; i < deepest && next.value > 1; ++i) {
-        const ProcDir dir(root, next);
-        const auto stat = dir.valid() ? dir.stat() : Result<ProcStat>(Error("gone"));
+        auto entry = find_ancestor(root, next, with_argv, cache, now);
         // A parent is never younger than its child: a younger one has only the number.
-        if (!stat || stat->start_time > younger)
+        if (!entry || entry->ancestor.key.start_time > younger)
             return;
-        Ancestor ancestor{{next, stat->start_time}, stat->comm, {}, std::nullopt};
-        if (with_argv) {
-            const std::vector<std::string> argv = dir.argv();
-            ancestor.programs = program_names(argv, stat->comm);
-            ancestor.steam_appid = steam_appid_from_argv(argv);
-        }
-        info.ancestors.push_back(std::move(ancestor));
-        younger = stat->start_time;
-        next = stat->parent;
+        younger = entry->ancestor.key.start_time;
+        next = entry->parent;
+        info.ancestors.push_back(std::move(entry->ancestor));
     }
 }
 
@@ -135,7 +163,7 @@ Result<ProcStat> parse_proc_stat(std::string_view text) {
         return bad;
     ProcStat stat;
     stat.comm = text.substr(open + 1, close - open - 1);
-    // After the name: state is field 3, ppid 4, starttime 22.
+    // After the name: state is field 3, ppid 4, flags 9, starttime 22.
     std::string_view rest = text.substr(close + 1);
     bool parent = false;
     for (int field = 2; !rest.empty(); ++field) {
@@ -143,6 +171,9 @@ Result<ProcStat> parse_proc_stat(std::string_view text) {
         const std::string_view word = rest.substr(0, space);
         if (field == 4)
             parent = to_number(word, stat.parent.value);
+        std::uint32_t flags = 0;
+        if (field == 9 && to_number(word, flags))
+            stat.kernel_thread = (flags & kKernelThread) != 0;
         if (field == 22)
             return parent && to_number(word, stat.start_time) ? Result<ProcStat>(stat) : bad;
         if (space == std::string_view::npos)
@@ -212,12 +243,24 @@ Result<ProcessKey> ProcReader::key(Pid pid) const {
 }
 
 Result<ProcessInfo> ProcReader::read(Pid pid, const Needs& needs, bool ancestors) const {
+    return read_with(pid, needs, ancestors, nullptr, {});
+}
+
+Result<ProcessInfo> ProcReader::read_program(Pid pid, const Needs& needs, bool ancestors,
+                                             AncestorCache& cache, Nanos now) const {
+    return read_with(pid, needs, ancestors, &cache, now);
+}
+
+Result<ProcessInfo> ProcReader::read_with(Pid pid, const Needs& needs, bool ancestors,
+                                          AncestorCache* cache, Nanos now) const {
     const ProcDir dir(root_, pid);
     if (!dir.valid())
         return Error(fmt::format("there is no process {}", pid.value), ESRCH);
     const auto stat = dir.stat();
     if (!stat)
         return stat.error();
+    if (cache != nullptr && stat->kernel_thread)
+        return Error("a kernel thread");
     ProcessInfo info;
     info.key = {pid, stat->start_time};
     info.parent = stat->parent;
@@ -238,7 +281,7 @@ Result<ProcessInfo> ProcReader::read(Pid pid, const Needs& needs, bool ancestors
     const bool whole_chain = needs.ancestors || needs.steam_appid || ancestors;
     if (whole_chain || needs.parent)
         read_ancestors(root_, info, needs.ancestors || needs.parent || needs.steam_appid,
-                       whole_chain ? kDeepest : 1);
+                       whole_chain ? kDeepest : 1, cache, now);
     return info;
 }
 
@@ -276,6 +319,13 @@ Result<Pid> ProcReader::thread_group(Pid tid) const {
     if (!tgid || *tgid <= 0)
         return Error(fmt::format("{}/{}/status: no Tgid", root_, tid.value));
     return Pid{static_cast<std::int32_t>(*tgid)};
+}
+
+Result<UniqueFd> open_pidfd(Pid pid) {
+    UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid.value, 0)));
+    if (!fd)
+        return Error::from_errno(fmt::format("watch process {}", pid.value));
+    return fd;
 }
 
 } // namespace rustland::supervisor

@@ -3,9 +3,11 @@
 #pragma once
 
 #include "rustland/common/result.hpp"
+#include "rustland/common/unique_fd.hpp"
 #include "supervisor/match/matcher.hpp"
 #include "supervisor/match/process_info.hpp"
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +18,19 @@ struct ProcStat {
     std::string comm;
     Pid parent;
     std::uint64_t start_time = 0;
+    bool kernel_thread = false;
+};
+
+// Parents that have just been read, for processes that come by the hundreds from the same ones. An
+// entry is good for less time than the kernel needs to give a number out again.
+struct AncestorCache {
+    static constexpr Nanos kGoodFor = millis(100);
+    struct Entry {
+        Ancestor ancestor;
+        Pid parent;
+        Nanos read;
+    };
+    std::map<Pid, Entry> entries;
 };
 
 // /proc/PID/stat; the name may hold any byte, also ") R 1".
@@ -37,6 +52,10 @@ class ProcReader {
     // What `needs` asks for, and always the name, the parent and the key. With `ancestors` the
     // chain of parents is followed also where no rule asks for it.
     [[nodiscard]] Result<ProcessInfo> read(Pid pid, const Needs& needs, bool ancestors) const;
+    // The same, with parents as they were a moment ago. A kernel thread is an error: it is nobody's
+    // workload, and most of the processes of an idle machine are that.
+    [[nodiscard]] Result<ProcessInfo> read_program(Pid pid, const Needs& needs, bool ancestors,
+                                                   AncestorCache& cache, Nanos now) const;
     // The children of all threads, where the kernel lists them.
     [[nodiscard]] std::vector<Pid> children(Pid pid) const;
     // The thread group that a thread belongs to.
@@ -45,7 +64,13 @@ class ProcReader {
     [[nodiscard]] const std::string& root() const { return root_; }
 
   private:
+    [[nodiscard]] Result<ProcessInfo> read_with(Pid pid, const Needs& needs, bool ancestors,
+                                                AncestorCache* cache, Nanos now) const;
+
     std::string root_;
 };
+
+// A descriptor that becomes readable when the process ends; the number is not used again before.
+Result<UniqueFd> open_pidfd(Pid pid);
 
 } // namespace rustland::supervisor

@@ -10,8 +10,18 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace rustland::supervisor {
+
+// A hold that lasts as long as a process does, and so longer than a daemon.
+struct HoldRecord {
+    std::uint64_t id = 0;
+    std::optional<SchedulerSpec> spec;
+    std::string reason;
+    std::uint32_t uid = 0;
+    ProcessKey process;
+};
 
 // What another instance of the daemon needs to find the scheduler again.
 struct RunRecord {
@@ -19,9 +29,17 @@ struct RunRecord {
     ProcessKey process;
     std::string ops;
     std::string backend; // "child" or "systemd"
+    std::string unit;    // under systemd
+    // A person wanted it, so that it stays on without a workload.
+    bool by_command = false;
+    std::vector<HoldRecord> holds;
 };
 
 namespace runner {
+// Its process is there; nothing is known of its ops yet. No answer to anything: for the record.
+struct Launched {
+    RunRecord record;
+};
 // The kernel shows the scheduler's ops.
 struct Attached {
     RunRecord record;
@@ -41,8 +59,8 @@ struct Stopped {
 };
 } // namespace runner
 
-using RunnerEvent =
-    std::variant<runner::Attached, runner::StartFailed, runner::Exited, runner::Stopped>;
+using RunnerEvent = std::variant<runner::Launched, runner::Attached, runner::StartFailed,
+                                 runner::Exited, runner::Stopped>;
 
 class SchedulerRunner {
   public:

@@ -18,6 +18,13 @@ constexpr Nanos kFirstRetry = millis(20);
 constexpr Nanos kLastRetry = seconds(10);
 constexpr std::size_t kLongestAnswer = 65536;
 
+nlohmann::json numbers(const std::vector<Pid>& pids) {
+    nlohmann::json out = nlohmann::json::array();
+    for (const Pid pid : pids)
+        out.push_back(pid.value);
+    return out;
+}
+
 } // namespace
 
 Result<std::unique_ptr<SchedulerClient>> SchedulerClient::create(Loop& loop,
@@ -31,8 +38,9 @@ Result<std::unique_ptr<SchedulerClient>> SchedulerClient::create(Loop& loop,
     return self;
 }
 
-void SchedulerClient::foreground(std::vector<Pid> groups) {
-    std::sort(groups.begin(), groups.end());
+void SchedulerClient::classes(TaskClasses groups) {
+    std::sort(groups.foreground.begin(), groups.foreground.end());
+    std::sort(groups.background.begin(), groups.background.end());
     if (active_ && groups == wanted_)
         return;
     wanted_ = std::move(groups);
@@ -46,7 +54,7 @@ void SchedulerClient::disconnect() {
     source_.reset();
     fd_.reset();
     retry_.disarm();
-    confirmed_.clear();
+    confirmed_ = {};
     problem_.clear();
 }
 
@@ -75,9 +83,9 @@ Status SchedulerClient::try_send() {
     if (::getsockopt(fd_.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
         (peer.uid != 0 && peer.uid != ::geteuid()))
         return Error(path_ + ": somebody else listens there");
-    nlohmann::json request = {{"request", "foreground"}, {"tgids", nlohmann::json::array()}};
-    for (const Pid pid : wanted_)
-        request["tgids"].push_back(pid.value);
+    const nlohmann::json request = {{"request", "classes"},
+                                    {"foreground", numbers(wanted_.foreground)},
+                                    {"background", numbers(wanted_.background)}};
     const std::string line = request.dump() + "\n";
     if (::send(fd_.get(), line.data(), line.size(), MSG_NOSIGNAL) !=
         static_cast<ssize_t>(line.size()))
@@ -105,8 +113,13 @@ void SchedulerClient::read() {
     const auto answer = nlohmann::json::parse(answer_.substr(0, newline), nullptr, false);
     source_.reset();
     fd_.reset();
-    if (!answer.is_object() || !answer.contains("ok") || answer["ok"] != true)
-        return failed(path_ + ": refused the foreground set");
+    if (!answer.is_object() || answer.value("ok", nlohmann::json(false)) != true) {
+        const auto error =
+            answer.is_object() ? answer.value("error", nlohmann::json()) : nlohmann::json();
+        return failed(
+            path_ + ": " +
+            (error.is_string() ? error.get<std::string>() : "an answer without a reason"));
+    }
     confirmed_ = wanted_;
     problem_.clear();
     delay_ = kFirstRetry;
@@ -116,7 +129,7 @@ void SchedulerClient::failed(const std::string& why) {
     source_.reset();
     fd_.reset();
     if (problem_ != why)
-        spdlog::warn("the scheduler was not told the foreground: {}; trying again", why);
+        spdlog::warn("the scheduler was not told the classes of tasks: {}; trying again", why);
     problem_ = why;
     retry_.arm(monotonic_now() + delay_);
     delay_ = std::min(delay_ * 2, kLastRetry);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Tells the running scheduler which thread groups are the foreground.
+// Tells the running scheduler which thread groups are the foreground and which the background.
 //
-// The one place that knows the scheduler's control socket: JSON lines,
-// {"request":"foreground","tgids":[…]} answered {"ok":true}.
+// The one place that knows the scheduler's control socket: one JSON line
+// {"request":"classes","foreground":[…],"background":[…]}, which replaces what was said before,
+// answered {"ok":true} or {"error":"…"}.
 #pragma once
 
 #include "rustland/common/unique_fd.hpp"
@@ -13,17 +14,24 @@
 
 namespace rustland::supervisor {
 
+// Thread groups by class; those in neither are normal.
+struct TaskClasses {
+    std::vector<Pid> foreground;
+    std::vector<Pid> background;
+    bool operator==(const TaskClasses&) const = default;
+};
+
 class SchedulerClient {
   public:
     static Result<std::unique_ptr<SchedulerClient>> create(Loop& loop, std::string socket_path);
 
-    // The whole set, each time. Sent now, and again after a failure until it was taken or replaced.
-    void foreground(std::vector<Pid> groups);
-    // The scheduler is gone: nothing is sent until foreground() is called again.
+    // All of them, each time. Sent now, and again after a failure until it was taken or replaced.
+    void classes(TaskClasses groups);
+    // The scheduler is gone: nothing is sent until classes() is called again.
     void disconnect();
 
-    // The set that the scheduler has confirmed.
-    [[nodiscard]] const std::vector<Pid>& confirmed() const { return confirmed_; }
+    // What the scheduler has confirmed.
+    [[nodiscard]] const TaskClasses& confirmed() const { return confirmed_; }
     [[nodiscard]] const std::string& problem() const { return problem_; }
 
   private:
@@ -39,8 +47,8 @@ class SchedulerClient {
     Source source_;
     Source retry_;
     Nanos delay_;
-    std::vector<Pid> wanted_;
-    std::vector<Pid> confirmed_;
+    TaskClasses wanted_;
+    TaskClasses confirmed_;
     std::string answer_;
     std::string problem_;
     bool active_ = false;

@@ -13,6 +13,46 @@ namespace rustland::supervisor {
 
 using nlohmann::json;
 
+namespace {
+
+json spec_json(const SchedulerSpec& spec) {
+    return {{"scheduler", spec.path}, {"arguments", spec.args}};
+}
+
+SchedulerSpec read_spec(const json& from) {
+    return {from.at("scheduler").get<std::string>(),
+            from.at("arguments").get<std::vector<std::string>>()};
+}
+
+ProcessKey read_process(const json& from) {
+    return {Pid{from.at("pid").get<std::int32_t>()}, from.at("start_time").get<std::uint64_t>()};
+}
+
+json holds_json(const std::vector<HoldRecord>& holds) {
+    json out = json::array();
+    for (const HoldRecord& hold : holds)
+        out.push_back({{"cookie", hold.id},
+                       {"spec", hold.spec ? spec_json(*hold.spec) : json()},
+                       {"reason", hold.reason},
+                       {"uid", hold.uid},
+                       {"pid", hold.process.pid.value},
+                       {"start_time", hold.process.start_time}});
+    return out;
+}
+
+HoldRecord read_hold(const json& from) {
+    HoldRecord hold;
+    hold.id = from.at("cookie").get<std::uint64_t>();
+    if (const json& spec = from.at("spec"); !spec.is_null())
+        hold.spec = read_spec(spec);
+    hold.reason = from.at("reason").get<std::string>();
+    hold.uid = from.at("uid").get<std::uint32_t>();
+    hold.process = read_process(from);
+    return hold;
+}
+
+} // namespace
+
 Status StateFile::save(const RunRecord& record) const {
     const json state = {{"version", 1},
                         {"scheduler", record.spec.path},
@@ -20,7 +60,10 @@ Status StateFile::save(const RunRecord& record) const {
                         {"pid", record.process.pid.value},
                         {"start_time", record.process.start_time},
                         {"ops", record.ops},
-                        {"backend", record.backend}};
+                        {"backend", record.backend},
+                        {"unit", record.unit},
+                        {"by_command", record.by_command},
+                        {"holds", holds_json(record.holds)}};
     const std::string text = state.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
     const std::string fresh = path_ + ".new";
     {
@@ -50,12 +93,14 @@ Result<std::optional<RunRecord>> StateFile::load() const {
         return bad;
     try {
         RunRecord record;
-        record.spec.path = state.at("scheduler").get<std::string>();
-        record.spec.args = state.at("arguments").get<std::vector<std::string>>();
-        record.process = {Pid{state.at("pid").get<std::int32_t>()},
-                          state.at("start_time").get<std::uint64_t>()};
+        record.spec = read_spec(state);
+        record.process = read_process(state);
         record.ops = state.at("ops").get<std::string>();
         record.backend = state.at("backend").get<std::string>();
+        record.unit = state.value("unit", std::string());
+        record.by_command = state.value("by_command", false);
+        for (const json& hold : state.value("holds", json::array()))
+            record.holds.push_back(read_hold(hold));
         return std::optional(record);
     } catch (const json::exception&) {
         return bad;

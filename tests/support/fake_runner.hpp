@@ -44,7 +44,8 @@ class FakeRunner : public supervisor::SchedulerRunner {
         ASSERT_TRUE(starting);
         running = std::exchange(starting, std::nullopt);
         fixture_.kernel("enabled", "fake", ++seq_);
-        report(supervisor::runner::Attached{{*running, {Pid{4242}, 1}, "fake", "fake"}});
+        report(supervisor::runner::Attached{
+            {*running, {Pid{4242}, 1}, "fake", "fake", "", false, {}}});
     }
     void fail(const std::string& reason) {
         ASSERT_TRUE(starting);

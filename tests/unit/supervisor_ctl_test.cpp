@@ -89,6 +89,29 @@ TEST(Doctor, SaysWhatIsMissingAndWhatToDo) {
     EXPECT_EQ(examine(options)[0].verdict, Finding::Verdict::Bad);
 }
 
+TEST(Doctor, KnowsWhatAContainerWithholdsAndWhatTheAdministratorEnabled) {
+    const test::TempDir dir;
+    DoctorOptions options;
+    options.root = dir.root();
+    options.socket = dir.path("none.sock");
+    const auto finding = [&](const std::string& subject) {
+        for (const Finding& f : examine(options))
+            if (f.subject == subject)
+                return f;
+        return Finding{};
+    };
+    EXPECT_EQ(finding("capabilities").text, "cannot be seen");
+    dir.write("proc/self/status", "Name:\tx\nCapBnd:\t000001ffffffffff\n");
+    EXPECT_EQ(finding("capabilities").verdict, Finding::Verdict::Good);
+    dir.write("proc/self/status", "Name:\tx\nCapBnd:\t00000000a80425fb\n");
+    EXPECT_EQ(finding("capabilities").text,
+              "even root cannot have CAP_NET_ADMIN, CAP_IPC_LOCK, CAP_SYS_PTRACE, CAP_SYS_NICE, "
+              "CAP_PERFMON, CAP_BPF");
+    EXPECT_EQ(finding("rustland.service").verdict, Finding::Verdict::Good);
+    dir.write("etc/systemd/system/multi-user.target.wants/rustland.service", "");
+    EXPECT_EQ(finding("rustland.service").verdict, Finding::Verdict::Note);
+}
+
 TEST(Print, ControlCharactersDoNotReachTheTerminal) {
     EXPECT_EQ(safe("a\x1b[31mb\n"), "a?[31mb?");
     EXPECT_EQ(uptime(59'000), "59s");

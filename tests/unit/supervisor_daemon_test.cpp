@@ -1,87 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The daemon on a played /proc and /sys with a runner that does as the test says.
-#include "supervisor/system/daemon.hpp"
-#include "support/fake_runner.hpp"
-#include "support/proc_fixture.hpp"
-#include "support/wait.hpp"
+// Workloads, the scheduler and the daemon's own life.
+#include "support/daemon_test.hpp"
 
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 using namespace rustland;
 using namespace rustland::supervisor;
 using nlohmann::json;
-
-namespace {
-
-constexpr const char* kConfig = "[supervisor]\nscheduler = /opt/sched\nlinger = 50ms\n"
-                                "min_dwell = 0\nrestart_initial = 20ms\ncrash_limit = 3/1min\n"
-                                "[workload game]\nprogram = game\n"
-                                "[workload big]\ncgroup = /games/*\npriority = 3\n"
-                                "scheduler = /opt/big\n"
-                                "[workload no]\nprogram = helper\ndeny = yes\n";
-
-class DaemonTest : public testing::Test {
-  protected:
-    DaemonTest() : loop(*Loop::create()) { fixture.dir().write("conf", kConfig); }
-
-    DaemonOptions options() {
-        DaemonOptions o;
-        o.config_file = fixture.dir().path("conf");
-        o.run_dir = fixture.dir().path("run");
-        o.sysfs_root = fixture.sysfs();
-        o.scheduler_socket = fixture.dir().path("scheduler.sock");
-        o.uevents = false;
-        o.detector.proc_root = fixture.proc();
-        o.detector.cgroup_root = fixture.dir().path("cgroup");
-        o.detector.process_events = false;
-        o.detector.open_pidfd = [this](Pid pid) { return fixture.open_pidfd(pid); };
-        o.make_runner = [this](Loop&, RunnerKind) {
-            auto made = std::make_unique<test::FakeRunner>(fixture);
-            runner = made.get();
-            runner->adoptable = adoptable;
-            return Result<std::unique_ptr<SchedulerRunner>>(std::move(made));
-        };
-        return o;
-    }
-    void boot() {
-        daemon.reset();
-        auto made = Daemon::create(*loop, options());
-        ASSERT_TRUE(made) << made.error().message();
-        daemon = *std::move(made);
-    }
-    void game(int pid, const std::string& program = "game", int parent = 1,
-              const std::string& cgroup = "/user.slice", std::uint64_t start = 100) {
-        fixture.add(
-            {pid, parent, program.substr(0, 15), {"/x/" + program}, cgroup, "", start, 1000});
-        exec(pid);
-    }
-    void exec(int pid) {
-        const_cast<Detector&>(daemon->detector())
-            .handle({{ProcessEvent::Kind::Exec, Pid{pid}, Pid{pid}}});
-    }
-    void rename(int pid, int tgid) {
-        const_cast<Detector&>(daemon->detector())
-            .handle({{ProcessEvent::Kind::Comm, Pid{pid}, Pid{tgid}}});
-    }
-    template <typename Done> bool until(const Done& done) { return test::run_until(*loop, done); }
-    json ask(json request, uid_t uid = 0, ClientId client = 1) {
-        const std::size_t before = answers.size();
-        daemon->request({client, uid, Pid{1}}, request,
-                        [this](const json& answer) { answers.push_back(answer); });
-        return answers.size() > before ? answers.back() : json();
-    }
-    std::string phase() { return daemon->status()["state"]; }
-
-    test::ProcFixture fixture;
-    std::unique_ptr<Loop> loop;
-    test::FakeRunner* runner = nullptr;
-    bool adoptable = false;
-    std::vector<json> answers;
-    std::unique_ptr<Daemon> daemon;
-};
-
-} // namespace
+using test::DaemonTest;
 
 TEST_F(DaemonTest, AGameTurnsTheSchedulerOnAndItsEndOff) {
     boot();
@@ -175,92 +101,6 @@ TEST_F(DaemonTest, AnEjectedSchedulerIsStartedAgainAndThenQuarantined) {
     EXPECT_NE(refused["error"].get<std::string>().find("quarantine"), std::string::npos);
     EXPECT_EQ(ask({{"request", "reset-failed"}})["ok"], true);
     EXPECT_TRUE(runner->starting);
-}
-
-TEST_F(DaemonTest, StartAnswersWhenItIsAttachedOrHasFailed) {
-    boot();
-    EXPECT_TRUE(ask({{"request", "start"}}).is_null()) << "not before it is known";
-    runner->fail("no such thing");
-    ASSERT_EQ(answers.size(), 1U);
-    EXPECT_EQ(answers[0], (json{{"ok", false}, {"error", "no such thing"}}));
-    ask({{"request", "start"}, {"scheduler", "/opt/x"}, {"arguments", {"-v"}}});
-    runner->attach();
-    ASSERT_EQ(answers.size(), 2U);
-    EXPECT_EQ(answers[1]["ok"], true);
-    EXPECT_EQ(answers[1]["status"]["scheduler"], "/opt/x");
-    ask({{"request", "stop"}});
-    EXPECT_EQ(answers.size(), 2U);
-    runner->stopped();
-    EXPECT_EQ(answers.at(2)["ok"], true);
-}
-
-TEST_F(DaemonTest, SwitchStopsTheOldOneFirst) {
-    boot();
-    ask({{"request", "start"}});
-    runner->attach();
-    ask({{"request", "switch"}, {"scheduler", "/opt/x"}});
-    ASSERT_TRUE(runner->stopping && !runner->starting);
-    runner->stopped();
-    ASSERT_TRUE(runner->starting);
-    EXPECT_EQ(runner->starting->path, "/opt/x");
-    runner->attach();
-    EXPECT_EQ(answers.back()["status"]["scheduler"], "/opt/x");
-}
-
-TEST_F(DaemonTest, RestartStartsTheSameAgain) {
-    boot();
-    EXPECT_EQ(ask({{"request", "restart"}})["ok"], false) << "nothing runs";
-    ask({{"request", "start"}});
-    runner->attach();
-    const std::size_t before = answers.size();
-    ask({{"request", "restart"}});
-    EXPECT_EQ(answers.size(), before);
-    runner->stopped();
-    runner->attach();
-    EXPECT_EQ(answers.size(), before + 1);
-    EXPECT_EQ(runner->starts, 2);
-}
-
-TEST_F(DaemonTest, AHoldEndsWithItsOwner) {
-    boot();
-    ask({{"request", "hold"}, {"reason", "test"}}, 0, 7);
-    runner->attach();
-    EXPECT_EQ(answers.back()["cookie"], 1);
-    EXPECT_EQ(daemon->status()["holds"][0]["reason"], "test");
-    EXPECT_EQ(ask({{"request", "release"}, {"cookie", 9}})["ok"], false);
-    EXPECT_EQ(ask({{"request", "release"}, {"cookie", 1}})["ok"], true);
-    EXPECT_TRUE(runner->stopping);
-}
-
-TEST_F(DaemonTest, OthersMayLookButNotTouch) {
-    boot();
-    constexpr uid_t user = 1234567;
-    for (const char* name :
-         {"start", "stop", "restart", "switch", "hold", "release", "reload", "reset-failed"})
-        EXPECT_EQ(ask({{"request", name}}, user)["ok"], false) << name;
-    for (const char* name : {"status", "list", "history"})
-        EXPECT_EQ(ask({{"request", name}}, user)["ok"], true) << name;
-    fixture.add({50, 1, "x", {"x"}, "/", "", 100, 1000});
-    EXPECT_EQ(ask({{"request", "explain"}, {"pid", 50}}, user)["ok"], false);
-    EXPECT_EQ(ask({{"request", "explain"}, {"pid", 50}}, 1000)["ok"], true);
-    EXPECT_EQ(runner->starts, 0);
-}
-
-TEST_F(DaemonTest, RefusesRequestsThatMakeNoSense) {
-    boot();
-    const std::vector<json> bad = {{{"request", "dance"}},
-                                   {{"request", "start"}, {"scheduler", "relative"}},
-                                   {{"request", "start"}, {"scheduler", 7}},
-                                   {{"request", "start"}, {"arguments", "x"}},
-                                   {{"request", "start"}, {"arguments", {1}}},
-                                   {{"request", "hold"}, {"pid", 99999}},
-                                   {{"request", "explain"}},
-                                   {{"request", "explain"}, {"pid", -1}},
-                                   {{"request", "explain"}, {"pid", 1e30}},
-                                   {{"request", "release"}, {"cookie", -1}}};
-    for (const json& request : bad)
-        EXPECT_EQ(ask(request)["ok"], false) << request.dump();
-    EXPECT_EQ(runner->starts, 0);
 }
 
 TEST_F(DaemonTest, ABadReloadKeepsTheOldConfiguration) {
@@ -368,23 +208,16 @@ TEST_F(DaemonTest, SleepStopsAndWakingStartsAgain) {
     EXPECT_TRUE(runner->starting);
 }
 
-TEST_F(DaemonTest, MonitorsSeeWhatHappens) {
+TEST_F(DaemonTest, WhatAPersonStartedOutlivesARestartOfTheDaemon) {
     boot();
-    ask({{"request", "monitor"}}, 1000, 9);
-    EXPECT_EQ(answers.back()["event"], "status");
     game(50);
-    std::vector<std::string> events;
-    for (const json& a : answers)
-        events.push_back(a["event"]);
-    EXPECT_THAT(events, testing::ElementsAre("status", "workload", "start"));
-    EXPECT_EQ(ask({{"request", "history"}})["history"].size(), 3U) << "with the daemon's start";
-}
-
-TEST_F(DaemonTest, ExplainSaysWhyAProcessIsOrIsNotAWorkload) {
+    runner->attach();
+    ask({{"request", "start"}}); // on already; now it is wanted without the game, too
+    adoptable = true;
+    fixture.end(50);
     boot();
-    game(50, "helper");
-    const json e = ask({{"request", "explain"}, {"pid", 50}})["explanation"];
-    EXPECT_EQ(e["denied"], true);
-    EXPECT_EQ(e["decided_by"], "no");
-    EXPECT_EQ(e["rules"].size(), 3U);
+    EXPECT_EQ(phase(), "on");
+    EXPECT_FALSE(runner->stopping);
+    ask({{"request", "stop"}});
+    EXPECT_TRUE(runner->stopping);
 }

@@ -37,7 +37,8 @@ class ChildRunnerTest : public testing::Test {
         auto runner =
             ChildRunner::create(*loop_, SchedExtReader(fixture.sched_ext()), ProcReader(), options);
         (*runner)->on_event([this](const RunnerEvent& event) {
-            events.push_back(event);
+            if (!std::holds_alternative<runner::Launched>(event))
+                events.push_back(event);
             if (const auto* attached = std::get_if<runner::Attached>(&event))
                 last_pid = attached->record.process.pid.value;
         });

@@ -35,6 +35,11 @@ TEST(ProcStat, IsReadFromTheLastBracket) {
     EXPECT_EQ(stat->comm, "a) R 1 (b");
     EXPECT_EQ(stat->parent.value, 7);
     EXPECT_EQ(stat->start_time, 12345U);
+    EXPECT_FALSE(stat->kernel_thread);
+    const auto kernel =
+        parse_proc_stat("9 (kworker/0:1) I 2 0 0 0 -1 69238880 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0\n");
+    ASSERT_TRUE(kernel);
+    EXPECT_TRUE(kernel->kernel_thread);
     for (const char* bad :
          {"", "42", "42 (a", "42 a)", ")(", "42 (a) S", "42 (a) S x 1 1 0 -1 4 1 0"})
         EXPECT_FALSE(parse_proc_stat(bad)) << bad;
@@ -89,6 +94,25 @@ TEST(ProcReader, ReadsWhatIsAskedForAndTheAncestors) {
     const auto gone = reader.read(Pid{99}, {}, false);
     ASSERT_FALSE(gone);
     EXPECT_EQ(gone.error().code(), ESRCH);
+}
+
+TEST(ProcReader, ParentsAreReadAgainOnlyAfterAMoment) {
+    const test::ProcFixture fixture;
+    test::FakeProcess parent{50, 1, "make", {"make"}, "/x", "", 10, 0};
+    fixture.add(parent);
+    fixture.add({60, 50, "cc", {"cc"}, "/x", "", 20, 0});
+    const ProcReader reader(fixture.proc());
+    AncestorCache cache;
+    const Nanos began = seconds(7);
+    const auto parent_at = [&](Nanos now) {
+        const auto info = reader.read_program(Pid{60}, Needs{}, true, cache, now);
+        return info && !info->ancestors.empty() ? info->ancestors[0].comm : std::string();
+    };
+    EXPECT_EQ(parent_at(began), "make");
+    parent.comm = "other";
+    fixture.add(parent);
+    EXPECT_EQ(parent_at(began + millis(99)), "make");
+    EXPECT_EQ(parent_at(began + millis(100)), "other");
 }
 
 TEST(ProcReader, AYoungerParentOnlyHasTheNumber) {
@@ -204,12 +228,27 @@ TEST(StateFile, KeepsARunAndRefusesRubbish) {
     const StateFile file(dir.path("state.json"));
     ASSERT_TRUE(file.load());
     EXPECT_FALSE(file.load()->has_value());
-    const RunRecord record{{"/s", {"-a", "b \"c\""}}, {Pid{7}, 99}, "ops", "child"};
+    const RunRecord record{{"/s", {"-a", "b \"c\""}},
+                           {Pid{7}, 99},
+                           "ops",
+                           "systemd",
+                           "s.service",
+                           true,
+                           {{4, SchedulerSpec{"/x", {"-y"}}, "why", 1000, {Pid{8}, 12}},
+                            {5, std::nullopt, "", 0, {Pid{9}, 13}}}};
     ASSERT_TRUE(file.save(record));
     const auto back = file.load();
     ASSERT_TRUE(back && back->has_value());
     EXPECT_EQ((*back)->spec, record.spec);
     EXPECT_EQ((*back)->process, record.process);
+    EXPECT_EQ((*back)->unit, "s.service");
+    EXPECT_TRUE((*back)->by_command);
+    ASSERT_EQ((*back)->holds.size(), 2U);
+    EXPECT_EQ((*back)->holds[0].spec, record.holds[0].spec);
+    EXPECT_EQ((*back)->holds[0].reason, "why");
+    EXPECT_EQ((*back)->holds[1].id, 5U);
+    EXPECT_EQ((*back)->holds[1].process, record.holds[1].process);
+    EXPECT_FALSE((*back)->holds[1].spec);
     for (const char* bad : {"", "{", "[]", "{\"scheduler\": 3}"}) {
         dir.write("state.json", bad);
         EXPECT_FALSE(file.load()) << bad;
@@ -360,23 +399,27 @@ class FakeSchedulerSocket {
 
 } // namespace
 
-TEST(SchedulerClient, SendsTheForegroundAndTriesAgainUntilItIsTaken) {
+TEST(SchedulerClient, SendsTheClassesAndTriesAgainUntilTheyAreTaken) {
     test::TempDir dir;
     auto loop = Loop::create();
     auto made = SchedulerClient::create(**loop, dir.path("s"));
     ASSERT_TRUE(made);
     SchedulerClient& client = **made;
-    client.foreground({Pid{9}, Pid{5}});
+    client.classes({{Pid{9}, Pid{5}}, {Pid{7}}});
     EXPECT_NE(client.problem(), "") << "nobody listens yet";
     FakeSchedulerSocket scheduler(**loop, dir.path("s"));
-    ASSERT_TRUE(test::run_until(**loop, [&] { return client.confirmed().size() == 2; }));
-    EXPECT_THAT(scheduler.requests, ElementsAre("{\"request\":\"foreground\",\"tgids\":[5,9]}\n"));
+    ASSERT_TRUE(test::run_until(**loop, [&] { return client.confirmed().foreground.size() == 2; }));
+    EXPECT_THAT(scheduler.requests,
+                ElementsAre("{\"background\":[7],\"foreground\":[5,9],\"request\":\"classes\"}\n"));
     EXPECT_EQ(client.problem(), "");
-    client.foreground({Pid{5}, Pid{9}});
-    scheduler.answer = "{\"ok\":false}\n";
-    client.foreground({Pid{5}});
+    client.classes({{Pid{5}, Pid{9}}, {Pid{7}}});
+    EXPECT_EQ(scheduler.requests.size(), 1U) << "nothing new";
+    scheduler.answer = "{\"error\":\"too many\"}\n";
+    client.classes({{Pid{5}}, {}});
     ASSERT_TRUE(test::run_until(**loop, [&] { return !client.problem().empty(); }));
+    EXPECT_EQ(client.problem(), dir.path("s") + ": too many");
     scheduler.answer = "{\"ok\":true}\n";
-    ASSERT_TRUE(test::run_until(**loop, [&] { return client.confirmed().size() == 1; }));
-    EXPECT_EQ(scheduler.requests.back(), "{\"request\":\"foreground\",\"tgids\":[5]}\n");
+    ASSERT_TRUE(test::run_until(**loop, [&] { return client.confirmed().foreground.size() == 1; }));
+    EXPECT_EQ(scheduler.requests.back(),
+              "{\"background\":[],\"foreground\":[5],\"request\":\"classes\"}\n");
 }

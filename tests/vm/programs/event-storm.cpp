@@ -2,8 +2,10 @@
 // Process events at a given rate into the real detector, more than the VM can make by forking: what
 // they cost, and whether a game that starts among them is found.
 //
-// A process of its own sends what the kernel would: one datagram for each exec, most of them of
-// processes that are gone already, some of living ones, and now and then a real game's.
+// A process of its own sends what the kernel would: one datagram for each exec. Some are of real
+// processes that live for a moment, evenly spread so that the detector looks at as many of them at
+// once as it does in a storm; the others of processes that are gone already, as all are a moment
+// later. Now and then there is a real game.
 #include "rustland/common/clock.hpp"
 #include "supervisor/config/load.hpp"
 #include "supervisor/system/detector.hpp"
@@ -35,7 +37,7 @@ namespace {
 
 struct Options {
     int rate = 2000;
-    int alive = 200; // of these so many of processes that live
+    int alive = 100; // of these so many of processes that live for a moment
     int seconds = 20;
     std::string config;
     std::string
@@ -75,14 +77,6 @@ class Sender {
   public:
     Sender(const Options& options, int fd, Shared& shared)
         : options_(options), fd_(fd), shared_(shared) {
-        for (pid_t& pid : living_) {
-            pid = ::fork();
-            if (pid == 0) {
-                ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-                for (;;)
-                    ::pause();
-            }
-        }
         // A number that nobody has: what a short process leaves.
         gone_ = ::fork();
         if (gone_ == 0)
@@ -106,8 +100,6 @@ class Sender {
         }
         if (game_ > 0)
             change_game();
-        for (const pid_t pid : living_)
-            ::kill(pid, SIGKILL);
     }
 
   private:
@@ -124,11 +116,23 @@ class Sender {
             due_alive_ += options_.alive;
             if (due_alive_ >= options_.rate) {
                 due_alive_ -= options_.rate;
-                send(living_[++turn_ % living_.size()]);
+                send(short_process());
             } else {
                 send(gone_);
             }
         }
+    }
+
+    // One that is there when it is looked at first, and gone at the later looks.
+    static pid_t short_process() {
+        const pid_t pid = ::fork();
+        if (pid == 0) {
+            vm::sleep_for(millis(30));
+            ::_exit(0);
+        }
+        while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+        }
+        return pid;
     }
 
     // Starts a game, or ends the one that runs.
@@ -167,10 +171,8 @@ class Sender {
     const Options& options_;
     int fd_;
     Shared& shared_;
-    std::array<pid_t, 32> living_{};
     pid_t gone_ = 0;
     pid_t game_ = 0;
-    std::size_t turn_ = 0;
     int due_alive_ = 0;
 };
 
@@ -256,7 +258,7 @@ int main(int argc, char** argv) {
     Options options;
     CLI::App app("Process events at a given rate into the detector");
     app.add_option("--rate", options.rate, "events per second");
-    app.add_option("--alive", options.alive, "of these, of processes that live");
+    app.add_option("--alive", options.alive, "of these, of processes that live for a moment");
     app.add_option("--seconds", options.seconds);
     app.add_option("--config", options.config)->required();
     app.add_option("--game", options.game)->required();

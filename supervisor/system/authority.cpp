@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "supervisor/system/authority.hpp"
+
+#include <fmt/format.h>
+#include <string_view>
+#include <unistd.h>
+
+namespace rustland::supervisor {
+namespace {
+
+constexpr Nanos kPatience = seconds(30);
+constexpr Nanos kUserPatience = seconds(180); // somebody looks for a password
+
+bool read_credentials(sd_bus_message* m, Sender& sender) {
+    bool uid_known = false;
+    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+    while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+        const char* key = nullptr;
+        std::uint32_t number = 0;
+        r = sd_bus_message_read_basic(m, 's', &key);
+        if (r < 0)
+            break;
+        const std::string_view name(key);
+        if (name == "UnixUserID" || name == "ProcessID") {
+            r = sd_bus_message_read(m, "v", "u", &number);
+            if (r >= 0 && name == "UnixUserID") {
+                sender.uid = number;
+                uid_known = true;
+            } else {
+                sender.pid = Pid{static_cast<std::int32_t>(number)};
+            }
+        } else {
+            r = sd_bus_message_skip(m, "v");
+        }
+        if (r >= 0)
+            r = sd_bus_message_exit_container(m);
+    }
+    return r >= 0 && uid_known;
+}
+
+// No polkit on this machine, as opposed to a polkit that fails.
+bool absent(const Bus::Failure& failure) {
+    return failure.name == SD_BUS_ERROR_SERVICE_UNKNOWN ||
+           failure.name == SD_BUS_ERROR_NAME_HAS_NO_OWNER ||
+           failure.name.starts_with("org.freedesktop.DBus.Error.Spawn");
+}
+
+} // namespace
+
+void Authority::identify(const std::string& bus_name, Identified answer) {
+    BusMessage m = bus_.method("org.freedesktop.DBus", "/org/freedesktop/DBus",
+                               "org.freedesktop.DBus", "GetConnectionCredentials");
+    if (m)
+        sd_bus_message_append(m.get(), "s", bus_name.c_str());
+    bus_.call(std::move(m), life_,
+              [bus_name, answer](sd_bus_message* reply, const Bus::Failure* failure) {
+                  Sender sender{bus_name, 0, {}};
+                  if (failure != nullptr)
+                      answer(Error("the caller is not known: " + failure->message));
+                  else if (!read_credentials(reply, sender))
+                      answer(Error("the caller is not known"));
+                  else
+                      answer(sender);
+              });
+}
+
+void Authority::check(const Sender& sender, const char* action, bool interactive, Checked answer) {
+    // Whoever runs this daemon could do all of it without it.
+    if (sender.uid == 0 || sender.uid == ::geteuid())
+        return answer({});
+    BusMessage m =
+        bus_.method("org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
+                    "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
+    if (m)
+        sd_bus_message_append(m.get(), "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s",
+                              sender.name.c_str(), action, 0, interactive ? 1U : 0U, "");
+    const std::string name = action;
+    bus_.call(
+        std::move(m), life_,
+        [answer, name](sd_bus_message* reply, const Bus::Failure* failure) {
+            int authorized = 0;
+            int challenge = 0;
+            if (failure != nullptr && absent(*failure))
+                return answer(Error("only root may do this (there is no polkit to ask)"));
+            if (failure != nullptr)
+                return answer(Error("polkit does not answer: " + failure->message));
+            if (sd_bus_message_enter_container(reply, 'r', "bba{ss}") < 0 ||
+                sd_bus_message_read(reply, "bb", &authorized, &challenge) < 0)
+                return answer(Error("polkit's answer is not understood"));
+            if (authorized != 0)
+                return answer({});
+            answer(Error(challenge != 0
+                             ? fmt::format("{} needs a password, and nobody can be asked for it "
+                                           "(sudo does it)",
+                                           name)
+                             : fmt::format("polkit does not allow {} to this user", name)));
+        },
+        interactive ? kUserPatience : kPatience);
+}
+
+} // namespace rustland::supervisor

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Who may do what: root always, others as polkit says, nobody else where there is no polkit.
+#pragma once
+
+#include "supervisor/system/bus.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <sys/types.h>
+
+namespace rustland::supervisor {
+
+// Who sent a message, as the bus vouches for it.
+struct Sender {
+    std::string name; // ":1.42"
+    uid_t uid = 0;
+    Pid pid;
+};
+
+class Authority {
+  public:
+    explicit Authority(Bus& bus) : bus_(bus) {}
+
+    using Identified = std::function<void(const Result<Sender>&)>;
+    void identify(const std::string& bus_name, Identified answer);
+
+    // Ok, or why not. With `interactive` polkit may ask the user, which can take minutes.
+    using Checked = std::function<void(const Status&)>;
+    void check(const Sender& sender, const char* action, bool interactive, Checked answer);
+
+  private:
+    Bus& bus_;
+    std::shared_ptr<int> life_ = std::make_shared<int>();
+};
+
+} // namespace rustland::supervisor

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "supervisor/system/bus.hpp"
+
+#include "rustland/common/clock.hpp"
+
+#include <spdlog/spdlog.h>
+#include <utility>
+
+namespace rustland::supervisor {
+namespace {
+
+// A message bus that is restarted is back soon.
+constexpr Nanos kReconnect = seconds(1);
+
+int on_signal(sd_bus_message* message, void* data, sd_bus_error*) {
+    // A copy: the handler may end its own subscription.
+    const auto handler = static_cast<BusSlot::Handler*>(data);
+    const BusSlot::Handler run = *handler;
+    run(message);
+    return 0;
+}
+
+struct Pending {
+    std::weak_ptr<void> owner;
+    Bus::Answer answer;
+};
+
+int on_answer(sd_bus_message* message, void* data, sd_bus_error*) {
+    const auto* pending = static_cast<Pending*>(data);
+    const auto owner = pending->owner.lock();
+    if (!owner || !pending->answer)
+        return 0;
+    const Bus::Answer answer = pending->answer;
+    if (const sd_bus_error* error = sd_bus_message_get_error(message); error != nullptr) {
+        const Bus::Failure failure{error->name != nullptr ? error->name : "",
+                                   error->message != nullptr ? error->message : ""};
+        answer(nullptr, &failure);
+    } else {
+        answer(message, nullptr);
+    }
+    return 0;
+}
+
+void free_pending(void* data) { delete static_cast<Pending*>(data); }
+
+} // namespace
+
+BusSlot::BusSlot(BusSlot&& other) noexcept
+    : slot_(std::exchange(other.slot_, nullptr)), handler_(std::move(other.handler_)) {}
+
+BusSlot& BusSlot::operator=(BusSlot&& other) noexcept {
+    if (this != &other) {
+        reset();
+        slot_ = std::exchange(other.slot_, nullptr);
+        handler_ = std::move(other.handler_);
+    }
+    return *this;
+}
+
+BusSlot::~BusSlot() { reset(); }
+
+void BusSlot::reset() {
+    sd_bus_slot_unref(std::exchange(slot_, nullptr));
+    handler_.reset();
+}
+
+Result<std::unique_ptr<Bus>> Bus::create(Loop& loop, std::string address) {
+    std::unique_ptr<Bus> self(new Bus(loop, std::move(address)));
+    Bus* raw = self.get();
+    auto retry = loop.timer([raw] { raw->retry(); });
+    auto lost = loop.timer([raw] { raw->lost(); });
+    if (!retry || !lost)
+        return retry ? lost.error() : retry.error();
+    self->retry_timer_ = *std::move(retry);
+    self->lost_timer_ = *std::move(lost);
+    if (const Status status = self->connect(); !status)
+        self->problem_ = status.error().message();
+    return self;
+}
+
+Bus::~Bus() {
+    disconnected_.reset();
+    if (bus_ != nullptr) {
+        sd_bus_flush(bus_);
+        sd_bus_close(bus_);
+        sd_bus_unref(bus_);
+    }
+}
+
+Status Bus::connect() {
+    sd_bus* bus = nullptr;
+    int r = 0;
+    if (address_.empty()) {
+        r = sd_bus_open_system(&bus);
+    } else {
+        r = sd_bus_new(&bus);
+        if (r >= 0)
+            r = sd_bus_set_address(bus, address_.c_str());
+        if (r >= 0)
+            r = sd_bus_set_bus_client(bus, 1);
+        if (r >= 0)
+            r = sd_bus_start(bus);
+    }
+    if (r >= 0)
+        r = sd_bus_attach_event(bus, loop_.raw(), SD_EVENT_PRIORITY_NORMAL);
+    if (r < 0) {
+        sd_bus_unref(bus);
+        return Error::from_code("message bus", -r);
+    }
+    bus_ = bus;
+    problem_.clear();
+    // Not from within the dispatch of the dying connection.
+    disconnected_ = match(
+        {nullptr, "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local", "Disconnected"},
+        [this](sd_bus_message*) { lost_timer_.arm(monotonic_now()); });
+    return {};
+}
+
+void Bus::lost() {
+    spdlog::warn("the connection to the message bus is lost; going on without");
+    disconnected_.reset();
+    tell(false);
+    sd_bus_close(bus_);
+    sd_bus_unref(std::exchange(bus_, nullptr));
+    problem_ = "the connection is lost";
+    retry_timer_.arm(monotonic_now() + kReconnect);
+}
+
+void Bus::retry() {
+    if (connected())
+        return;
+    if (const Status status = connect(); !status) {
+        problem_ = status.error().message();
+        return;
+    }
+    spdlog::info("connected to the message bus");
+    tell(true);
+}
+
+void Bus::on_state(const std::shared_ptr<void>& owner, std::function<void(bool)> listener) {
+    listeners_.push_back({owner, std::move(listener)});
+}
+
+void Bus::tell(bool up) {
+    std::erase_if(listeners_, [](const Listener& l) { return l.owner.expired(); });
+    const std::vector<Listener> all = listeners_;
+    for (const Listener& listener : all)
+        if (const auto owner = listener.owner.lock())
+            listener.call(up);
+}
+
+BusMessage Bus::method(const char* destination, const char* path, const char* interface,
+                       const char* member) const {
+    sd_bus_message* message = nullptr;
+    if (bus_ == nullptr ||
+        sd_bus_message_new_method_call(bus_, &message, destination, path, interface, member) < 0)
+        return nullptr;
+    return BusMessage(message);
+}
+
+void Bus::call(BusMessage message, const std::shared_ptr<void>& owner, Answer answer,
+               Nanos timeout) {
+    int r = -ENOTCONN;
+    if (bus_ != nullptr && message) {
+        auto pending = std::make_unique<Pending>(Pending{owner, answer});
+        sd_bus_slot* slot = nullptr;
+        r = sd_bus_call_async(bus_, &slot, message.get(), on_answer, pending.get(),
+                              static_cast<std::uint64_t>(timeout.value / 1000));
+        if (r >= 0) {
+            sd_bus_slot_set_destroy_callback(slot, free_pending);
+            static_cast<void>(pending.release());
+            sd_bus_slot_set_floating(slot, 1);
+            sd_bus_slot_unref(slot);
+            return;
+        }
+    }
+    const Failure failure{"", Error::from_code("message bus", -r).message()};
+    answer(nullptr, &failure);
+}
+
+void Bus::post(BusMessage message) {
+    if (bus_ == nullptr || !message)
+        return;
+    sd_bus_message_set_expect_reply(message.get(), 0);
+    sd_bus_send(bus_, message.get(), nullptr);
+}
+
+BusSlot Bus::match(const SignalMatch& what, BusSlot::Handler handler) {
+    BusSlot slot;
+    if (bus_ == nullptr)
+        return slot;
+    slot.handler_ = std::make_shared<BusSlot::Handler>(std::move(handler));
+    const int r =
+        sd_bus_match_signal_async(bus_, &slot.slot_, what.sender, what.path, what.interface,
+                                  what.member, on_signal, nullptr, slot.handler_.get());
+    if (r < 0)
+        spdlog::warn("{}; ignoring", Error::from_code("listen on the message bus", -r).message());
+    return slot;
+}
+
+int append_strings(sd_bus_message* message, const std::vector<std::string>& strings) {
+    int r = sd_bus_message_open_container(message, 'a', "s");
+    for (std::size_t i = 0; r >= 0 && i < strings.size(); ++i)
+        r = sd_bus_message_append_basic(message, 's', strings[i].c_str());
+    return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+Result<std::vector<std::string>> read_strings(sd_bus_message* message) {
+    std::vector<std::string> out;
+    int r = sd_bus_message_enter_container(message, 'a', "s");
+    const char* text = nullptr;
+    while (r >= 0 && (r = sd_bus_message_read_basic(message, 's', &text)) > 0)
+        out.emplace_back(text);
+    if (r >= 0)
+        r = sd_bus_message_exit_container(message);
+    if (r < 0)
+        return Error::from_code("a message on the bus", -r);
+    return out;
+}
+
+} // namespace rustland::supervisor

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "supervisor/system/bus_service.hpp"
+
+#include "supervisor/system/bus_interface.hpp"
+
+#include <algorithm>
+#include <spdlog/spdlog.h>
+
+namespace rustland::supervisor {
+
+using nlohmann::json;
+
+namespace {
+
+int on_method(sd_bus_message* message, void* data, sd_bus_error*) {
+    return static_cast<BusService*>(data)->method(message);
+}
+
+int on_property(sd_bus*, const char*, const char*, const char* name, sd_bus_message* reply,
+                void* data, sd_bus_error*) {
+    return static_cast<BusService*>(data)->property(name, reply);
+}
+
+constexpr std::uint64_t kChanges = SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE;
+// polkit is asked, so the bus need not ask for a capability.
+constexpr std::uint64_t kOpen = SD_BUS_VTABLE_UNPRIVILEGED;
+
+#define RUSTLAND_METHOD(name, in, in_names, out, out_names)                                        \
+    SD_BUS_METHOD_WITH_NAMES(name, in, in_names, out, out_names, on_method, kOpen)
+#define RUSTLAND_PROPERTY(name, type) SD_BUS_PROPERTY(name, type, on_property, 0, kChanges)
+
+// NOLINTBEGIN
+const sd_bus_vtable kInterface[] = {
+    SD_BUS_VTABLE_START(0),
+    RUSTLAND_METHOD("Start", "sasb",
+                    SD_BUS_PARAM(scheduler) SD_BUS_PARAM(arguments) SD_BUS_PARAM(take_over), "", ),
+    SD_BUS_METHOD("Stop", "", "", on_method, kOpen),
+    SD_BUS_METHOD("Restart", "", "", on_method, kOpen),
+    RUSTLAND_METHOD("Switch", "sas", SD_BUS_PARAM(scheduler) SD_BUS_PARAM(arguments), "", ),
+    RUSTLAND_METHOD("Hold", "ssas",
+                    SD_BUS_PARAM(reason) SD_BUS_PARAM(scheduler) SD_BUS_PARAM(arguments), "ts",
+                    SD_BUS_PARAM(cookie) SD_BUS_PARAM(problem)),
+    RUSTLAND_METHOD("HoldPidfd", "hssas",
+                    SD_BUS_PARAM(pidfd) SD_BUS_PARAM(reason) SD_BUS_PARAM(scheduler)
+                        SD_BUS_PARAM(arguments),
+                    "ts", SD_BUS_PARAM(cookie) SD_BUS_PARAM(problem)),
+    RUSTLAND_METHOD("Release", "t", SD_BUS_PARAM(cookie), "", ),
+    SD_BUS_METHOD("Reload", "", "", on_method, kOpen),
+    SD_BUS_METHOD("ResetFailed", "", "", on_method, kOpen),
+    RUSTLAND_METHOD("Explain", "i", SD_BUS_PARAM(pid), "s", SD_BUS_PARAM(json)),
+    RUSTLAND_METHOD("ListWorkloads", "", , "a(sisbs)", SD_BUS_PARAM(workloads)),
+    SD_BUS_PROPERTY("Version", "s", on_property, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    RUSTLAND_PROPERTY("State", "s"),
+    RUSTLAND_PROPERTY("Reason", "s"),
+    RUSTLAND_PROPERTY("Scheduler", "s"),
+    RUSTLAND_PROPERTY("Arguments", "as"),
+    RUSTLAND_PROPERTY("KernelState", "s"),
+    RUSTLAND_PROPERTY("KernelScheduler", "s"),
+    RUSTLAND_PROPERTY("Foreign", "s"),
+    RUSTLAND_PROPERTY("ActiveWorkloads", "a(su)"),
+    RUSTLAND_PROPERTY("Holds", "a(ts)"),
+    RUSTLAND_PROPERTY("LastExit", "a{sv}"),
+    RUSTLAND_PROPERTY("Quarantined", "a(ss)"),
+    SD_BUS_SIGNAL_WITH_NAMES("StateChanged", "ss", SD_BUS_PARAM(state) SD_BUS_PARAM(reason), 0),
+    SD_BUS_SIGNAL_WITH_NAMES("WorkloadStarted", "s", SD_BUS_PARAM(workload), 0),
+    SD_BUS_SIGNAL_WITH_NAMES("WorkloadEnded", "s", SD_BUS_PARAM(workload), 0),
+    SD_BUS_SIGNAL_WITH_NAMES("HoldAdded", "ts", SD_BUS_PARAM(cookie) SD_BUS_PARAM(reason), 0),
+    SD_BUS_SIGNAL_WITH_NAMES("HoldReleased", "t", SD_BUS_PARAM(cookie), 0),
+    SD_BUS_SIGNAL_WITH_NAMES("SchedulerExited", "ss", SD_BUS_PARAM(kind) SD_BUS_PARAM(reason), 0),
+    SD_BUS_SIGNAL_WITH_NAMES("Event", "xss",
+                             SD_BUS_PARAM(time_ms) SD_BUS_PARAM(kind) SD_BUS_PARAM(text), 0),
+    SD_BUS_VTABLE_END};
+// NOLINTEND
+#undef RUSTLAND_METHOD
+#undef RUSTLAND_PROPERTY
+
+int on_name(sd_bus_message* message, void*, sd_bus_error*) {
+    std::uint32_t answer = 0;
+    if (sd_bus_message_is_method_error(message, nullptr) > 0)
+        spdlog::warn("{} is not to be had on the bus ({}); the local socket alone is served",
+                     kBusName, sd_bus_message_get_error(message)->message);
+    else if (sd_bus_message_read(message, "u", &answer) >= 0 && answer != 1)
+        spdlog::warn("somebody else has {} on the bus; the local socket alone is served", kBusName);
+    return 1;
+}
+
+// The values of `key` that are in `a` and not in `b`.
+json missing_in(const json& a, const json& b, const char* key) {
+    json out = json::array();
+    for (const json& item : a)
+        if (std::none_of(b.begin(), b.end(), [&](const json& o) { return o[key] == item[key]; }))
+            out.push_back(item);
+    return out;
+}
+
+} // namespace
+
+// One method call on its way: from the message to the reply.
+struct BusService::Call {
+    BusMessage message;
+    BusRequest request;
+    Peer peer;
+};
+
+std::unique_ptr<BusService> BusService::create(Bus& bus, Daemon& daemon) {
+    std::unique_ptr<BusService> self(new BusService(bus, daemon));
+    BusService* raw = self.get();
+    // The daemon may live longer than this: it is told of the end by the weak pointer.
+    const std::weak_ptr<int> life = self->life_;
+    daemon.on_change([raw, life] {
+        if (!life.expired())
+            raw->changed();
+    });
+    daemon.on_event([raw, life](const HistoryEntry& entry) {
+        if (!life.expired())
+            raw->happened(entry);
+    });
+    bus.on_state(self->life_, [raw](bool up) { up ? raw->publish() : raw->withdraw(); });
+    if (bus.connected())
+        self->publish();
+    return self;
+}
+
+BusService::~BusService() {
+    // The daemon ends, too: the holds of its clients must not end before, and the scheduler with
+    // them, when it is to be left to the next daemon.
+    sd_bus_slot_unref(object_);
+    sd_bus_slot_unref(name_);
+    for (const auto& [name, client] : clients_)
+        sd_bus_track_unref(client->track);
+}
+
+void BusService::publish() {
+    last_ = daemon_.status();
+    int r =
+        sd_bus_add_object_vtable(bus_.raw(), &object_, kBusPath, kBusInterface, kInterface, this);
+    if (r >= 0)
+        r = sd_bus_request_name_async(bus_.raw(), &name_, kBusName, 0, on_name, this);
+    if (r < 0)
+        spdlog::warn("{}; the local socket alone is served",
+                     Error::from_code("serve on the bus", -r).message());
+}
+
+void BusService::withdraw() {
+    object_ = sd_bus_slot_unref(object_);
+    name_ = sd_bus_slot_unref(name_);
+    while (!clients_.empty())
+        client_left(clients_.begin()->first);
+}
+
+// --- methods ---------------------------------------------------------------------------------
+
+int BusService::method(sd_bus_message* message) {
+    auto request = read_bus_request(message);
+    if (!request)
+        return sd_bus_reply_method_errorf(message, SD_BUS_ERROR_INVALID_ARGS, "%s",
+                                          request.error().message().c_str());
+    auto call = std::make_shared<Call>();
+    call->message.reset(sd_bus_message_ref(message));
+    call->request = *std::move(request);
+    authority_.identify(sd_bus_message_get_sender(message),
+                        [this, call](const auto& sender) { identified(call, sender); });
+    return 1;
+}
+
+void BusService::identified(const std::shared_ptr<Call>& call, const Result<Sender>& sender) {
+    if (!sender) {
+        sd_bus_reply_method_errorf(call->message.get(), kBusDenied, "%s",
+                                   sender.error().message().c_str());
+        return;
+    }
+    call->peer = {client(sender->name), sender->uid, sender->pid, Right::Look};
+    const char* action = call->request.action;
+    if (action == nullptr)
+        return allowed(call);
+    const bool interactive =
+        sd_bus_message_get_allow_interactive_authorization(call->message.get()) > 0;
+    authority_.check(*sender, action, interactive, [this, call, action](const Status& status) {
+        if (!status) {
+            sd_bus_reply_method_errorf(call->message.get(), kBusDenied, "%s",
+                                       status.error().message().c_str());
+            return;
+        }
+        const bool hold_only = std::string_view(action) == "org.rustland1.hold";
+        call->peer.right = hold_only ? Right::Hold : Right::Manage;
+        allowed(call);
+    });
+}
+
+void BusService::allowed(const std::shared_ptr<Call>& call) {
+    // Gone while polkit asked the user.
+    if (call->peer.id == 0 || clients_.count(sd_bus_message_get_sender(call->message.get())) == 0)
+        return;
+    const Peer peer = call->peer;
+    daemon_.request(
+        peer, call->request.body,
+        [call](const json& answer) {
+            if (const int r = send_bus_answer(call->message.get(), answer); r < 0)
+                spdlog::debug("{}", Error::from_code("answer on the bus", -r).message());
+        },
+        std::move(call->request.pidfd));
+}
+
+// --- clients ---------------------------------------------------------------------------------
+
+ClientId BusService::client(const std::string& name) {
+    auto& known = clients_[name];
+    if (known)
+        return known->id;
+    known = std::make_unique<Client>();
+    known->service = this;
+    known->name = name;
+    known->id = next_client_++;
+    const auto gone = [](sd_bus_track*, void* data) {
+        const auto* client = static_cast<Client*>(data);
+        client->service->client_left(client->name);
+        return 0;
+    };
+    int r = sd_bus_track_new(bus_.raw(), &known->track, gone, known.get());
+    if (r >= 0)
+        r = sd_bus_track_add_name(known->track, name.c_str());
+    if (r < 0) {
+        client_left(name);
+        return 0;
+    }
+    return known->id;
+}
+
+void BusService::client_left(const std::string& name) {
+    const auto it = clients_.find(name);
+    if (it == clients_.end())
+        return;
+    const std::unique_ptr<Client> client = std::move(it->second);
+    clients_.erase(it);
+    sd_bus_track_unref(client->track);
+    daemon_.client_left(client->id);
+}
+
+// --- what changes -----------------------------------------------------------------------------
+
+int BusService::property(const char* name, sd_bus_message* reply) const {
+    return append_property(reply, name, daemon_.status());
+}
+
+void BusService::changed() {
+    if (!bus_.connected() || last_.is_null())
+        return;
+    const json now = daemon_.status();
+    const json before = std::exchange(last_, now);
+    std::vector<std::string> names = changed_properties(before, now);
+    if (names.empty())
+        return;
+    std::vector<char*> list;
+    for (std::string& name : names)
+        list.push_back(name.data());
+    list.push_back(nullptr);
+    sd_bus_emit_properties_changed_strv(bus_.raw(), kBusPath, kBusInterface, list.data());
+    const auto emit = [this](const char* signal, const char* types, auto... values) {
+        sd_bus_emit_signal(bus_.raw(), kBusPath, kBusInterface, signal, types, values...);
+    };
+    const auto text = [](const json& value) { return value.get<std::string>(); };
+    for (const json& w : missing_in(now["workloads"], before["workloads"], "rule"))
+        emit("WorkloadStarted", "s", text(w["rule"]).c_str());
+    for (const json& w : missing_in(before["workloads"], now["workloads"], "rule"))
+        emit("WorkloadEnded", "s", text(w["rule"]).c_str());
+    for (const json& h : missing_in(now["holds"], before["holds"], "cookie"))
+        emit("HoldAdded", "ts", h["cookie"].get<std::uint64_t>(), text(h["reason"]).c_str());
+    for (const json& h : missing_in(before["holds"], now["holds"], "cookie"))
+        emit("HoldReleased", "t", h["cookie"].get<std::uint64_t>());
+    if (now["last_exit"] != before["last_exit"])
+        emit("SchedulerExited", "ss", text(now["last_exit"]["kind"]).c_str(),
+             text(now["last_exit"]["reason"]).c_str());
+    if (now["state"] != before["state"])
+        emit("StateChanged", "ss", text(now["state"]).c_str(), text(now["why"]).c_str());
+}
+
+void BusService::happened(const HistoryEntry& entry) {
+    if (bus_.connected())
+        sd_bus_emit_signal(bus_.raw(), kBusPath, kBusInterface, "Event", "xss", entry.time_ms,
+                           entry.kind.c_str(), entry.text.c_str());
+}
+
+} // namespace rustland::supervisor

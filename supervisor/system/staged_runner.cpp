@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "supervisor/system/staged_runner.hpp"
+
+#include "rustland/common/clock.hpp"
+#include "rustland/common/file.hpp"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace rustland::supervisor {
+namespace {
+
+constexpr std::array<int, 3> kSignals{SIGINT, SIGTERM, SIGKILL};
+// A scheduler that the kernel ejected gets this long to write its report and leave.
+constexpr Nanos kEjectedGrace = seconds(1);
+constexpr Nanos kFirstCheck = millis(2);
+constexpr Nanos kLastCheck = millis(50);
+
+} // namespace
+
+Status check_program(const std::string& path) {
+    struct stat st = {};
+    if (::stat(path.c_str(), &st) != 0)
+        return Error::from_errno(path);
+    if (!S_ISREG(st.st_mode) || ::access(path.c_str(), X_OK) != 0)
+        return Error(path + ": is not a program");
+    if ((st.st_mode & S_IWOTH) != 0)
+        return Error(path + ": can be written by others; chmod o-w it");
+    return {};
+}
+
+Status StagedRunner::init() {
+    auto check = loop_.timer([this] { this->check(); });
+    auto deadline = loop_.timer([this] { this->deadline(); });
+    auto later = loop_.timer([this] {
+        if (const auto event = std::exchange(later_, std::nullopt))
+            report(*event);
+    });
+    for (auto* timer : {&check, &deadline, &later})
+        if (!*timer)
+            return timer->error();
+    check_timer_ = *std::move(check);
+    deadline_timer_ = *std::move(deadline);
+    later_timer_ = *std::move(later);
+    return {};
+}
+
+void StagedRunner::configure(Nanos start_timeout, Nanos stop_timeout) {
+    options_.start_timeout = start_timeout;
+    options_.stop_timeout = stop_timeout;
+}
+
+void StagedRunner::start(const SchedulerSpec& spec, bool take_over) {
+    record_ = {};
+    record_.spec = spec;
+    record_.backend = backend();
+    take_over_ = take_over;
+    requested_ = false;
+    give_up_.clear();
+    const KernelState kernel = kernel_.read();
+    if (!kernel.supported)
+        return fail(fmt::format("this kernel has no sched_ext ({} is missing); boot one with "
+                                "CONFIG_SCHED_CLASS_EXT",
+                                kernel_.root()));
+    if (const Status status = check_program(spec.path); !status)
+        return fail(status.error().message());
+    if (!kernel.attached())
+        return begin_launch();
+    if (!take_over)
+        return fail(fmt::format("the kernel already runs the scheduler {}", *kernel.ops));
+    // SysRq-S gives all tasks back to the kernel's own scheduler, whoever attached the other one.
+    if (const Status status = write_file(options_.sysrq_path, "S"); !status)
+        return fail(status.error().with("taking over").message());
+    stage_ = Stage::Evicting;
+    deadline_timer_.arm(monotonic_now() + options_.stop_timeout);
+    check_delay_ = kFirstCheck;
+    check_later();
+}
+
+void StagedRunner::begin_launch() {
+    seq_before_ = kernel_.read().enable_seq;
+    stage_ = Stage::Starting;
+    deadline_timer_.arm(monotonic_now() + options_.start_timeout);
+    check_delay_ = kFirstCheck;
+    check_later();
+    launch(record_.spec, take_over_);
+}
+
+void StagedRunner::launched(const ProcessKey& process, const std::string& unit) {
+    record_.process = process;
+    record_.unit = unit;
+    report(runner::Launched{record_});
+    if (stage_ == Stage::Starting)
+        check_timer_.arm(monotonic_now());
+}
+
+void StagedRunner::launch_failed(const std::string& reason) {
+    if (requested_) {
+        check_timer_.disarm();
+        deadline_timer_.disarm();
+        stage_ = Stage::Idle;
+        return report_later(runner::Stopped{});
+    }
+    fail(give_up_.empty() ? reason : give_up_ + "; " + reason);
+}
+
+bool StagedRunner::adopt(const RunRecord& record) {
+    if (stage_ != Stage::Idle || !kernel_.read().attached() || !take(record))
+        return false;
+    record_ = record;
+    requested_ = false;
+    give_up_.clear();
+    stage_ = Stage::Running;
+    return true;
+}
+
+void StagedRunner::check_later() {
+    check_timer_.arm(monotonic_now() + check_delay_);
+    check_delay_ = std::min(check_delay_ * 2, kLastCheck);
+}
+
+void StagedRunner::check() {
+    const KernelState kernel = kernel_.read();
+    switch (stage_) {
+    case Stage::Evicting:
+        if (!kernel.attached())
+            return begin_launch();
+        return check_later();
+    case Stage::Starting:
+        if (kernel.attached() && kernel.state == "enabled" && kernel.enable_seq > seq_before_ &&
+            record_.process.pid.value > 0) {
+            check_timer_.disarm();
+            deadline_timer_.disarm();
+            stage_ = Stage::Running;
+            record_.ops = *kernel.ops;
+            return report(runner::Attached{record_});
+        }
+        return check_later();
+    case Stage::Running:
+        // Ejected. The process writes its report and leaves; if it does not, it is made to.
+        if (!kernel.attached()) {
+            stage_ = Stage::Ejected;
+            deadline_timer_.arm(monotonic_now() + kEjectedGrace);
+        }
+        return;
+    case Stage::Detaching:
+        if (!kernel.attached() || kernel.enable_seq > seq_before_)
+            return finish(*std::exchange(ending_, std::nullopt));
+        return check_later();
+    case Stage::Idle:
+    case Stage::Ejected:
+    case Stage::Stopping:
+        return;
+    }
+}
+
+void StagedRunner::stop() {
+    requested_ = true;
+    if (stage_ == Stage::Idle || stage_ == Stage::Evicting) {
+        check_timer_.disarm();
+        deadline_timer_.disarm();
+        stage_ = Stage::Idle;
+        return report_later(runner::Stopped{});
+    }
+    if (stage_ == Stage::Detaching)
+        ending_ = runner::Stopped{exit_, ""};
+    if (stage_ == Stage::Stopping || stage_ == Stage::Detaching)
+        return;
+    stage_ = Stage::Stopping;
+    check_timer_.disarm();
+    step_ = 0;
+    signal_next();
+}
+
+void StagedRunner::signal_next() {
+    const auto last = static_cast<int>(kSignals.size()) - 1;
+    const int signal = kSignals[static_cast<std::size_t>(std::min(step_, last))];
+    ++step_;
+    deadline_timer_.arm(monotonic_now() + options_.stop_timeout);
+    send_signal(signal);
+}
+
+void StagedRunner::deadline() {
+    switch (stage_) {
+    case Stage::Evicting:
+        return fail("the other scheduler did not leave the kernel");
+    case Stage::Starting:
+        give_up_ = fmt::format("not attached within {}", format_duration(options_.start_timeout));
+        break;
+    case Stage::Ejected:
+        give_up_ = "the kernel ejected it, and its process did not end";
+        break;
+    case Stage::Stopping:
+        return signal_next();
+    case Stage::Detaching: {
+        RunnerEvent event = *std::exchange(ending_, std::nullopt);
+        if (auto* stopped = std::get_if<runner::Stopped>(&event))
+            stopped->problem = "its process is gone, but the kernel still shows a scheduler";
+        return finish(event);
+    }
+    case Stage::Idle:
+    case Stage::Running:
+        return;
+    }
+    const bool starting = stage_ == Stage::Starting;
+    stage_ = Stage::Stopping;
+    check_timer_.disarm();
+    exit_.kind = starting ? ExitKind::Failed : ExitKind::Ejected;
+    step_ = 0;
+    signal_next();
+}
+
+void StagedRunner::ended(const ProcessEnd& end, const std::string& output) {
+    if (stage_ == Stage::Idle || stage_ == Stage::Detaching)
+        return;
+    const Stage was = stage_;
+    const bool ours = has_control_socket(record_.spec.path);
+    check_timer_.disarm();
+    if (!give_up_.empty() && !requested_) {
+        const ExitKind kind = exit_.kind;
+        exit_ = describe_exit(end, ours, false, output);
+        exit_.kind = kind;
+        exit_.reason = give_up_ + "; " + exit_.reason;
+        return await_detached(kind == ExitKind::Failed ? RunnerEvent(runner::StartFailed{exit_})
+                                                       : RunnerEvent(runner::Exited{exit_}));
+    }
+    exit_ = describe_exit(end, ours, was == Stage::Stopping, output);
+    if (was == Stage::Starting) {
+        // Not being attached is a failure, however politely it left.
+        if (exit_.kind == ExitKind::Outside)
+            exit_.kind = ExitKind::Failed;
+        return await_detached(runner::StartFailed{exit_});
+    }
+    if (was == Stage::Ejected && exit_.kind == ExitKind::Failed)
+        exit_.kind = ExitKind::Ejected;
+    await_detached(was == Stage::Stopping ? RunnerEvent(runner::Stopped{exit_, ""})
+                                          : RunnerEvent(runner::Exited{exit_}));
+}
+
+// The kernel takes some milliseconds to give the tasks back after its scheduler has died. Nothing
+// is reported before: another start would be refused, and the dying one taken for a foreign one.
+void StagedRunner::await_detached(RunnerEvent event) {
+    ending_ = std::move(event);
+    stage_ = Stage::Detaching;
+    seq_before_ = kernel_.read().enable_seq;
+    deadline_timer_.arm(monotonic_now() + options_.stop_timeout);
+    check_delay_ = kFirstCheck;
+    check();
+}
+
+void StagedRunner::finish(const RunnerEvent& event) {
+    stage_ = Stage::Idle;
+    check_timer_.disarm();
+    deadline_timer_.disarm();
+    report(event);
+}
+
+void StagedRunner::fail(const std::string& reason) {
+    stage_ = Stage::Idle;
+    check_timer_.disarm();
+    deadline_timer_.disarm();
+    ExitInfo exit;
+    exit.reason = reason;
+    report_later(runner::StartFailed{exit});
+}
+
+void StagedRunner::report_later(RunnerEvent event) {
+    later_ = std::move(event);
+    later_timer_.arm(monotonic_now());
+}
+
+} // namespace rustland::supervisor

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "supervisor/system/systemd_runner.hpp"
+
+#include "rustland/common/clock.hpp"
+
+#include <csignal>
+#include <cstdint>
+#include <fcntl.h>
+#include <filesystem>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace rustland::supervisor {
+namespace {
+
+// How often systemd is asked about a unit whose process is gone, and how many times. Without a bus
+// nobody knows how it ended.
+constexpr Nanos kReapTime = seconds(1);
+constexpr int kMostReapTimes = 10;
+constexpr std::uint64_t kMemoryLimit = 1ULL << 30U;
+
+Status write_environment(const std::string& path, const std::vector<std::string>& arguments) {
+    const auto text = environment_file(arguments);
+    if (!text)
+        return text.error();
+    const std::string fresh = path + ".new";
+    {
+        const UniqueFd fd(
+            ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
+        if (!fd ||
+            ::write(fd.get(), text->data(), text->size()) != static_cast<ssize_t>(text->size()))
+            return Error::from_errno(fresh);
+    }
+    if (::rename(fresh.c_str(), path.c_str()) != 0)
+        return Error::from_errno(path);
+    return {};
+}
+
+// Failures end up in `r`, where the last one counts as much as the first.
+int append_command(sd_bus_message* m, const SchedulerSpec& spec) {
+    std::vector<std::string> argv{without_variables(spec.path)};
+    for (const std::string& argument : spec.args)
+        argv.push_back(without_variables(argument));
+    int r = sd_bus_message_open_container(m, 'r', "sv");
+    r = r < 0 ? r : sd_bus_message_append(m, "s", "ExecStart");
+    r = r < 0 ? r : sd_bus_message_open_container(m, 'v', "a(sasb)");
+    r = r < 0 ? r : sd_bus_message_open_container(m, 'a', "(sasb)");
+    r = r < 0 ? r : sd_bus_message_open_container(m, 'r', "sasb");
+    r = r < 0 ? r : sd_bus_message_append(m, "s", spec.path.c_str());
+    r = r < 0 ? r : append_strings(m, argv);
+    r = r < 0 ? r : sd_bus_message_append(m, "b", 0);
+    for (int level = 0; level < 4 && r >= 0; ++level)
+        r = sd_bus_message_close_container(m);
+    return r;
+}
+
+// A scheduler of others needs what it needs: only limits that none of them runs into.
+int append_transient(sd_bus_message* m, const std::string& unit, const SchedulerSpec& spec) {
+    const std::string description = fmt::format("CPU scheduler {} (rustlandd)", spec.path);
+    int r = sd_bus_message_append(m, "ss", unit.c_str(), "fail");
+    r = r < 0 ? r : sd_bus_message_open_container(m, 'a', "(sv)");
+    r = r < 0 ? r
+              : sd_bus_message_append(m, "(sv)(sv)(sv)(sv)(sv)(sv)(sv)(sv)(sv)(sv)", "Description",
+                                      "s", description.c_str(), "Type", "s", "exec", "Restart", "s",
+                                      "no", "KillSignal", "i", SIGINT, "CollectMode", "s",
+                                      "inactive-or-failed", "AddRef", "b", 1, "NoNewPrivileges",
+                                      "b", 1, "ProtectHome", "s", "read-only", "MemoryMax", "t",
+                                      kMemoryLimit, "LimitMEMLOCK", "t", UINT64_MAX);
+    r = r < 0 ? r : append_command(m, spec);
+    r = r < 0 ? r : sd_bus_message_close_container(m);
+    return r < 0 ? r : sd_bus_message_append(m, "a(sa(sv))", 0);
+}
+
+bool same_program(const std::string& a, const std::string& b) {
+    std::error_code ec;
+    return a == b || (std::filesystem::equivalent(a, b, ec) && !ec);
+}
+
+} // namespace
+
+Result<std::unique_ptr<SystemdRunner>> SystemdRunner::create(Loop& loop, Bus& bus,
+                                                             SchedExtReader kernel, ProcReader proc,
+                                                             SystemdRunnerOptions options) {
+    std::unique_ptr<SystemdRunner> self(
+        new SystemdRunner(loop, bus, std::move(kernel), std::move(proc), std::move(options)));
+    if (const Status status = self->init(); !status)
+        return status.error();
+    SystemdRunner* raw = self.get();
+    auto fallback = loop.timer([raw] { raw->no_word(); });
+    if (!fallback)
+        return fallback.error();
+    self->fallback_timer_ = *std::move(fallback);
+    self->subscribe();
+    bus.on_state(self->life_, [raw](bool up) {
+        if (!up)
+            return;
+        raw->subscribe();
+        if (!raw->unit_.empty()) {
+            raw->follow(raw->unit_);
+            raw->hold_loaded();
+            raw->refresh();
+        }
+    });
+    return self;
+}
+
+BusMessage SystemdRunner::manager(const char* method) const {
+    return bus_.method(kSystemd, kSystemdPath, kSystemdManager, method);
+}
+
+BusMessage SystemdRunner::get_unit(const std::string& unit) const {
+    BusMessage m =
+        bus_.method(kSystemd, unit_path(unit).c_str(), "org.freedesktop.DBus.Properties", "GetAll");
+    if (m)
+        sd_bus_message_append(m.get(), "s", "");
+    return m;
+}
+
+void SystemdRunner::subscribe() {
+    bus_.post(manager("Subscribe"));
+    job_signals_ = bus_.match(
+        {kSystemd, kSystemdPath, kSystemdManager, "JobRemoved"}, [this](sd_bus_message* m) {
+            const char* path = nullptr;
+            if (sd_bus_message_read(m, "uo", nullptr, &path) < 0 || job_.empty() || job_ != path)
+                return;
+            began_ = true;
+            refresh();
+        });
+}
+
+void SystemdRunner::follow(const std::string& unit) {
+    unit_ = unit;
+    unit_signals_ = bus_.match(
+        {kSystemd, unit_path(unit).c_str(), "org.freedesktop.DBus.Properties", "PropertiesChanged"},
+        [this](sd_bus_message*) { refresh(); });
+}
+
+void SystemdRunner::hold_loaded() {
+    BusMessage m = manager("RefUnit");
+    if (m && sd_bus_message_append(m.get(), "s", unit_.c_str()) >= 0)
+        bus_.post(std::move(m));
+}
+
+// --- starting ------------------------------------------------------------------------------------
+
+void SystemdRunner::launch(const SchedulerSpec& spec, bool take_over) {
+    run_ = std::make_shared<int>();
+    spec_ = spec;
+    unit_.clear();
+    job_.clear();
+    invocation_.clear();
+    sent_ = began_ = interfering_ = false;
+    end_ = {};
+    pid_ = {};
+    pidfd_source_.reset();
+    pidfd_.reset();
+    fallback_timer_.disarm();
+    if (!has_control_socket(spec.path))
+        return launch_transient();
+    bus_.call(get_unit(kOurUnit), run_,
+              [this, take_over](sd_bus_message* reply, const Bus::Failure* failure) {
+                  if (failure != nullptr)
+                      return launch_failed("systemd does not answer: " + failure->message);
+                  const auto unit = read_unit_state(reply);
+                  if (!unit)
+                      return launch_failed(unit.error().message());
+                  // A build that is not the installed one, or no unit installed.
+                  if (!unit->loaded() || !same_program(unit->program, spec_.path))
+                      return launch_transient();
+                  launch_ours(*unit, take_over);
+              });
+}
+
+void SystemdRunner::launch_ours(const UnitState& unit, bool take_over) {
+    if (!unit.down() && !take_over)
+        return launch_failed(fmt::format("{} was started by somebody else and is left alone "
+                                         "(systemctl stop rustland)",
+                                         kOurUnit));
+    if (unit.unit_file_state == "enabled" && !take_over)
+        return launch_failed(fmt::format("the administrator has enabled {}: it is left alone "
+                                         "(systemctl disable rustland, to have it started on "
+                                         "demand)",
+                                         kOurUnit));
+    if (const Status status = write_environment(environment_path_, spec_.args); !status)
+        return launch_failed(status.error().message());
+    follow(kOurUnit);
+    hold_loaded();
+    // An earlier failure must not count against the limit of starts: the back-off is ours.
+    if (BusMessage m = manager("ResetFailedUnit")) {
+        sd_bus_message_append(m.get(), "s", kOurUnit);
+        bus_.post(std::move(m));
+    }
+    BusMessage m = manager("StartUnit");
+    if (m)
+        sd_bus_message_append(m.get(), "ss", kOurUnit, "replace");
+    sent_ = true;
+    bus_.call(std::move(m), run_, [this](sd_bus_message* reply, const Bus::Failure* failure) {
+        start_answered(reply, failure);
+    });
+}
+
+void SystemdRunner::launch_transient() {
+    const std::string unit = transient_unit_name(spec_.path);
+    BusMessage m = manager("StartTransientUnit");
+    if (m)
+        if (const int r = append_transient(m.get(), unit, spec_); r < 0)
+            return launch_failed(Error::from_code("start " + unit, -r).message());
+    sent_ = true;
+    bus_.call(std::move(m), run_, [this, unit](sd_bus_message* reply, const Bus::Failure* failure) {
+        if (failure == nullptr)
+            follow(unit);
+        start_answered(reply, failure);
+    });
+}
+
+void SystemdRunner::start_answered(sd_bus_message* reply, const Bus::Failure* failure) {
+    if (failure != nullptr) {
+        sent_ = false;
+        return launch_failed("systemd would not start it: " + failure->message);
+    }
+    const char* path = nullptr;
+    if (sd_bus_message_read_basic(reply, 'o', &path) >= 0)
+        job_ = path;
+    refresh();
+}
+
+bool SystemdRunner::take(const RunRecord& record) {
+    if (record.unit.empty() || !watch_process(record.process.pid))
+        return false;
+    const auto key = proc_.key(record.process.pid);
+    if (!key || *key != record.process) {
+        pidfd_source_.reset();
+        pidfd_.reset();
+        return false;
+    }
+    run_ = std::make_shared<int>();
+    spec_ = record.spec;
+    pid_ = record.process.pid;
+    sent_ = began_ = true;
+    interfering_ = false;
+    follow(record.unit);
+    hold_loaded();
+    refresh();
+    return true;
+}
+
+// --- watching ------------------------------------------------------------------------------------
+
+void SystemdRunner::refresh() {
+    if (unit_.empty())
+        return;
+    bus_.call(get_unit(unit_), run_, [this](sd_bus_message* reply, const Bus::Failure* failure) {
+        if (failure != nullptr)
+            return;
+        if (const auto unit = read_unit_state(reply))
+            look(*unit);
+        else
+            spdlog::warn("{}: {}; ignoring", unit_, unit.error().message());
+    });
+}
+
+void SystemdRunner::look(const UnitState& unit) {
+    if (unit_.empty())
+        return;
+    if (!unit.invocation.empty() && invocation_.empty())
+        invocation_ = unit.invocation;
+    began_ = began_ || !unit.down();
+    if (!began_)
+        return;
+    if (unit.down())
+        return over(interfering_ ? end_ : unit.end());
+    const bool another = pid_.value > 0 && unit.main_pid.value > 0 && unit.main_pid != pid_;
+    if ((unit.sub_state == "auto-restart" || another) && !interfering_) {
+        // When it is started again is decided here, not by the unit's Restart=.
+        interfering_ = true;
+        end_ = unit.sub_state == "auto-restart" ? unit.end() : ProcessEnd{};
+        return send_signal(SIGINT);
+    }
+    if (pid_.value == 0 && unit.main_pid.value > 0) {
+        const auto key = proc_.key(unit.main_pid);
+        if (!key || !watch_process(unit.main_pid))
+            return; // gone already; systemd is about to say so
+        pid_ = unit.main_pid;
+        launched(*key, unit_);
+    }
+}
+
+bool SystemdRunner::watch_process(Pid pid) {
+    pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid.value, 0)));
+    if (!pidfd_)
+        return false;
+    auto source = loop_.io(pidfd_.get(), EPOLLIN, [this](std::uint32_t) { process_gone(); });
+    if (!source)
+        return false;
+    pidfd_source_ = *std::move(source);
+    return true;
+}
+
+void SystemdRunner::process_gone() {
+    pidfd_source_.reset();
+    waited_ = 0;
+    fallback_timer_.arm(monotonic_now() + kReapTime);
+    refresh();
+}
+
+void SystemdRunner::no_word() {
+    if (!bus_.connected() || ++waited_ >= kMostReapTimes)
+        return over({});
+    fallback_timer_.arm(monotonic_now() + kReapTime);
+    refresh();
+}
+
+void SystemdRunner::over(const ProcessEnd& end) {
+    const std::string unit = std::exchange(unit_, "");
+    run_ = std::make_shared<int>();
+    fallback_timer_.disarm();
+    unit_signals_.reset();
+    pidfd_source_.reset();
+    pidfd_.reset();
+    if (BusMessage m = manager("UnrefUnit")) {
+        sd_bus_message_append(m.get(), "s", unit.c_str());
+        bus_.post(std::move(m));
+    }
+    ended(end, read_output_ ? read_output_(unit, invocation_) : "");
+}
+
+void SystemdRunner::send_signal(int signal) {
+    if (!sent_) {
+        run_ = std::make_shared<int>(); // whatever systemd answers now comes too late
+        return launch_failed("systemd had not been asked to start it");
+    }
+    if (!bus_.connected()) {
+        if (pidfd_)
+            ::syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0);
+        return;
+    }
+    const std::string unit = unit_.empty() ? transient_unit_name(spec_.path) : unit_;
+    // The first is systemd's own way to stop (KillSignal=SIGINT), which also ends a start.
+    BusMessage m = manager(signal == SIGINT ? "StopUnit" : "KillUnit");
+    if (m && signal == SIGINT)
+        sd_bus_message_append(m.get(), "ss", unit.c_str(), "replace");
+    else if (m)
+        sd_bus_message_append(m.get(), "ssi", unit.c_str(), "all", signal);
+    bus_.call(std::move(m), run_, [this](sd_bus_message*, const Bus::Failure* failure) {
+        // Not there any more: its state says so, too.
+        if (failure != nullptr) {
+            began_ = true;
+            refresh();
+        }
+    });
+}
+
+bool systemd_answers(Bus& bus, const std::string& marker) {
+    std::error_code ec;
+    if (!std::filesystem::is_directory(marker, ec))
+        return false;
+    BusMessage m = bus.method(kSystemd, kSystemdPath, "org.freedesktop.DBus.Properties", "Get");
+    if (!m || sd_bus_message_append(m.get(), "ss", kSystemdManager, "Version") < 0)
+        return false;
+    sd_bus_message* reply = nullptr;
+    const int r = sd_bus_call(bus.raw(), m.get(), 2'000'000, nullptr, &reply);
+    const BusMessage owned(reply);
+    return r >= 0;
+}
+
+} // namespace rustland::supervisor

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// org.rustland1 on a private bus, with busctl as its client and a played polkit.
+#include "supervisor/system/own_unit.hpp"
+#include "supervisor/system/sleep_watch.hpp"
+#include "support/bus_test.hpp"
+#include "support/fake_systemd.hpp"
+
+#include <gmock/gmock.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+
+using namespace rustland;
+using namespace rustland::supervisor;
+using test::BusTest;
+using test::FakePolkit;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+TEST_F(BusTest, IntrospectionListsTheWholeInterface) {
+    const std::string out = run(busctl({"introspect", "--xml-interface", kBusName, kBusPath}));
+    for (const char* name : {"Start", "Stop", "Restart", "Switch", "Hold", "HoldPidfd", "Release",
+                             "Reload", "ResetFailed", "Explain", "ListWorkloads"})
+        EXPECT_THAT(out, HasSubstr("<method name=\"" + std::string(name) + "\""));
+    for (const char* name : {"State", "Scheduler", "Arguments", "KernelState", "ActiveWorkloads",
+                             "Holds", "LastExit", "Quarantined"})
+        EXPECT_THAT(out, HasSubstr("<property name=\"" + std::string(name) + "\""));
+    EXPECT_THAT(out, HasSubstr("<signal name=\"StateChanged\""));
+    EXPECT_THAT(out, HasSubstr("<arg type=\"t\" name=\"cookie\" direction=\"out\"/>"));
+}
+
+TEST_F(BusTest, StartAnswersOnceItIsAttachedAndStopOnceItIsOff) {
+    bool seen_waiting = false;
+    test::ClientCommand start(call({"Start", "sasb", "/opt/x", "2", "x", "b c", "false"}));
+    ASSERT_TRUE(until([&] { return runner->starting.has_value(); }));
+    EXPECT_EQ(runner->starting->args, (std::vector<std::string>{"x", "b c"}));
+    seen_waiting = !start.ended();
+    EXPECT_TRUE(seen_waiting) << "not before it is known";
+    EXPECT_EQ(get("State"), "s \"starting\"\n");
+    runner->attach();
+    ASSERT_TRUE(until([&] { return start.ended(); }));
+    EXPECT_EQ(start.code, 0) << start.output;
+    EXPECT_EQ(get("State"), "s \"on\"\n");
+    EXPECT_EQ(get("Scheduler"), "s \"/opt/x\"\n");
+    EXPECT_EQ(get("Arguments"), "as 2 \"x\" \"b c\"\n");
+    EXPECT_EQ(get("KernelState"), "s \"enabled\"\n");
+    run(call({"Stop"}), 0, [&] {
+        if (runner->stopping)
+            runner->stopped();
+    });
+    EXPECT_EQ(get("State"), "s \"off\"\n");
+}
+
+TEST_F(BusTest, AStartThatFailsAnswersWithTheReason) {
+    const std::string out = run(call({"Start", "sasb", "", "0", "false"}), 1, [&] {
+        if (runner->starting)
+            runner->fail("the program is broken");
+    });
+    EXPECT_THAT(out, HasSubstr("the program is broken"));
+    EXPECT_THAT(get("LastExit"), HasSubstr("\"reason\" s \"the program is broken\""));
+    EXPECT_THAT(run(call({"Start", "sasb", "relative", "0", "false"}), 1),
+                HasSubstr("must be an absolute path"));
+    EXPECT_THAT(run(call({"Restart"}), 1), HasSubstr("no scheduler of ours is on"));
+}
+
+TEST_F(BusTest, WorkloadsAreListedAndExplained) {
+    game();
+    runner->attach();
+    EXPECT_EQ(get("ActiveWorkloads"), "a(su) 1 \"game\" 1\n");
+    EXPECT_EQ(run(call({"ListWorkloads"})),
+              "a(sisbs) 1 \"game\" 50 \"game\" false \"foreground\"\n");
+    EXPECT_THAT(run(call({"Explain", "i", "50"})), HasSubstr("decided_by"));
+    EXPECT_THAT(run(call({"Explain", "i", "77"}), 1), HasSubstr("77"));
+}
+
+TEST_F(BusTest, AHoldEndsWhenItsClientLeavesTheBus) {
+    // busctl leaves as soon as it has its answer.
+    EXPECT_EQ(run(call({"Hold", "ssas", "test", "", "0"}), 0, attach()), "ts 1 \"\"\n");
+    EXPECT_TRUE(until([&] { return runner->stopping; }));
+    EXPECT_EQ(get("Holds"), "a(ts) 0\n");
+}
+
+TEST_F(BusTest, AHoldOfAClientThatStaysLastsUntilItIsReleased) {
+    const auto client = *Bus::create(*loop, private_bus.address());
+    const auto life = std::make_shared<int>();
+    const auto ask = [&](const char* member, const auto& fill) {
+        BusMessage m = client->method(kBusName, kBusPath, kBusInterface, member);
+        fill(m.get());
+        std::optional<std::string> answer;
+        client->call(std::move(m), life, [&](sd_bus_message* reply, const Bus::Failure* failure) {
+            std::uint64_t cookie = 0;
+            if (failure == nullptr && *sd_bus_message_get_signature(reply, 1) != '\0')
+                sd_bus_message_read(reply, "t", &cookie);
+            answer = failure != nullptr ? failure->message : std::to_string(cookie);
+        });
+        EXPECT_TRUE(until([&] {
+            attach()();
+            return answer.has_value();
+        }));
+        return answer.value_or("no answer");
+    };
+    const auto hold = [](sd_bus_message* m) { sd_bus_message_append(m, "ssas", "mine", "", 0); };
+    EXPECT_EQ(ask("Hold", hold), "1");
+    EXPECT_EQ(get("Holds"), "a(ts) 1 1 \"mine\"\n");
+    EXPECT_EQ(ask("Release", [](sd_bus_message* m) { sd_bus_message_append(m, "t", 9ULL); }),
+              "there is no hold 9");
+    EXPECT_EQ(ask("Release", [](sd_bus_message* m) { sd_bus_message_append(m, "t", 1ULL); }), "0");
+    EXPECT_TRUE(runner->stopping);
+}
+
+TEST_F(BusTest, AHoldByPidfdLastsAsLongAsItsProcessAndNotItsClient) {
+    test::ClientCommand process({"sleep", "100"});
+    fixture.add({int(process.pid()), 1, "sleep", {"sleep"}, "/", "", 7, ::geteuid()});
+    auto client = *Bus::create(*loop, private_bus.address());
+    const auto life = std::make_shared<int>();
+    const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, process.pid(), 0)));
+    const auto hold = [&](int fd) {
+        BusMessage m = client->method(kBusName, kBusPath, kBusInterface, "HoldPidfd");
+        sd_bus_message_append(m.get(), "hssas", fd, "a game", "", 0);
+        std::optional<std::string> answer;
+        client->call(std::move(m), life, [&](sd_bus_message*, const Bus::Failure* failure) {
+            answer = failure != nullptr ? failure->message : "held";
+        });
+        EXPECT_TRUE(until([&] {
+            attach()();
+            return answer.has_value();
+        }));
+        return answer.value_or("no answer");
+    };
+    const UniqueFd other(::eventfd(0, EFD_CLOEXEC));
+    EXPECT_THAT(hold(other.get()), HasSubstr("not a pidfd"));
+    EXPECT_EQ(hold(pidfd.get()), "held");
+    client.reset();
+    EXPECT_FALSE(test::run_until(
+        *loop, [&] { return runner->stopping; }, millis(100)));
+    process.kill(SIGKILL);
+    EXPECT_TRUE(until([&] { return runner->stopping; }));
+}
+
+TEST_F(BusTest, ChangesAreSignalled) {
+    const auto client = *Bus::create(*loop, private_bus.address());
+    std::vector<std::string> seen;
+    const BusSlot signals =
+        client->match({nullptr, kBusPath, nullptr, nullptr}, [&](sd_bus_message* m) {
+            std::string line = sd_bus_message_get_member(m);
+            const char* text = nullptr;
+            if (line == "Event")
+                return;
+            if (line != "PropertiesChanged" && sd_bus_message_read_basic(m, 's', &text) > 0)
+                line += std::string(" ") + text;
+            seen.push_back(line);
+        });
+    EXPECT_THAT(get("State"), HasSubstr("off")); // the match is there by now
+    game();
+    EXPECT_TRUE(until([&] { return seen.size() >= 3; }));
+    EXPECT_THAT(seen,
+                ElementsAre("PropertiesChanged", "WorkloadStarted game", "StateChanged starting"));
+    seen.clear();
+    runner->attach();
+    runner->die(ExitKind::Stalled);
+    EXPECT_TRUE(until([&] { return seen.size() >= 5; }));
+    EXPECT_THAT(seen, testing::IsSupersetOf(
+                          {"StateChanged on", "SchedulerExited stalled", "StateChanged off"}));
+}
+
+TEST_F(BusTest, WithoutPolkitOnlyRootMayChangeAnything) {
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs root, to be another user";
+    for (const auto& method :
+         std::vector<std::vector<std::string>>{{"Start", "sasb", "", "0", "false"},
+                                               {"Stop"},
+                                               {"Restart"},
+                                               {"Switch", "sas", "/x", "0"},
+                                               {"Hold", "ssas", "x", "", "0"},
+                                               {"Release", "t", "1"},
+                                               {"Reload"},
+                                               {"ResetFailed"}})
+        EXPECT_THAT(run(call(method, false), 1), HasSubstr("only root may do this")) << method[0];
+    EXPECT_EQ(run(call({"ListWorkloads"}, false)), "a(sisbs) 0\n");
+    EXPECT_EQ(runner->starts, 0);
+}
+
+TEST_F(BusTest, PolkitDecidesForOthers) {
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs root, to be another user";
+    FakePolkit polkit(*loop, private_bus.address());
+    EXPECT_THAT(run(call({"Stop"}, false), 1), HasSubstr("polkit does not allow"));
+    polkit.challenge = true;
+    EXPECT_THAT(run(call({"Reload"}, false), 1), HasSubstr("needs a password"));
+    polkit.allow = true;
+    EXPECT_EQ(run(call({"Hold", "ssas", "x", "", "0"}, false), 0, attach()), "ts 1 \"\"\n");
+    // busctl lets the user be asked; a hold with a program of one's own is more than a hold.
+    run(call({"Hold", "ssas", "x", "/opt/evil", "0"}, false), 0, [&] {
+        if (runner->stopping)
+            runner->stopped();
+        attach()();
+    });
+    EXPECT_THAT(polkit.asked, ElementsAre("system-bus-name name org.rustland1.manage 1",
+                                          "system-bus-name name org.rustland1.reload 1",
+                                          "system-bus-name name org.rustland1.hold 1",
+                                          "system-bus-name name org.rustland1.manage 1"));
+}
+
+TEST_F(BusTest, RootIsNotAskedFor) {
+    FakePolkit polkit(*loop, private_bus.address());
+    run(call({"Reload"}));
+    EXPECT_TRUE(polkit.asked.empty());
+}
+
+TEST_F(BusTest, ServesAgainAfterTheBusWasRestarted) {
+    run(call({"ResetFailed"}));
+    private_bus.stop();
+    ASSERT_TRUE(until([&] { return !bus->connected(); }));
+    game(); // nothing depends on the bus
+    EXPECT_TRUE(runner->starting);
+    private_bus.start();
+    ASSERT_TRUE(until([&] { return bus->connected(); }));
+    runner->attach();
+    EXPECT_EQ(get("State"), "s \"on\"\n");
+}
+
+TEST_F(BusTest, SleepIsHeardOfAndDelayedWhileASchedulerIsOn) {
+    int held = -1;
+    std::string lock;
+    test::FakeService logind(
+        private_bus.address(), loop->raw(), "org.freedesktop.login1", [&](sd_bus_message* m) {
+            const char *what = nullptr, *who = nullptr, *why = nullptr, *mode = nullptr;
+            sd_bus_message_read(m, "ssss", &what, &who, &why, &mode);
+            lock = std::string(what) + " " + mode;
+            int ends[2] = {-1, -1};
+            if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+                return -errno;
+            held = ends[0];
+            const UniqueFd given(ends[1]);
+            return sd_bus_reply_method_return(m, "h", given.get());
+        });
+    std::vector<bool> told;
+    const auto watch = SleepWatch::create(*bus, [&](bool asleep) { told.push_back(asleep); });
+    watch->delay_sleep(true);
+    ASSERT_TRUE(until([&] { return watch->delaying(); }));
+    EXPECT_EQ(lock, "sleep delay");
+    const auto emit = [&](int asleep) {
+        sd_bus_emit_signal(logind.bus(), "/org/freedesktop/login1",
+                           "org.freedesktop.login1.Manager", "PrepareForSleep", "b", asleep);
+    };
+    emit(1);
+    emit(0);
+    ASSERT_TRUE(until([&] { return told.size() == 2; }));
+    EXPECT_THAT(told, ElementsAre(true, false));
+    char byte = 0;
+    EXPECT_EQ(::read(held, &byte, 1), -1) << "the lock is still held";
+    watch->delay_sleep(false);
+    EXPECT_FALSE(watch->delaying());
+    EXPECT_TRUE(until([&] { return ::read(held, &byte, 1) == 0; })) << "released";
+    ::close(held);
+}
+
+TEST_F(BusTest, ARestartOfTheDaemonIsToldFromAStop) {
+    test::FakeSystemd systemd(*loop, private_bus.address());
+    const auto life = std::make_shared<int>();
+    const auto restarting = [&](Bus& b) {
+        std::optional<bool> answer;
+        ask_whether_restarting(b, life, ::getpid(), [&](bool yes) { answer = yes; });
+        EXPECT_TRUE(until([&] { return answer.has_value(); }));
+        return answer.value_or(false);
+    };
+    EXPECT_FALSE(restarting(*bus)) << "a signal, no job";
+    systemd.own_job = "stop";
+    EXPECT_FALSE(restarting(*bus));
+    systemd.own_job = "restart";
+    EXPECT_TRUE(restarting(*bus));
+    const auto nowhere = *Bus::create(*loop, "unix:path=/nonexistent/bus");
+    EXPECT_FALSE(restarting(*nowhere));
+}

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The systemd runner against a played systemd on a private bus, with real processes that play the
+// scheduler on a played sysfs.
+#include "supervisor/system/systemd_runner.hpp"
+#include "support/fake_systemd.hpp"
+#include "support/proc_fixture.hpp"
+#include "support/wait.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <thread>
+
+using namespace rustland;
+using namespace rustland::supervisor;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+namespace {
+
+constexpr const char* kTransient = "rustland-scheduler-other.service";
+
+class SystemdRunnerTest : public testing::Test {
+  protected:
+    SystemdRunnerTest() : loop_(*Loop::create()) {}
+    void SetUp() override {
+        ASSERT_TRUE(private_bus.ready()) << "dbus-daemon (package dbus-daemon) did not start";
+        systemd = std::make_unique<test::FakeSystemd>(*loop_, private_bus.address());
+        bus_ = *Bus::create(*loop_, private_bus.address());
+        runner_ = make();
+        test::FakeSystemd::Unit& ours = systemd->unit(kOurUnit);
+        ours.argv = {program("rustland")};
+        ours.environment_file = fixture.dir().path("rustland.env");
+    }
+    std::unique_ptr<SystemdRunner> make() {
+        SystemdRunnerOptions options;
+        options.environment_path = fixture.dir().path("rustland.env");
+        options.sysrq_path = fixture.dir().write("sysrq", "");
+        options.start_timeout = seconds(10);
+        options.stop_timeout = millis(300);
+        options.output = [](const std::string& unit, const std::string& invocation) {
+            return "words of " + unit + " " + invocation;
+        };
+        auto runner = SystemdRunner::create(*loop_, *bus_, SchedExtReader(fixture.sched_ext()),
+                                            ProcReader(), options);
+        (*runner)->on_event([this](const RunnerEvent& event) {
+            if (!std::holds_alternative<runner::Launched>(event))
+                events.push_back(event);
+        });
+        return *std::move(runner);
+    }
+    std::string program(const std::string& name) const {
+        const std::string path = fixture.dir().path(name);
+        if (!std::filesystem::exists(path))
+            std::filesystem::create_symlink(FAKE_SCHEDULER, path);
+        return path;
+    }
+    SchedulerSpec spec(const std::string& name, std::vector<std::string> args) const {
+        args.insert(args.end(), {"--root", fixture.sched_ext()});
+        return {program(name), std::move(args)};
+    }
+    template <typename T> T next() {
+        const std::size_t count = ++taken_;
+        EXPECT_TRUE(test::run_until(*loop_, [&] { return events.size() >= count; }));
+        if (events.size() < count || !std::holds_alternative<T>(events[count - 1])) {
+            ADD_FAILURE() << "another event, or none: "
+                          << (events.size() < count ? -1 : int(events[count - 1].index()));
+            return {};
+        }
+        return std::get<T>(events[count - 1]);
+    }
+    [[nodiscard]] std::string state() const {
+        return SchedExtReader(fixture.sched_ext()).read().state;
+    }
+    [[nodiscard]] bool called(const std::string& call) const {
+        return std::find(systemd->calls.begin(), systemd->calls.end(), call) !=
+               systemd->calls.end();
+    }
+
+    test::ProcFixture fixture;
+    test::PrivateBus private_bus;
+    std::vector<RunnerEvent> events;
+    std::unique_ptr<Loop> loop_;
+    std::unique_ptr<test::FakeSystemd> systemd;
+    std::unique_ptr<Bus> bus_;
+    std::unique_ptr<SystemdRunner> runner_;
+    std::size_t taken_ = 0;
+};
+
+} // namespace
+
+TEST_F(SystemdRunnerTest, OurSchedulerRunsAsItsUnitWithItsArgumentsFromTheFile) {
+    runner_->start(spec("rustland", {"--ops", "odd \"name\" $x `y` \\z %n 'q'"}), false);
+    const auto attached = next<runner::Attached>();
+    EXPECT_EQ(attached.record.ops, "odd \"name\" $x `y` \\z %n 'q'");
+    EXPECT_EQ(attached.record.unit, kOurUnit);
+    EXPECT_EQ(attached.record.backend, "systemd");
+    EXPECT_EQ(attached.record.process.pid.value, systemd->unit(kOurUnit).pid);
+    EXPECT_EQ(systemd->unit(kOurUnit).references, 1);
+    runner_->stop();
+    const auto stopped = next<runner::Stopped>();
+    EXPECT_EQ(stopped.problem, "");
+    EXPECT_EQ(stopped.exit.kind, ExitKind::Requested);
+    EXPECT_EQ(state(), "disabled");
+    EXPECT_TRUE(called("StopUnit rustland.service"));
+    EXPECT_FALSE(runner_->owns_kernel_scheduler());
+    ASSERT_TRUE(test::run_until(*loop_, [&] { return systemd->unit(kOurUnit).references == 0; }));
+}
+
+TEST_F(SystemdRunnerTest, AnotherSchedulerRunsAsATransientUnit) {
+    runner_->start(spec("other", {"--ops", "other$HOME"}), false);
+    const auto attached = next<runner::Attached>();
+    EXPECT_EQ(attached.record.ops, "other$HOME") << "no variables put in";
+    EXPECT_EQ(attached.record.unit, kTransient);
+    const auto& unit = systemd->unit(kTransient);
+    EXPECT_TRUE(unit.transient);
+    EXPECT_EQ(unit.properties.at("Restart"), "no");
+    EXPECT_EQ(unit.properties.at("CollectMode"), "inactive-or-failed");
+    runner_->stop();
+    EXPECT_EQ(next<runner::Stopped>().problem, "");
+    ASSERT_TRUE(test::run_until(*loop_, [&] { return unit.references == 0; }));
+}
+
+TEST_F(SystemdRunnerTest, OurSchedulerFromAnotherPlaceRunsAsATransientUnit) {
+    systemd->unit(kOurUnit).argv = {"/usr/sbin/some-other-build"};
+    runner_->start(spec("rustland", {}), false);
+    EXPECT_EQ(next<runner::Attached>().record.unit, "rustland-scheduler-rustland.service");
+    runner_->stop();
+    next<runner::Stopped>();
+}
+
+TEST_F(SystemdRunnerTest, WhatTheAdministratorStartedIsLeftAlone) {
+    // It has not attached yet, so that the kernel does not show it.
+    systemd->unit(kOurUnit).argv.emplace_back("--never");
+    systemd->start(kOurUnit);
+    runner_->start(spec("rustland", {}), false);
+    EXPECT_THAT(next<runner::StartFailed>().exit.reason,
+                HasSubstr("was started by somebody else and is left alone"));
+    EXPECT_FALSE(called("StartUnit rustland.service"));
+    EXPECT_FALSE(called("StopUnit rustland.service"));
+    EXPECT_GT(systemd->unit(kOurUnit).pid, 0);
+}
+
+TEST_F(SystemdRunnerTest, WhatTheAdministratorEnabledIsLeftAloneUnlessTakenOver) {
+    systemd->unit(kOurUnit).file_state = "enabled";
+    runner_->start(spec("rustland", {}), false);
+    EXPECT_THAT(next<runner::StartFailed>().exit.reason,
+                HasSubstr("the administrator has enabled rustland.service"));
+    runner_->start(spec("rustland", {}), true);
+    next<runner::Attached>();
+    runner_->stop();
+    next<runner::Stopped>();
+}
+
+TEST_F(SystemdRunnerTest, AStartThatSystemdRefusesFailsWithItsReason) {
+    systemd->refuse = "Unit rustland.service is masked.";
+    runner_->start(spec("rustland", {}), false);
+    EXPECT_EQ(next<runner::StartFailed>().exit.reason,
+              "systemd would not start it: Unit rustland.service is masked.");
+    EXPECT_FALSE(runner_->owns_kernel_scheduler());
+}
+
+TEST_F(SystemdRunnerTest, AStartThatFailsSaysWhatTheJournalHas) {
+    runner_->start(spec("rustland", {"--fail", "3"}), false);
+    const auto failed = next<runner::StartFailed>();
+    EXPECT_EQ(failed.exit.exit_code, 3);
+    EXPECT_EQ(failed.exit.reason, "exited with status 3: words of rustland.service ab01");
+}
+
+TEST_F(SystemdRunnerTest, OneThatNeverAttachesIsStoppedAtTheDeadline) {
+    runner_->configure(millis(300), millis(300));
+    runner_->start(spec("other", {"--never", "--deaf"}), false);
+    const auto failed = next<runner::StartFailed>();
+    EXPECT_THAT(failed.exit.reason, HasSubstr("not attached within 300ms"));
+    EXPECT_THAT(systemd->calls, Contains("StopUnit " + std::string(kTransient)));
+    EXPECT_THAT(systemd->calls, Contains("KillUnit " + std::string(kTransient) + " 15"));
+    EXPECT_THAT(systemd->calls, Contains("KillUnit " + std::string(kTransient) + " 9"));
+    EXPECT_EQ(systemd->unit(kTransient).pid, 0);
+}
+
+TEST_F(SystemdRunnerTest, ACrashIsReportedOnceTheKernelHasLetGo) {
+    runner_->configure(seconds(10), seconds(5));
+    runner_->start(spec("rustland", {}), false);
+    next<runner::Attached>();
+    ::kill(systemd->unit(kOurUnit).pid, SIGKILL);
+    ASSERT_TRUE(test::run_until(*loop_, [&] { return systemd->unit(kOurUnit).pid == 0; }));
+    EXPECT_FALSE(test::run_until(
+        *loop_, [&] { return events.size() > 1; }, millis(100)));
+    fixture.kernel("disabled", "", 1);
+    const auto exited = next<runner::Exited>();
+    EXPECT_EQ(exited.exit.kind, ExitKind::Crashed);
+    EXPECT_EQ(exited.exit.signal, SIGKILL);
+}
+
+TEST_F(SystemdRunnerTest, AStopByTheAdministratorComesFromOutside) {
+    runner_->start(spec("rustland", {}), false);
+    next<runner::Attached>();
+    systemd->stop(kOurUnit);
+    EXPECT_EQ(next<runner::Exited>().exit.kind, ExitKind::Outside);
+}
+
+TEST_F(SystemdRunnerTest, TheUnitsOwnRestartDoesNotCompete) {
+    runner_->start(spec("rustland", {"--live", "100", "--exit", "10"}), false);
+    systemd->unit(kOurUnit).restarts = true;
+    next<runner::Attached>();
+    const auto exited = next<runner::Exited>();
+    EXPECT_EQ(exited.exit.kind, ExitKind::Stalled);
+    EXPECT_EQ(exited.exit.exit_code, 10);
+    EXPECT_TRUE(called("StopUnit rustland.service"));
+    EXPECT_EQ(systemd->unit(kOurUnit).starts, 1);
+    EXPECT_EQ(systemd->unit(kOurUnit).active, "inactive");
+}
+
+TEST_F(SystemdRunnerTest, AStopDuringAStartIsAnsweredByStopped) {
+    runner_->start(spec("other", {"--never"}), false);
+    ASSERT_TRUE(test::run_until(*loop_, [&] { return systemd->has(kTransient); }));
+    runner_->stop();
+    next<runner::Stopped>();
+    runner_->start(spec("rustland", {"--never"}), false);
+    runner_->stop(); // before systemd has even been asked to start it
+    next<runner::Stopped>();
+    EXPECT_FALSE(test::run_until(
+        *loop_, [&] { return events.size() > 2; }, millis(100)));
+    EXPECT_EQ(systemd->unit(kOurUnit).pid, 0);
+}
+
+TEST_F(SystemdRunnerTest, TheNextDaemonAdoptsTheUnit) {
+    runner_->start(spec("rustland", {}), false);
+    const RunRecord record = next<runner::Attached>().record;
+    runner_.reset();
+    bus_ = *Bus::create(*loop_, private_bus.address());
+    runner_ = make();
+    RunRecord reused = record;
+    reused.process.start_time += 1;
+    EXPECT_FALSE(runner_->adopt(reused)) << "another process with that number";
+    ASSERT_TRUE(runner_->adopt(record));
+    EXPECT_EQ(state(), "enabled");
+    runner_->stop();
+    const auto stopped = next<runner::Stopped>();
+    EXPECT_EQ(stopped.problem, "");
+    EXPECT_EQ(stopped.exit.kind, ExitKind::Requested);
+    EXPECT_FALSE(runner_->adopt(record)) << "gone";
+}
+
+TEST_F(SystemdRunnerTest, AnAdoptedUnitThatEndsIsReported) {
+    runner_->start(spec("rustland", {}), false);
+    const RunRecord record = next<runner::Attached>().record;
+    runner_ = make();
+    ASSERT_TRUE(runner_->adopt(record));
+    fixture.kernel("disabled", "", 1);
+    ::kill(record.process.pid.value, SIGKILL);
+    EXPECT_EQ(next<runner::Exited>().exit.kind, ExitKind::Crashed);
+}
+
+TEST_F(SystemdRunnerTest, AnExitWhileTheBusIsAwayIsNoticedAndAStopStillWorks) {
+    runner_->start(spec("rustland", {}), false);
+    next<runner::Attached>();
+    const pid_t pid = systemd->unit(kOurUnit).pid;
+    private_bus.stop();
+    ASSERT_TRUE(test::run_until(*loop_, [&] { return !bus_->connected(); }));
+    runner_->stop();
+    EXPECT_EQ(next<runner::Stopped>().problem, "");
+    EXPECT_EQ(state(), "disabled");
+    EXPECT_NE(::kill(pid, 0), 0);
+}
+
+TEST_F(SystemdRunnerTest, AfterTheBusIsBackTheUnitIsFollowedAgain) {
+    runner_->start(spec("rustland", {}), false);
+    next<runner::Attached>();
+    const pid_t pid = systemd->unit(kOurUnit).pid;
+    private_bus.stop();
+    ASSERT_TRUE(test::run_until(*loop_, [&] { return !bus_->connected(); }));
+    private_bus.start();
+    test::FakeSystemd again(*loop_, private_bus.address());
+    test::FakeSystemd::Unit& unit = again.unit(kOurUnit);
+    unit.active = "active";
+    unit.pid = pid;
+    ASSERT_TRUE(test::run_until(*loop_, [&] { return unit.references == 1; }));
+    unit.active = "failed";
+    unit.pid = 0;
+    unit.code = CLD_KILLED;
+    unit.status = SIGABRT;
+    ::kill(pid, SIGKILL);
+    fixture.kernel("disabled", "", 1);
+    const auto exited = next<runner::Exited>();
+    EXPECT_EQ(exited.exit.signal, SIGABRT) << "as systemd says";
+}
+
+TEST_F(SystemdRunnerTest, SystemdIsUsedOnlyWhereItAnswers) {
+    EXPECT_FALSE(systemd_answers(*bus_, fixture.dir().path("no-such-directory")));
+    // The question blocks, so whoever answers needs a thread.
+    std::atomic<bool> stop = false;
+    std::thread others([&] {
+        while (!stop)
+            loop_->run_once(millis(10));
+    });
+    const auto own_loop = *Loop::create();
+    const auto own_bus = *Bus::create(*own_loop, private_bus.address());
+    EXPECT_TRUE(systemd_answers(*own_bus, fixture.dir().root()));
+    stop = true;
+    others.join();
+    systemd.reset();
+    EXPECT_FALSE(systemd_answers(*own_bus, fixture.dir().root()));
+    const auto nowhere = *Bus::create(*loop_, "unix:path=/nonexistent/bus");
+    EXPECT_FALSE(nowhere->connected());
+    EXPECT_FALSE(systemd_answers(*nowhere, fixture.dir().root()));
+}
+
+TEST(Unit, NamesAndTextsAreEscaped) {
+    EXPECT_EQ(unit_path("rustland.service"), "/org/freedesktop/systemd1/unit/rustland_2eservice");
+    EXPECT_EQ(unit_path("2a-b_c"), "/org/freedesktop/systemd1/unit/_32a_2db_5fc");
+    EXPECT_EQ(transient_unit_name("/opt/my sched@2"), "rustland-scheduler-my_sched_2.service");
+    EXPECT_EQ(without_variables("a$b$$"), "a$$b$$$$");
+    EXPECT_FALSE(environment_file({"a\nb"}));
+    test::TempDir dir;
+    const std::vector<std::string> hard{"",    "a b", "\"", "\\", "\\\"", "$HOME",
+                                        "`x`", "'",   "#",  "%i", "=",    "é"};
+    EXPECT_EQ(test::arguments_from(dir.write("env", *environment_file(hard))), hard);
+}

@@ -23,7 +23,7 @@ static __always_inline u32 commit_one(struct bpf_iter_scx_dsq* it, struct task_s
     tc->state = d->state;
     tc->key = d->key;
     tc->decided_key = d->key;
-    grant(tc, slice);
+    grant(tc, slice, d->deadline);
     dsq = target.own ? DSQ_CPU(target.cpu)
                      : home_dsq(p, allowed, target.cpu >= 0 ? target.cpu : d->cpu);
     if (move_pending(it, p, dsq, d->deadline, slice)) {

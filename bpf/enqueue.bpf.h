@@ -9,6 +9,9 @@
 #include "class.bpf.h"
 #include "lease.bpf.h"
 
+/* A task that is overdue by more keeps its place in deadline order when it is interrupted. */
+#define AGED_NS 100000000ULL
+
 /* The rest of a slice that is still worth a turn. */
 #define RESUME_MIN_NS 300000ULL
 
@@ -29,7 +32,8 @@ static __always_inline bool bypasses_user_space(const struct task_struct* p) {
 }
 
 /* Starts a grant that user space was not asked for. */
-static __always_inline void grant(struct task_ctx* tc, u64 slice) {
+static __always_inline void grant(struct task_ctx* tc, u64 slice, u64 deadline) {
+    tc->deadline = deadline;
     tc->granted = slice;
     tc->used = 0;
 }
@@ -68,7 +72,7 @@ static __always_inline s32 select_cpu_self(struct task_struct* p, s32 prev_cpu) 
         cc->interrupted = NO_TASK_INTERRUPTED;
     }
     if (tc)
-        grant(tc, config.slice_busy_ns);
+        grant(tc, config.slice_busy_ns, now_ns());
     count(bypass_self);
     dsq_insert(p, SCX_DSQ_LOCAL, config.slice_busy_ns,
                bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_PREEMPT));
@@ -105,7 +109,7 @@ s32 BPF_PROG(rl_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags)
         count(idle);
         tc = task_ctx_of(p);
         if (tc)
-            grant(tc, slice);
+            grant(tc, slice, now_ns());
         dsq_insert(p, SCX_DSQ_LOCAL, slice, 0);
     }
     return cpu;
@@ -142,7 +146,7 @@ static __always_inline void enqueue_unasked(struct task_struct* p, struct task_c
     u64 dsq;
 
     tc->key = key;
-    grant(tc, slice_without_policy());
+    grant(tc, slice_without_policy(), now + key);
     pick_target(allowed, scx_bpf_task_cpu(p), key, urgent, now, &target);
     dsq = home_dsq(p, allowed, target.cpu);
     dsq_insert_vtime(p, dsq, slice_without_policy(), now + key, enq_flags);
@@ -179,7 +183,8 @@ static __always_inline void fill_record(struct rl_queued* rec, struct task_struc
 /*
  * A task that was interrupted with part of its slice left: the decision still stands, so it goes
  * back by itself. Interrupted by our own thread, it comes before all that are not urgent, so that
- * it goes on; interrupted by an urgent task, it takes its place as if it were decided now.
+ * it goes on; interrupted by an urgent task, it takes its place as if it were decided now,
+ * unless it is long overdue: then it would never get its turn beside many urgent tasks.
  */
 static __always_inline bool resume_interrupted(struct task_struct* p, struct task_ctx* tc,
                                                u64 enq_flags, u64 now) {
@@ -204,7 +209,8 @@ static __always_inline bool resume_interrupted(struct task_struct* p, struct tas
                 dsq = DSQ_CPU(cpu);
         }
     }
-    dsq_insert_vtime(p, dsq, tc->granted - tc->used, now + offset, enq_flags);
+    dsq_insert_vtime(p, dsq, tc->granted - tc->used,
+                     tc->deadline + AGED_NS < now ? tc->deadline : now + offset, enq_flags);
     kick_target(&target, dsq, now);
     return true;
 }
@@ -234,7 +240,7 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
         return;
     self = p->tgid == config.self_tgid;
     if (wakeup)
-        grant(tc, 0);
+        grant(tc, 0, now);
     else if (!self && resume_interrupted(p, tc, enq_flags, now))
         return;
     silent = c && c->lease_since;

@@ -101,6 +101,7 @@ static void lease_drain(u64 now) {
             note_silence(c, now);
             word = tc->word;
             if ((word & WORD_MASK) == WORD_PENDING && word_claim(tc, word >> 2)) {
+                tc->deadline = tc->enqueued_at;
                 const cpumask_t* allowed = p->cpus_ptr;
 
                 pick_target(allowed, scx_bpf_task_cpu(p), 0, false, now, &target);

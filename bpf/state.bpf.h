@@ -73,6 +73,7 @@ struct task_ctx {
     u64 cgroup_id;
     s64 key;         /* of the last decision, grown by the CPU time used since */
     s64 decided_key; /* of the last decision, as it was then */
+    u64 deadline;    /* of the present slice */
     u64 granted;     /* slice of the last decision */
     u64 used;        /* how much of it is gone */
     struct rl_state state;

@@ -42,7 +42,7 @@ constexpr Nanos kMaxCharge = seconds(36000);
 constexpr Nanos kForegroundSpan = seconds(1);
 // Others count as wanting CPU time for so long after their last decision: longer than any of them
 // waits.
-constexpr Nanos kOtherSpan = millis(500);
+constexpr Nanos kOtherSpan = seconds(1);
 // Owed CPU time at which the foreground loses its credit.
 constexpr Nanos kMostOwed = millis(50);
 constexpr Nanos kForegroundBurst = millis(50);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Policies that do not do their job.
-# vm pending: waits for a fault that the program does not report in its present form
+# vm kernels: main
 # vm cpus: 3
 # vm timeout: 60
 # vm expect-sched-ext-error: unregistered from BPF

@@ -105,6 +105,7 @@ static void lease_drain(u64 now) {
 
                 pick_target(allowed, scx_bpf_task_cpu(p), 0, false, now, &target);
                 dsq = home_dsq(p, allowed, target.cpu);
+                grant(tc, slice_without_policy());
                 if (move_pending(&it, p, dsq, tc->enqueued_at, slice_without_policy())) {
                     count(fallback);
                     kick_target(&target, dsq, now);

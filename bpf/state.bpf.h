@@ -200,6 +200,12 @@ static __always_inline bool word_unclaim(struct task_ctx* tc, u64 seq) {
     return __sync_val_compare_and_swap(&tc->word, word, seq << 2 | WORD_PENDING) == word;
 }
 
+/* Starts a grant that user space was not asked for. */
+static __always_inline void grant(struct task_ctx* tc, u64 slice) {
+    tc->granted = slice;
+    tc->used = 0;
+}
+
 static __always_inline void dry_set(struct cpu_ctx* cc) {
     if (!__sync_val_compare_and_swap(&cc->dry, 0, 1))
         __sync_fetch_and_add(&nr_dry, 1);

@@ -129,6 +129,14 @@ show_counters() {
         grep -v '=0$' | tr '\n' ' ' | sed 's/^/ /')"
 }
 
+# What must never happen, whatever the load.
+assert_clean() {
+    local name
+    for name in errors page_faults allocations; do
+        assert_eq "$name" 0 "$(counter $name)"
+    done
+}
+
 # Tasks that ran without a decision, for whatever reason.
 undecided_at_least() { [ $(($(counter fallback) + $(counter unasked))) -ge "$1" ]; }
 

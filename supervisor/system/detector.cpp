@@ -111,7 +111,7 @@ void Detector::handle(const std::vector<ProcessEvent>& events) {
             judge(event.group);
         else
             ++statistics_.postponed;
-        look_later(event.group);
+        look_later(event.group, now);
     }
     flush();
 }
@@ -126,8 +126,7 @@ bool Detector::take_token(Nanos now) {
     return true;
 }
 
-void Detector::look_later(Pid pid) {
-    const Nanos now = monotonic_now();
+void Detector::look_later(Pid pid, Nanos now) {
     const bool idle = looks_[0].empty() && looks_[1].empty();
     for (std::size_t i = 0; i < looks_.size(); ++i)
         looks_[i].push_back({now + kLooks[i], pid});
@@ -259,7 +258,7 @@ void Detector::use(std::shared_ptr<const Matcher> matcher, Nanos scan_interval) 
 void Detector::cgroup_appeared(const std::string& path) {
     for (const Pid pid : cgroup_processes(options_.cgroup_root, path)) {
         judge(pid);
-        look_later(pid);
+        look_later(pid, monotonic_now());
     }
     flush();
 }

@@ -76,7 +76,7 @@ class Detector {
     void judge_children(Pid pid);
     bool watch_exit(const ProcessKey& key);
     void member_gone(const ProcessKey& key);
-    void look_later(Pid pid);
+    void look_later(Pid pid, Nanos now);
     void look_now_due();
     void arm_looks();
     bool take_token(Nanos now);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Policies that do not do their job.
 # vm kernels: main
-# vm cpus: 3
+# vm cpus: 4
 # vm timeout: 60
 # vm expect-sched-ext-error: unregistered from BPF
 # shellcheck source=tests/vm/faulty_policy_lib.sh

@@ -193,11 +193,16 @@ static __always_inline bool word_claim(struct task_ctx* tc, u64 seq) {
     return __sync_val_compare_and_swap(&tc->word, word, seq << 2 | WORD_DONE) == word;
 }
 
-/* Takes a claim back when the task could not be moved. */
+/* Takes a claim back when the task could not be moved. False if it has been enqueued again in the
+ * meantime: whoever did that saw the claim, and left it to us to count the enqueue that was over.
+ */
 static __always_inline bool word_unclaim(struct task_ctx* tc, u64 seq) {
     u64 word = seq << 2 | WORD_DONE;
 
-    return __sync_val_compare_and_swap(&tc->word, word, seq << 2 | WORD_PENDING) == word;
+    if (__sync_val_compare_and_swap(&tc->word, word, seq << 2 | WORD_PENDING) == word)
+        return true;
+    count(dequeued);
+    return false;
 }
 
 /* Starts a grant that user space was not asked for. */

@@ -31,7 +31,10 @@ static __always_inline u32 commit_one(struct bpf_iter_scx_dsq* it, struct task_s
         kick_target(&target, dsq, now);
         return RL_RESULT_MOVED;
     }
-    word_unclaim(tc, d->seq);
+    if (!word_unclaim(tc, d->seq)) {
+        count(stale);
+        return RL_RESULT_STALE;
+    }
     count(retried);
     return RL_RESULT_RETRY;
 }

@@ -31,13 +31,6 @@ static __always_inline bool bypasses_user_space(const struct task_struct* p) {
            !bpf_strncmp(p->comm, 10, "khugepaged");
 }
 
-/* Starts a grant that user space was not asked for. */
-static __always_inline void grant(struct task_ctx* tc, u64 slice, u64 deadline) {
-    tc->deadline = deadline;
-    tc->granted = slice;
-    tc->used = 0;
-}
-
 /* A CPU where a task of our class runs or nothing does: our own thread can start there at once. */
 static __always_inline s32 cpu_for_self(const cpumask_t* allowed, s32 prev_cpu) {
     struct task_struct* current = (void*)bpf_get_current_task_btf();
@@ -116,7 +109,8 @@ s32 BPF_PROG(rl_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags)
 }
 
 /* An idle CPU for a task that did not come through ops.select_cpu. */
-static __always_inline bool enqueue_on_idle_cpu(struct task_struct* p, u64 enq_flags, u64 now) {
+static __always_inline bool enqueue_on_idle_cpu(struct task_struct* p, struct task_ctx* tc,
+                                                u64 enq_flags, u64 now) {
     s32 cpu = scx_bpf_task_cpu(p);
 
     if (p->nr_cpus_allowed == 1) {
@@ -128,7 +122,8 @@ static __always_inline bool enqueue_on_idle_cpu(struct task_struct* p, u64 enq_f
             return false;
     }
     count(idle);
-    dsq_insert_vtime(p, DSQ_CPU(cpu), kernel_slice(cpu), now, enq_flags);
+    grant(tc, kernel_slice(cpu), now);
+    dsq_insert_vtime(p, DSQ_CPU(cpu), tc->granted, now, enq_flags);
     scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
     return true;
 }
@@ -215,6 +210,18 @@ static __always_inline bool resume_interrupted(struct task_struct* p, struct tas
     return true;
 }
 
+/*
+ * Whether p is in a section in which it may not change its CPU, and has to wait for this one. The
+ * kernel counts one such section for each BPF program that runs on top of the current task: this
+ * one, and the one that has a CPU's tasks enqueued anew.
+ */
+static __always_inline bool may_not_migrate(const struct task_struct* p, u64 enq_flags) {
+    u64 again = enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_REENQ);
+    u32 ours = p == (void*)bpf_get_current_task_btf() ? again ? 2 : 1 : 0;
+
+    return bpf_core_field_exists(p->migration_disabled) && p->migration_disabled > ours;
+}
+
 SEC("struct_ops/enqueue")
 void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     u64 wakeup = enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_WAKEUP);
@@ -231,12 +238,14 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
         return;
     }
     word_forget(tc);
-    if (bypasses_user_space(p) || (config.percpu_local && p->nr_cpus_allowed == 1)) {
+    if (bypasses_user_space(p) || (config.percpu_local && p->nr_cpus_allowed == 1) ||
+        may_not_migrate(p, enq_flags)) {
         count(bypass_kthread);
+        grant(tc, config.slice_busy_ns, now);
         dsq_insert(p, SCX_DSQ_LOCAL, config.slice_busy_ns, enq_flags);
         return;
     }
-    if (!selected && enqueue_on_idle_cpu(p, enq_flags, now))
+    if (!selected && enqueue_on_idle_cpu(p, tc, enq_flags, now))
         return;
     self = p->tgid == config.self_tgid;
     if (wakeup)

@@ -101,11 +101,11 @@ static void lease_drain(u64 now) {
             note_silence(c, now);
             word = tc->word;
             if ((word & WORD_MASK) == WORD_PENDING && word_claim(tc, word >> 2)) {
-                tc->deadline = tc->enqueued_at;
                 const cpumask_t* allowed = p->cpus_ptr;
 
                 pick_target(allowed, scx_bpf_task_cpu(p), 0, false, now, &target);
                 dsq = home_dsq(p, allowed, target.cpu);
+                grant(tc, slice_without_policy(), tc->enqueued_at);
                 if (move_pending(&it, p, dsq, tc->enqueued_at, slice_without_policy())) {
                     count(fallback);
                     kick_target(&target, dsq, now);

@@ -113,7 +113,7 @@ struct rl_counters {
     __u64 congested;      /* the ring was full: the same */
     __u64 unasked;        /* user space was silent: dispatched by its last word about the task */
     __u64 idle;           /* an idle CPU was found: user space was not asked */
-    __u64 bypass_kthread; /* per-CPU kernel threads, memory-management daemons, --percpu-local */
+    __u64 bypass_kthread; /* tasks that may not leave their CPU, memory-management daemons */
     __u64 bypass_self;    /* our own threads */
     __u64 resumed;        /* interrupted, and put back with the rest of their slice */
     __u64 stale;          /* decisions for an enqueue that was over */

@@ -78,6 +78,7 @@ struct task_struct {
     s32 tgid;
     int prio;
     int nr_cpus_allowed;
+    unsigned short migration_disabled;
     const cpumask_t* cpus_ptr;
     struct task_struct* group_leader;
     struct task_struct* real_parent;
@@ -123,6 +124,7 @@ enum scx_enq_flags {
     SCX_ENQ_HEAD = 16,
     SCX_ENQ_CPU_SELECTED = 1024,
     SCX_ENQ_PREEMPT = 1ULL << 32,
+    SCX_ENQ_REENQ = 1ULL << 40,
 };
 
 enum scx_deq_flags { SCX_DEQ_SLEEP = 1 };

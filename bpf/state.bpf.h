@@ -194,11 +194,23 @@ static __always_inline bool word_claim(struct task_ctx* tc, u64 seq) {
     return __sync_val_compare_and_swap(&tc->word, word, seq << 2 | WORD_DONE) == word;
 }
 
-/* Takes a claim back when the task could not be moved. */
+/* Takes a claim back when the task could not be moved. False if it has been enqueued again in the
+ * meantime: whoever did that saw the claim, and left it to us to count the enqueue that was over.
+ */
 static __always_inline bool word_unclaim(struct task_ctx* tc, u64 seq) {
     u64 word = seq << 2 | WORD_DONE;
 
-    return __sync_val_compare_and_swap(&tc->word, word, seq << 2 | WORD_PENDING) == word;
+    if (__sync_val_compare_and_swap(&tc->word, word, seq << 2 | WORD_PENDING) == word)
+        return true;
+    count(dequeued);
+    return false;
+}
+
+/* Starts a slice; the deadline is what the task waits by, if it does. */
+static __always_inline void grant(struct task_ctx* tc, u64 slice, u64 deadline) {
+    tc->deadline = deadline;
+    tc->granted = slice;
+    tc->used = 0;
 }
 
 static __always_inline void dry_set(struct cpu_ctx* cc) {

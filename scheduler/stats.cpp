@@ -80,8 +80,8 @@ const std::array kFields{
     Field{"idle", kCounter, "tasks", "that found an idle CPU at once, without a decision",
           KERNEL_COUNTER(idle)},
     Field{"bypass_kthread", kCounter, "tasks",
-          "never given to the policy: kernel threads bound to a CPU or freeing memory, and with "
-          "--percpu-local all tasks bound to a CPU",
+          "never given to the policy: kernel threads bound to a CPU or freeing memory, tasks that "
+          "may not leave their CPU for a moment, and with --percpu-local all bound to a CPU",
           KERNEL_COUNTER(bypass_kthread)},
     Field{"bypass_self", kCounter, "tasks", "threads of rustland itself",
           KERNEL_COUNTER(bypass_self)},

@@ -13,7 +13,7 @@ PROBLEM = re.compile(
 SCHED_EXT = re.compile(r"^sched_ext: ")
 SCHED_EXT_NORMAL = re.compile(
     r'^sched_ext: BPF scheduler "[^"]*" '
-    r"(enabled|disabled \(unregistered from user space\))\s*$")
+    r"(enabled( \(partial\))?|disabled \(unregistered from user space\))\s*$")
 CONTEXT = 40  # lines that are shown after a problem: its registers and call trace
 
 

@@ -145,7 +145,10 @@ Status BpfScheduler::configure_ops(const BpfSettings& settings) {
     const auto flag = [&](const char* name) {
         return kernel_enum_value(kernel.get(), "scx_ops_flags", name, 0);
     };
-    std::uint64_t flags = flag("SCX_OPS_ALLOW_QUEUED_WAKEUP");
+    // A task that a higher class interrupts counts as not migratable while the kernel has it
+    // enqueued anew: without the flag it would stay, each time with a fresh slice.
+    std::uint64_t flags =
+        flag("SCX_OPS_ALLOW_QUEUED_WAKEUP") | flag("SCX_OPS_ENQ_MIGRATION_DISABLED");
     if (settings.partial)
         flags |= flag("SCX_OPS_SWITCH_PARTIAL");
     if (settings.numa_local) {

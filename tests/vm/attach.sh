@@ -29,7 +29,5 @@ wait_counters_agree
 show_counters
 share=$(counter decided_share)
 assert_le "share of tasks that user space did not decide, %" $((100 - ${share%.*})) 10
-for name in errors page_faults allocations; do
-    assert_eq "$name" 0 "$(counter $name)"
-done
+assert_clean
 stop_scheduler

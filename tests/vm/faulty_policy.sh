@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Policies that do not do their job.
-# vm pending: waits for a fault that the program does not report in its present form
-# vm cpus: 3
+# vm kernels: main
+# vm cpus: 4
 # vm timeout: 60
 # vm expect-sched-ext-error: unregistered from BPF
 # shellcheck source=tests/vm/faulty_policy_lib.sh

@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Policies that do not do their job, on one CPU: the machine must stay alive, by itself.
-# vm pending: waits for a fault that the program does not report in its present form
 # vm cpus: 1
 # vm timeout: 60
 # vm expect-sched-ext-error: unregistered from BPF

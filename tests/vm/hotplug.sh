@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # CPUs go and come back under load: the scheduler stays, and so do the tasks that are bound to them.
-# vm pending: not yet seen to pass with the scheduler as it is now
 # vm cpus: 4
 # vm timeout: 90
 # shellcheck source=tests/vm/lib.sh

@@ -129,6 +129,14 @@ show_counters() {
         grep -v '=0$' | tr '\n' ' ' | sed 's/^/ /')"
 }
 
+# What must never happen, whatever the load.
+assert_clean() {
+    local name
+    for name in errors page_faults allocations; do
+        assert_eq "$name" 0 "$(counter $name)"
+    done
+}
+
 # Tasks that ran without a decision, for whatever reason.
 undecided_at_least() { [ $(($(counter fallback) + $(counter unasked))) -ge "$1" ]; }
 
@@ -149,10 +157,11 @@ counters_agree() {
     [ "$queued" -gt 0 ] && [ "$queued" -eq $((decided + fallback + dequeued)) ]
 }
 wait_counters_agree() {
-    local deadline=$(($(now_ms) + 10000))
+    local deadline=$(($(now_ms) + 10000)) tries=0
     until counters_agree; do
         [ "$(now_ms)" -lt $deadline ] || fail "the counters do not agree after 10 s of rest: $AGREEMENT"
-        sleep 0.1
+        # In the deterministic mode, equal pauses could meet the same task on its way each time.
+        sleep 0.$((100 + tries++ * 37 % 100))
     done
 }
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Two NUMA nodes: found in the topology, and with --numa-local everything goes on as well.
-# vm pending: not yet seen to pass with the scheduler as it is now
+# vm kernels: main
 # vm cpus: 4,sockets=2
 # vm memory: 1G
 # vm qemu: -object memory-backend-ram,size=512M,id=m0 -object memory-backend-ram,size=512M,id=m1 -numa node,cpus=0-1,memdev=m0 -numa node,cpus=2-3,memdev=m1

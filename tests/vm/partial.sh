@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # With --partial only those tasks are ours that asked for it.
-# vm pending: not yet seen to pass with the scheduler as it is now
 # vm cpus: 2
 # vm timeout: 60
 # shellcheck source=tests/vm/lib.sh

@@ -8,14 +8,22 @@
 . "$(dirname "$0")/lib.sh"
 
 # hog_for SECONDS CPU…: one SCHED_FIFO task of priority 50 on each; returns when they have ended.
+# Sets LEAST to the CPU time that each of the other tasks got at least, in hundredths of a second.
 hog_for() {
-    local seconds=$1 cpu hogs=()
+    local seconds=$1 cpu pid got hogs=() ticks=()
     shift
+    for pid in "${SPINNERS[@]}"; do ticks[pid]=$(cpu_ticks "$pid"); done
     for cpu in "$@"; do
         timeout -s KILL "$seconds" chrt -f 50 taskset -c "$cpu" sh -c 'while :; do :; done' 2>/dev/null &
         hogs+=($!)
     done
     wait "${hogs[@]}"
+    LEAST=999999
+    for pid in "${SPINNERS[@]}"; do
+        got=$(($(cpu_ticks "$pid") - ticks[pid]))
+        [ $got -ge $LEAST ] || LEAST=$got
+    done
+    echo "CPU time of each other task with $# hogged: at least $LEAST ticks"
     read_beats
     assert_eq "state of sched_ext with hogs on $*" enabled "$(scx_state)"
 }
@@ -28,11 +36,14 @@ wait_for 10 "tasks make progress" beats_at_least 20
 hog_for 3 2
 echo "longest wait with one hogged CPU: $LONGEST_US us"
 assert_le "longest wait with one hogged CPU, us" "$LONGEST_US" 100000
+# Six tasks on three CPUs for 3 s: half a CPU each, also for the one that the hog interrupted.
+[ "$LEAST" -ge 100 ] || fail "a task got only $LEAST ticks beside one hogged CPU"
 
 before=$BEATS
 hog_for 3 1 2 3
 echo "longest wait with all CPUs hogged but one: $LONGEST_US us"
 assert_le "longest wait with one CPU left, us" "$LONGEST_US" 300000
+[ "$LEAST" -ge 25 ] || fail "a task got only $LEAST ticks on the CPU that is left"
 [ $((BEATS - before)) -ge 50 ] || fail "only $((BEATS - before)) beats in 3 s on the CPU that is left"
 stop_beat
 

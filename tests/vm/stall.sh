@@ -12,6 +12,7 @@ TAKEOVER_MS=300    # in which the longest frame still counts as ours, not as the
 
 # watch_fault PID: prints when the process stopped or died, and when sched_ext was disabled, in
 # milliseconds since boot. It starts no processes, and as a real-time task it is always on time.
+# shellcheck disable=SC2016
 watch_fault() {
     chrt -f 20 "$BASH" -c '
         exec 9<> <(:)

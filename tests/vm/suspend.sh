@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Suspend and resume under load, as far as the kernel's own test mode goes: up to the point where all
 # CPUs but one are offline.
-# vm pending: not yet seen to pass with the scheduler as it is now
 # vm generic
 # vm cpus: 3
+# vm append: suspend.pm_test_delay=1
 # vm timeout: 120
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -31,7 +31,7 @@ constexpr std::chrono::seconds kQuick = 5s;
 constexpr std::chrono::seconds kSlow = 10min;
 
 std::chrono::seconds patience_for(const json& request) {
-    for (const char* slow : {"start", "switch", "stop", "restart", "hold"})
+    for (const char* slow : {"start", "switch", "stop", "restart"})
         if (request["request"] == slow)
             return kSlow;
     return kQuick;
@@ -47,11 +47,12 @@ int complain(const CtlOptions& options, const Error& error, int code) {
 
 // Root speaks to the socket, which needs no bus; for others polkit decides what they may change, so
 // that goes over the bus where there is one.
-Result<std::unique_ptr<Connection>> connect(const CtlOptions& options, const json& request) {
+Result<std::unique_ptr<Connection>> connect(const CtlOptions& options, const json& request,
+                                            std::chrono::seconds patience) {
     if (::geteuid() != 0 && BusClient::carries(request))
         if (auto bus = BusClient::connect(options.bus_address))
             return std::unique_ptr<Connection>(*std::move(bus));
-    auto socket = Client::connect(options.socket, patience_for(request));
+    auto socket = Client::connect(options.socket, patience);
     if (!socket)
         return socket.error();
     return std::unique_ptr<Connection>(std::make_unique<Client>(*std::move(socket)));
@@ -59,7 +60,7 @@ Result<std::unique_ptr<Connection>> connect(const CtlOptions& options, const jso
 
 // One request; `use` prints the answer where --json does not.
 template <typename Use> int ask(const CtlOptions& options, const json& request, const Use& use) {
-    auto connection = connect(options, request);
+    auto connection = connect(options, request, patience_for(request));
     if (!connection)
         return complain(options, connection.error(), kNoDaemon);
     auto answer = (*connection)->ask(request);
@@ -217,7 +218,7 @@ int run_held(const CtlOptions& options, const StartOptions& start, const std::st
     request["reason"] = reason.empty() ? command.front() : reason;
     request["pid"] = ::getpid();
     // Kept until the command has ended, or the hold would end before.
-    auto connection = connect(options, request);
+    auto connection = connect(options, request, kSlow);
     const auto answer = connection ? (*connection)->ask(request) : Result<json>(connection.error());
     if (!answer)
         // The command matters more than its scheduler.

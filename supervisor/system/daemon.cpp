@@ -345,6 +345,7 @@ void Daemon::tell_classes() {
     std::sort(groups.foreground.begin(), groups.foreground.end());
     const auto last = std::unique(groups.foreground.begin(), groups.foreground.end());
     groups.foreground.erase(last, groups.foreground.end());
+    scheduler_->trust(run_ ? run_->process.pid : Pid{});
     scheduler_->classes(std::move(groups));
 }
 

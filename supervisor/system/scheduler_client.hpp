@@ -27,6 +27,8 @@ class SchedulerClient {
 
     // All of them, each time. Sent now, and again after a failure until it was taken or replaced.
     void classes(TaskClasses groups);
+    // The process that may listen besides root's: the scheduler's unit has a user of its own.
+    void trust(Pid scheduler) { trusted_ = scheduler; }
     // The scheduler is gone: nothing is sent until classes() is called again.
     void disconnect();
 
@@ -47,6 +49,7 @@ class SchedulerClient {
     Source source_;
     Source retry_;
     Nanos delay_;
+    Pid trusted_;
     TaskClasses wanted_;
     TaskClasses confirmed_;
     std::string answer_;

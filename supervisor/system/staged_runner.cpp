@@ -72,14 +72,16 @@ void StagedRunner::start(const SchedulerSpec& spec, bool take_over) {
         return begin_launch();
     if (!take_over)
         return fail(fmt::format("the kernel already runs the scheduler {}", *kernel.ops));
-    // SysRq-S gives all tasks back to the kernel's own scheduler, whoever attached the other one.
-    if (const Status status = write_file(options_.sysrq_path, "S"); !status)
+    // SysRq-S does that whoever attached the other one.
+    if (const Status status = evict(); !status)
         return fail(status.error().with("taking over").message());
     stage_ = Stage::Evicting;
     deadline_timer_.arm(monotonic_now() + options_.stop_timeout);
     check_delay_ = kFirstCheck;
     check_later();
 }
+
+Status StagedRunner::evict() { return write_file(options_.sysrq_path, "S"); }
 
 void StagedRunner::begin_launch() {
     seq_before_ = kernel_.read().enable_seq;

@@ -44,6 +44,8 @@ class StagedRunner : public SchedulerRunner {
     // `take_over`: even where somebody else has started a scheduler.
     virtual void launch(const SchedulerSpec& spec, bool take_over) = 0;
     virtual void send_signal(int signal) = 0; // SIGINT, SIGTERM, then SIGKILL
+    // Has the kernel give all tasks back to its own scheduler.
+    virtual Status evict();
     // Watches a process that an earlier daemon started; false where it is not there any more.
     virtual bool take(const RunRecord& record) = 0;
 
@@ -53,6 +55,8 @@ class StagedRunner : public SchedulerRunner {
     void launch_failed(const std::string& reason);
     // The process is gone; `output` is what it last wrote.
     void ended(const ProcessEnd& end, const std::string& output);
+
+    [[nodiscard]] const std::string& sysrq_path() const { return options_.sysrq_path; }
 
     Loop& loop_;      // NOLINT(cppcoreguidelines-non-private-member-variables-in-classes)
     ProcReader proc_; // NOLINT(cppcoreguidelines-non-private-member-variables-in-classes)

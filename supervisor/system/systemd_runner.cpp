@@ -227,6 +227,29 @@ void SystemdRunner::start_answered(sd_bus_message* reply, const Bus::Failure* fa
     refresh();
 }
 
+// Our own unit may see /proc/sysrq-trigger read-only (ProtectKernelTunables=); then another one
+// does it.
+Status SystemdRunner::evict() {
+    const Status written = StagedRunner::evict();
+    if (written || !bus_.connected())
+        return written;
+    BusMessage m = manager("StartTransientUnit");
+    const SchedulerSpec shell{"/bin/sh", {"-c", "echo S >\"$0\"", sysrq_path()}};
+    int r =
+        m ? sd_bus_message_append(m.get(), "ss", "rustland-evict.service", "replace") : -ENOTCONN;
+    r = r < 0 ? r : sd_bus_message_open_container(m.get(), 'a', "(sv)");
+    r = r < 0 ? r
+              : sd_bus_message_append(m.get(), "(sv)(sv)", "Type", "s", "oneshot", "CollectMode",
+                                      "s", "inactive-or-failed");
+    r = r < 0 ? r : append_command(m.get(), shell);
+    r = r < 0 ? r : sd_bus_message_close_container(m.get());
+    r = r < 0 ? r : sd_bus_message_append(m.get(), "a(sa(sv))", 0);
+    if (r < 0)
+        return Error::from_code("SysRq through systemd", -r);
+    bus_.post(std::move(m)); // the kernel's state says whether it worked
+    return {};
+}
+
 bool SystemdRunner::take(const RunRecord& record) {
     if (record.unit.empty() || !watch_process(record.process.pid))
         return false;
@@ -320,6 +343,9 @@ void SystemdRunner::over(const ProcessEnd& end) {
     unit_signals_.reset();
     pidfd_source_.reset();
     pidfd_.reset();
+    // An administrator who starts the unit later has the arguments of /etc in mind.
+    if (unit == kOurUnit)
+        ::unlink(environment_path_.c_str());
     if (BusMessage m = manager("UnrefUnit")) {
         sd_bus_message_append(m.get(), "s", unit.c_str());
         bus_.post(std::move(m));

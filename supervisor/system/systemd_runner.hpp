@@ -41,6 +41,7 @@ class SystemdRunner : public StagedRunner {
     void launch(const SchedulerSpec& spec, bool take_over) override;
     void send_signal(int signal) override;
     bool take(const RunRecord& record) override;
+    Status evict() override;
 
     void launch_ours(const UnitState& unit, bool take_over);
     void launch_transient();

@@ -106,6 +106,8 @@ TEST_F(SystemdRunnerTest, OurSchedulerRunsAsItsUnitWithItsArgumentsFromTheFile) 
     EXPECT_EQ(state(), "disabled");
     EXPECT_TRUE(called("StopUnit rustland.service"));
     EXPECT_FALSE(runner_->owns_kernel_scheduler());
+    EXPECT_FALSE(std::filesystem::exists(fixture.dir().path("rustland.env")))
+        << "the administrator's own start has no arguments of ours";
     ASSERT_TRUE(test::run_until(*loop_, [&] { return systemd->unit(kOurUnit).references == 0; }));
 }
 
@@ -150,6 +152,22 @@ TEST_F(SystemdRunnerTest, WhatTheAdministratorEnabledIsLeftAloneUnlessTakenOver)
                 HasSubstr("the administrator has enabled rustland.service"));
     runner_->start(spec("rustland", {}), true);
     next<runner::Attached>();
+    runner_->stop();
+    next<runner::Stopped>();
+}
+
+TEST_F(SystemdRunnerTest, AForeignSchedulerIsEvictedBySystemdWhereWeMayNot) {
+    fixture.kernel("enabled", "scx_other", 4);
+    // A directory cannot be written to by anybody; the unit that systemd starts writes its own.
+    std::filesystem::remove(fixture.dir().path("sysrq"));
+    std::filesystem::create_directory(fixture.dir().path("sysrq"));
+    runner_->start(spec("other", {}), true);
+    ASSERT_TRUE(test::run_until(*loop_, [&] { return systemd->has("rustland-evict.service"); }));
+    EXPECT_THAT(systemd->unit("rustland-evict.service").argv,
+                ElementsAre("/bin/sh", "-c", "echo S >\"$0\"", fixture.dir().path("sysrq")));
+    EXPECT_TRUE(events.empty());
+    fixture.kernel("disabled", "", 4);
+    EXPECT_EQ(next<runner::Attached>().record.unit, kTransient);
     runner_->stop();
     next<runner::Stopped>();
 }

@@ -26,7 +26,7 @@ namespace rustland {
 struct Request {
     enum class Kind { Stats, Subscribe, Classes, Stop };
     Kind kind = Kind::Stats;
-    Nanos interval; // of Subscribe
+    Nanos interval;              // of Subscribe
     std::vector<Pid> foreground; // of Classes
     std::vector<Pid> background;
 

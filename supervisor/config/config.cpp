@@ -230,11 +230,7 @@ BuiltConfig build_config(const std::vector<RawFile>& files, const UserLookup& lo
     return Builder(lookup).build(files);
 }
 
-std::vector<std::string> supervisor_keys() {
-    return names(settings_table());
-}
-std::vector<std::string> workload_keys() {
-    return names(workload_table());
-}
+std::vector<std::string> supervisor_keys() { return names(settings_table()); }
+std::vector<std::string> workload_keys() { return names(workload_table()); }
 
 } // namespace rustland::supervisor

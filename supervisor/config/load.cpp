@@ -29,9 +29,7 @@ std::vector<std::string> conf_files(const std::string& directory) {
     return files;
 }
 
-bool trusted_owner(uid_t uid) {
-    return uid == 0 || uid == ::geteuid();
-}
+bool trusted_owner(uid_t uid) { return uid == 0 || uid == ::geteuid(); }
 
 // Whoever can write the directory can put another file in the file's place.
 Status check_directory(const std::string& path) {

@@ -11,12 +11,8 @@
 namespace rustland::supervisor {
 namespace {
 
-bool is_space(char c) {
-    return c == ' ' || c == '\t';
-}
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
+bool is_space(char c) { return c == ' ' || c == '\t'; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 struct Unit {
     std::string_view name;

@@ -161,8 +161,6 @@ bool Pattern::matches_any_case(std::string_view text) const {
     return regex_any_case_ ? regex_any_case_->matches(text) : glob_matches(text_, text, true);
 }
 
-bool Pattern::literal() const {
-    return !regex_ && text_.find_first_of("*?[") == std::string::npos;
-}
+bool Pattern::literal() const { return !regex_ && text_.find_first_of("*?[") == std::string::npos; }
 
 } // namespace rustland::supervisor

@@ -58,9 +58,7 @@ std::string_view file_name(std::string_view path) {
     return slash == std::string_view::npos ? path : path.substr(slash + 1);
 }
 
-bool is_windows_program(std::string_view name) {
-    return ends_with_exe(name);
-}
+bool is_windows_program(std::string_view name) { return ends_with_exe(name); }
 
 std::vector<std::string> program_names(const std::vector<std::string>& argv,
                                        std::string_view comm) {
@@ -101,9 +99,7 @@ std::string ProcessInfo::cmdline() const {
     return line;
 }
 
-std::vector<std::string> ProcessInfo::programs() const {
-    return program_names(argv, comm);
-}
+std::vector<std::string> ProcessInfo::programs() const { return program_names(argv, comm); }
 
 std::optional<std::uint32_t> steam_appid_from_cgroup(std::string_view cgroup) {
     constexpr std::string_view mark = "app-steam-app";

@@ -15,9 +15,7 @@ namespace {
 
 volatile std::sig_atomic_t g_stop = 0;
 
-void on_signal(int) {
-    g_stop = 1;
-}
+void on_signal(int) { g_stop = 1; }
 
 void put(const std::string& path, const std::string& text) {
     const std::string fresh = path + ".new";
@@ -39,9 +37,7 @@ void detach(const std::string& root) {
     std::filesystem::remove_all(root + "/root");
 }
 
-void pause_ms(int ms) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(ms));
-}
+void pause_ms(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
 
 } // namespace
 

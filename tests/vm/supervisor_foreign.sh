@@ -65,6 +65,7 @@ assert_eq "reason" "stopped by command" "$(field because)"
 end_game
 wait_for 5 "the game is forgotten" not listed supergame
 assert_eq "attachments" "$attached" "$(scx_enable_seq)"
+sleep 0.5 # longer than the linger, within which a game would only go on with the last one's session
 start_game
 wait_on "the next game starts it again"
 end_game

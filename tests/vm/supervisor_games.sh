@@ -34,7 +34,7 @@ assert_eq "attachments" 1 $(($(scx_enable_seq) - seq))
 assert_match "scheduler in the status" "^on +$RUSTLAND" "$(field scheduler)"
 assert_eq "reason" "workload game" "$(field because)"
 assert_match "kernel in the status" "^enabled \(rustland" "$(field kernel)"
-wait_for 5 "the scheduler has answered about the game" foreground_settled "$GAME_PID"
+wait_for 5 "the scheduler knows the game" told "$GAME_PID"
 ended=$(now_ms)
 end_game
 wait_off
@@ -88,7 +88,7 @@ parent=$!
 wait_on
 wait_for 5 "the child is known" listed "$(cat /tmp/child)"
 rustlandctl list | grep -q "$(cat /tmp/child).*parent" || fail "not as a child: $(rustlandctl list)"
-wait_for 5 "the scheduler has answered about the child" foreground_settled "$(cat /tmp/child)"
+wait_for 5 "the scheduler knows the child" told "$(cat /tmp/child)"
 kill -KILL $parent
 wait "$parent" 2>/dev/null
 wait_for 5 "the parent is forgotten" not listed "$parent"

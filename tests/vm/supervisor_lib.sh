@@ -83,12 +83,11 @@ wait_off() { wait_for 20 "${1:-the scheduler is off}" off; }
 # listed TEXT: it occurs among the processes that count as workloads.
 listed() { [[ $(rustlandctl list) == *"$1"* ]]; }
 
-# foreground_settled PID: the scheduler has confirmed that it knows the process as foreground, or has
-# said that it knows no such request.
-foreground_settled() {
+# told PID: the scheduler has confirmed that it knows the process as foreground
+told() {
     local status
     status=$(rustlandctl status --json | tr -d ' \n')
-    [[ $status =~ \"(told|foreground)\":\[([0-9,]*,)?$1[],] ]] || [[ $status =~ unknownrequest|refusedthe ]]
+    [[ $status =~ \"foreground\":\[([0-9,]*,)?$1[],] ]]
 }
 
 # start_game [NAME]: a program under a game's name; sets GAME_PID.

@@ -44,8 +44,8 @@ struct QueuedTask {
     std::uint32_t nr_cpus_allowed = 0;
     std::uint32_t nr_waiting = 0; // decided tasks that waited for a CPU at that moment
     TaskClass task_class = TaskClass::Normal;
-    bool wakeup = false;          // it slept before; otherwise it used its slice up
-    bool restricted = false;      // it may not run on every online CPU
+    bool wakeup = false;     // it slept before; otherwise it used its slice up
+    bool restricted = false; // it may not run on every online CPU
 };
 
 // What becomes of a QueuedTask.

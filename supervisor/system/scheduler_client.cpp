@@ -9,7 +9,9 @@
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 namespace rustland::supervisor {
 namespace {
@@ -77,12 +79,17 @@ Status SchedulerClient::try_send() {
     if (!fd_ ||
         ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
         return Error::from_errno(path_);
-    // Whoever listens learns which programs run: only root, who runs this, and the scheduler may.
+    // Whoever listens learns which programs run, so it must be the process that we started, or the
+    // name must be one that only root, or who runs this, can have put there. The listener itself may
+    // be the scheduler's own user: to its socket the unit's privileged step makes a link.
     ucred peer{};
     socklen_t size = sizeof(peer);
+    struct stat name = {};
     if (::getsockopt(fd_.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
-        (peer.uid != 0 && peer.uid != ::geteuid() && Pid{peer.pid} != trusted_))
-        return Error(path_ + ": somebody else listens there");
+        ::lstat(path_.c_str(), &name) != 0)
+        return Error::from_errno(path_);
+    if (Pid{peer.pid} != trusted_ && name.st_uid != 0 && name.st_uid != ::geteuid())
+        return Error(path_ + ": belongs to somebody else");
     const nlohmann::json request = {{"request", "classes"},
                                     {"foreground", numbers(wanted_.foreground)},
                                     {"background", numbers(wanted_.background)}};

@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 using namespace rustland;
 using namespace rustland::supervisor;
@@ -422,4 +423,24 @@ TEST(SchedulerClient, SendsTheClassesAndTriesAgainUntilTheyAreTaken) {
     ASSERT_TRUE(test::run_until(**loop, [&] { return client.confirmed().foreground.size() == 1; }));
     EXPECT_EQ(scheduler.requests.back(),
               "{\"background\":[],\"foreground\":[5],\"request\":\"classes\"}\n");
+}
+
+TEST(SchedulerClient, TellsNobodyBehindANameOfSomebodyElse) {
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs root, to give a socket to somebody else";
+    test::TempDir dir;
+    auto loop = Loop::create();
+    auto made = SchedulerClient::create(**loop, dir.path("name"));
+    ASSERT_TRUE(made);
+    FakeSchedulerSocket scheduler(**loop, dir.path("name"));
+    constexpr uid_t kNobody = 65534;
+    ASSERT_EQ(::chown(dir.path("name").c_str(), kNobody, kNobody), 0);
+    (*made)->classes({{Pid{5}}, {}});
+    EXPECT_EQ((*made)->problem(), dir.path("name") + ": belongs to somebody else");
+    EXPECT_TRUE(scheduler.requests.empty());
+    // Root's link to it: what the unit of a scheduler with a user of its own makes.
+    ASSERT_EQ(::rename(dir.path("name").c_str(), dir.path("theirs").c_str()), 0);
+    ASSERT_EQ(::symlink("theirs", dir.path("name").c_str()), 0);
+    ASSERT_TRUE(
+        test::run_until(**loop, [&] { return (*made)->confirmed().foreground.size() == 1; }));
 }

@@ -80,8 +80,8 @@ Status SchedulerClient::try_send() {
         ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
         return Error::from_errno(path_);
     // Whoever listens learns which programs run, so it must be the process that we started, or the
-    // name must be one that only root, or who runs this, can have put there. The listener itself may
-    // be the scheduler's own user: to its socket the unit's privileged step makes a link.
+    // name must be one that only root, or who runs this, can have put there. The listener itself
+    // may be the scheduler's own user: to its socket the unit's privileged step makes a link.
     ucred peer{};
     socklen_t size = sizeof(peer);
     struct stat name = {};

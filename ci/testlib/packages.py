@@ -9,15 +9,20 @@ from testlib.report import FAIL, PASS, SKIP
 # In the order in which they need each other.
 STEPS = ("version", "deb", "lintian", "blhc", "tests", "reproducible", "rpm", "rpmlint", "compare",
          "vm")
+# Not yet seen to pass, or not as a whole: run with --all or --only.
+PENDING = {"reproducible", "rpm", "rpmlint", "compare", "vm"}
 LIMIT_SECONDS = 1800
 NAMES = tuple(f"package/{step}" for step in STEPS)
 
 
-def run_all(selected, report):
+def run_all(selected, report, in_any_case):
     built = {}
     for step in STEPS:
         name = f"package/{step}"
         if name not in selected:
+            continue
+        if step in PENDING and not in_any_case:
+            report.add(SKIP, name, "not yet seen to pass; runs with --all or --only")
             continue
         missing = [needed for needed in ("deb", "rpm")
                    if built.get(needed) is False and step not in ("version", needed)]

@@ -91,8 +91,10 @@ first_boot() {
         "$(ps -o user= -p "$(scheduler_pid)")"
     if status_has 'belongs to somebody else'; then fail "the scheduler is not told the foreground"; fi
     assert_eq "compaction of locked memory" 0 "$(cat $compaction)"
-    assert_ok "statistics for everybody" setpriv --reuid player --regid player --clear-groups \
-        timeout --preserve-status 3 rustland --monitor 0.5
+    # It goes on until it is ended.
+    OUTPUT=$(setpriv --reuid player --regid player --clear-groups \
+        timeout 3 rustland --monitor 0.5 2>&1)
+    assert_match "statistics for everybody" "cpus runnable.*$(nproc)" "$OUTPUT"
     stop_playing
     wait_for 10 "the unit is down" test "$(systemctl is-active rustland)" != active
     wait_for 10 "compaction is restored" grep -qx "$before" $compaction
@@ -160,7 +162,7 @@ bus_of_an_ordinary_user() {
         org.rustland1.Manager State
     OUTPUT=$("${user[@]}" busctl --system call org.rustland1 /org/rustland1 org.rustland1.Manager Stop 2>&1) &&
         fail "polkit let an ordinary user stop the scheduler"
-    assert_match "refusal" '[Dd]enied|[Aa]uthoriz|privilege|[Pp]ermi' "$OUTPUT"
+    assert_match "refusal" 'org\.rustland1\.manage|[Dd]enied' "$OUTPUT"
 }
 
 second_boot() {

@@ -3,7 +3,7 @@
 # The foreground comes first, with what descends from it and what is in its cgroup; the others keep
 # a share.
 # vm cpus: 2
-# vm timeout: 90
+# vm timeout: 240
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 

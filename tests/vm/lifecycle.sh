@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Start and stop: over and over, by each signal, twice at once, and without privileges.
+# vm kernels: main
 # vm cpus: 2
-# vm timeout: 240
+# vm timeout: 400
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 

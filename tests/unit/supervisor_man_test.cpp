@@ -160,7 +160,8 @@ TEST(SupervisorManPages, ControlToolListsItsExitCodes) {
 }
 
 TEST(SupervisorManPages, EveryCommandKnowsJsonAsThePageSays) {
-    for (const json& command : describe(RUSTLANDCTL)["commands"]) {
+    const json described = describe(RUSTLANDCTL);
+    for (const json& command : described["commands"]) {
         bool json_option = false;
         for (const json& option : command["options"])
             json_option =

@@ -328,20 +328,9 @@ Decision DecisionCore::decide_off(const std::optional<Candidate>& target, Nanos 
         why_ = "the machine is about to sleep";
         return Keep{};
     }
-    if (const auto retry = failures_.retry_at(target->spec); retry && *retry > now && !commanded_) {
-        why_ = waiting(*retry, now, "waiting after a failure");
-        wake_at(*retry);
+    if (must_wait(target->spec, now, "waiting after a failure", "too many starts in a short time"))
         return Keep{};
-    }
-    if (const auto until = limited_until(now); until && !commanded_) {
-        why_ = waiting(*until, now, "too many starts in a short time");
-        wake_at(*until);
-        return Keep{};
-    }
-    count_start(now);
-    phase_ = Phase::Starting;
-    current_ = target->spec;
-    why_ = target->why;
+    begin(*target, now);
     return Start{target->spec, target->why, std::exchange(take_over_, false)};
 }
 
@@ -362,24 +351,34 @@ Decision DecisionCore::decide_on(const std::optional<Candidate>& target, Nanos n
         return Stop{why_};
     }
     // What the new one may not do, it must not stop the old one for.
-    if (const auto retry = failures_.retry_at(target->spec); retry && *retry > now && !commanded_) {
-        why_ = waiting(*retry, now, "waiting after a failure before a switch");
-        wake_at(*retry);
+    if (must_wait(target->spec, now, "waiting after a failure before a switch",
+                  "too many switches in a short time"))
         return Keep{};
-    }
-    if (const auto until = limited_until(now); until && !commanded_) {
-        why_ = waiting(*until, now, "too many switches in a short time");
-        wake_at(*until);
-        return Keep{};
-    }
-    count_start(now);
-    phase_ = Phase::Starting;
-    current_ = target->spec;
-    why_ = target->why;
+    begin(*target, now);
     return Switch{target->spec, target->why};
 }
 
-void DecisionCore::count_start(Nanos now) { starts_.push_back(now); }
+bool DecisionCore::must_wait(const SchedulerSpec& spec, Nanos now, const char* failed,
+                             const char* too_many) {
+    if (const auto retry = failures_.retry_at(spec); retry && *retry > now && !commanded_) {
+        why_ = waiting(*retry, now, failed);
+        wake_at(*retry);
+        return true;
+    }
+    if (const auto until = limited_until(now); until && !commanded_) {
+        why_ = waiting(*until, now, too_many);
+        wake_at(*until);
+        return true;
+    }
+    return false;
+}
+
+void DecisionCore::begin(const Candidate& target, Nanos now) {
+    starts_.push_back(now);
+    phase_ = Phase::Starting;
+    current_ = target.spec;
+    why_ = target.why;
+}
 
 std::optional<Nanos> DecisionCore::limited_until(Nanos now) {
     const Rate& limit = config_->settings.switch_limit;

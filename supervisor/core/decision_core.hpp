@@ -108,7 +108,10 @@ class DecisionCore {
     [[nodiscard]] Nanos linger_of(const Rule& rule) const;
     [[nodiscard]] bool power_allows(const Rule& rule) const;
     [[nodiscard]] bool forced_off() const;
-    void count_start(Nanos now);
+    // Whether its failures or the rate of starts forbid to start it now; a command overrides both.
+    // Then why_ is the one text or the other.
+    bool must_wait(const SchedulerSpec& spec, Nanos now, const char* failed, const char* too_many);
+    void begin(const Candidate& target, Nanos now);
     // When one more start keeps within the limit; nothing: now.
     std::optional<Nanos> limited_until(Nanos now);
     void wake_at(Nanos when);

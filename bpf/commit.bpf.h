@@ -5,6 +5,10 @@
 
 #include "lease.bpf.h"
 
+static __always_inline s64 bounded_key(s64 key) {
+    return key < RL_KEY_MIN ? RL_KEY_MIN : key > RL_KEY_MAX ? RL_KEY_MAX : key;
+}
+
 /* Carries out one row of the decision table. */
 static __always_inline u32 commit_one(struct bpf_iter_scx_dsq* it, struct task_struct* p,
                                       struct rl_decision* d, u64 now) {
@@ -13,16 +17,17 @@ static __always_inline u32 commit_one(struct bpf_iter_scx_dsq* it, struct task_s
     struct target target;
     /* The kernel complains about a task that is to run for no time at all. */
     u64 slice = d->slice ? d->slice : slice_without_policy();
+    s64 key = bounded_key(d->key);
     u64 dsq;
 
     if (!tc || !word_claim(tc, d->seq)) {
         count(stale);
         return RL_RESULT_STALE;
     }
-    pick_target(allowed, scx_bpf_task_cpu(p), d->key, d->flags & RL_DECISION_PREEMPT, now, &target);
+    pick_target(allowed, scx_bpf_task_cpu(p), key, d->flags & RL_DECISION_PREEMPT, now, &target);
     tc->state = d->state;
-    tc->key = d->key;
-    tc->decided_key = d->key;
+    tc->key = key;
+    tc->decided_key = key;
     grant(tc, slice, d->deadline);
     dsq = target.own ? DSQ_CPU(target.cpu)
                      : home_dsq(p, allowed, target.cpu >= 0 ? target.cpu : d->cpu);

@@ -76,12 +76,18 @@ enum rl_result {
     RL_RESULT_RETRY = 3, /* the kernel has not finished queueing it: say it again */
 };
 
+/* Bounds of a decision's key, ns. Below the least, a task would come before our own threads, which
+ * then could not mend a policy's mistake; beyond the largest, the sum with the time overflows. */
+#define RL_KEY_MIN (-900000000LL)
+#define RL_KEY_MAX 3600000000000LL
+
 /* One row of the decision table. */
 struct rl_decision {
     __u64 seq;      /* of the record that this answers */
     __u64 slice;    /* nanoseconds */
     __u64 deadline; /* tasks run in this order */
-    __s64 key;      /* how much others may interrupt it: larger is easier, see policy.hpp */
+    __s64 key;      /* how much others may interrupt it: larger is easier, see policy.hpp;
+                       cut to RL_KEY_MIN..RL_KEY_MAX */
     struct rl_state state;
     __s32 pid;
     __s32 cpu; /* preferred CPU, -1: any */

@@ -57,7 +57,8 @@ struct Decision {
     Nanos deadline;      // tasks of all CPUs run in this order; a point in time, so that it ages
     // How easily a waking task may take the CPU from this one. While it runs, the key grows by one
     // for each nanosecond of CPU time; a waking task with `preempt` set takes the CPU whose key is
-    // largest, if it is larger than its own by the preemption margin.
+    // largest, if it is larger than its own by the preemption margin. The kernel side cuts it to
+    // -0.9 s..1 h, so that no decision keeps the scheduler itself from running.
     Nanos key;
     bool preempt = false;
     PolicyState state{};

@@ -2,7 +2,7 @@
 #include "rustland/core/dispatch_loop.hpp"
 #include "rustland/policy/deadline_policy.hpp"
 #include "rustland/policy/fifo_policy.hpp"
-#include "support/simulation.hpp"
+#include "rustland/testing/simulation.hpp"
 
 #include <gtest/gtest.h>
 #include <memory>

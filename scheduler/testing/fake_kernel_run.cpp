@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // How the fake machine runs: where decided tasks wait, which CPU is told, the lease, and the CPUs.
-#include "support/fake_kernel.hpp"
+#include "rustland/testing/fake_kernel.hpp"
 
 #include <algorithm>
 

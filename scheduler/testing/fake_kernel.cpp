@@ -11,6 +11,15 @@ FakeKernel::FakeKernel(const MachineParams& params)
 
 // ---- the seam
 
+std::size_t FakeKernel::receive_exited(std::span<Pid> out) {
+    std::size_t n = 0;
+    for (; n < out.size() && !exited_.empty(); ++n) {
+        out[n] = exited_.front();
+        exited_.pop_front();
+    }
+    return n;
+}
+
 std::size_t FakeKernel::receive(std::span<QueuedTask> out) {
     std::size_t n = 0;
     for (; n < out.size() && !ring_.empty(); ++n) {
@@ -113,7 +122,7 @@ void FakeKernel::remove(Pid pid) {
     Task& t = task(pid.value);
     const bool ran = t.where == Where::Running;
     dequeue(pid.value);
-    ++counters_.exited;
+    gone(pid.value);
     if (ran)
         look_for_work(t.cpu);
 }
@@ -222,6 +231,7 @@ void FakeKernel::ask_user_space(std::int32_t pid, bool wakeup) {
     Task& t = task(pid);
     insert(pid, pending_, Nanos{}, Where::Pending);
     ++t.seq;
+    t.told = true;
     ++counters_.queued;
     QueuedTask record;
     record.seq = t.seq;

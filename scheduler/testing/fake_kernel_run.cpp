@@ -194,6 +194,12 @@ void FakeKernel::slice_ended(std::size_t cpu) {
     enqueue(last, false);
 }
 
+void FakeKernel::gone(std::int32_t pid) {
+    ++counters_.exited;
+    if (task(pid).told)
+        exited_.push_back(Pid{pid});
+}
+
 void FakeKernel::step_done(std::int32_t pid) {
     Task& t = task(pid);
     const Nanos sleep = t.spec.steps[t.step].sleep;
@@ -201,7 +207,7 @@ void FakeKernel::step_done(std::int32_t pid) {
         t.step = 0;
         if (!t.spec.repeat) {
             t.where = Where::Gone;
-            ++counters_.exited;
+            gone(pid);
             return;
         }
     }

@@ -34,8 +34,8 @@ void those_that_sleep_do_not_wait_long() {
         machine.kernel.spawn(hog());
     const Pid sleeper = machine.kernel.spawn(periodic(millis(1), millis(20)));
     machine.run_for(seconds(5));
-    check(machine.kernel.stats(sleeper).longest_wait < millis(20), "a task that sleeps waits less "
-                                                                   "than 20 ms");
+    // In 5 s it could sleep and work 238 times; behind all three it would be 140 times.
+    check(machine.kernel.stats(sleeper).starts > 180, "a task that sleeps waits for one at most");
     check(machine.kernel.counters().fallback == 0, "no task is forgotten");
     check(setting.memory.overflows().get() == 0, "the memory suffices");
 }

@@ -12,9 +12,9 @@ log_says() { grep -q "$1" "$SCHEDULER_LOG"; }
 
 # with_fault FAULT MESSAGE COUNTER
 with_fault() {
-    echo "a policy with the fault '$1'"
     SCHEDULER=(bad-policy "$1")
     start_scheduler
+    echo "[$(now_ms) ms] a policy with the fault '$1' is attached"
     start_beat --threads 2
     local i before
     for ((i = 0; i <= $(nproc); i++)); do spin_anywhere; done

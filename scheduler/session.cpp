@@ -4,6 +4,7 @@
 #include "allocation_hooks.hpp"
 #include "event_loop.hpp"
 #include "exit_report.hpp"
+#include "policy_watch.hpp"
 #include "preflight.hpp"
 #include "rustland/common/clock.hpp"
 #include "rustland/common/version.hpp"
@@ -14,8 +15,6 @@
 #include "rustland/kernel/process_figures.hpp"
 #include "rustland/kernel/scheduler_thread.hpp"
 #include "rustland/kernel/sysfs_topology.hpp"
-#include "rustland/policy/deadline_policy.hpp"
-#include "rustland/policy/fifo_policy.hpp"
 #include "stats.hpp"
 #include "stats_server.hpp"
 #include "stats_table.hpp"
@@ -35,8 +34,7 @@
 namespace rustland {
 namespace {
 
-constexpr std::size_t kPolicyRoom = 4096; // tasks that a policy can hold
-constexpr std::size_t kMostRestarts = 5;  // in kRestartSpan
+constexpr std::size_t kMostRestarts = 5; // in kRestartSpan
 constexpr Nanos kRestartSpan = seconds(60);
 constexpr Nanos kJoinTime = seconds(1);    // for the policy's thread to end
 constexpr Nanos kDisableTime = seconds(2); // for an earlier scheduler to go
@@ -83,7 +81,7 @@ Topology find_topology(const SystemRoots& roots) {
     return build_topology(std::move(facts));
 }
 
-BpfSettings to_settings(const Options& options, const Topology& topology) {
+BpfSettings to_settings(const Options& options, const Topology& topology, const Policy& policy) {
     BpfSettings settings;
     settings.lease = options.lease;
     settings.slice = options.slice_max;
@@ -94,6 +92,7 @@ BpfSettings to_settings(const Options& options, const Topology& topology) {
     settings.partial = options.partial;
     settings.numa_local = options.numa_local;
     settings.percpu_local = options.percpu_local;
+    settings.report_exits = policy.wants_exits();
     settings.nr_cpus = topology.nr_ids;
     settings.nr_online = topology.nr_online;
     settings.cpu_llc = topology.llc_by_id();
@@ -105,12 +104,14 @@ BpfSettings to_settings(const Options& options, const Topology& topology) {
 // belongs to the main thread; see SchedulerThread for what the other one has.
 class Session {
   public:
-    Session(const Options& options, const PolicyFactory& factory, int signals)
-        : options_(options), factory_(factory), signals_(signals) {}
+    Session(const Options& options, const PolicyFactory& factory, const Program& program,
+            int signals)
+        : options_(options), factory_(factory), signals_(signals), arena_(program.memory_bytes) {}
 
     Outcome run();
 
   private:
+    std::optional<Outcome> make_policy();
     std::optional<Outcome> load();
     std::optional<Outcome> prepare();
     std::optional<Outcome> attach();
@@ -120,10 +121,12 @@ class Session {
     Status watch_events();
     void on_signal();
     void on_demotion();
+    void on_attention();
     void warn_about_limits();
     Outcome finish();
     void end_with_stuck_thread(const ExitReport& report);
     void show(const ExitReport& report, const ExitInfo& info) const;
+    [[nodiscard]] std::uint64_t overflows() const;
     Snapshot snapshot();
     std::string stats_answer();
 
@@ -139,7 +142,10 @@ class Session {
 
     std::unique_ptr<EventLoop> loop_;
     std::unique_ptr<BpfScheduler> scheduler_;
+    PolicyMemory arena_;
     std::unique_ptr<Policy> policy_;
+    std::span<const NamedCounter> policy_counters_;
+    std::optional<PolicyWatch> watch_;
     std::optional<SysctlOverride> compaction_;
     std::optional<LockedMemory> memory_;
     std::unique_ptr<StatsServer> server_;
@@ -153,7 +159,8 @@ Outcome Session::run() {
     if (const auto obstacle = find_obstacle(roots_, options_.realtime))
         return fail(obstacle->code, obstacle->line);
     topology_ = find_topology(roots_);
-    for (const auto step : {&Session::load, &Session::prepare, &Session::attach}) {
+    for (const auto step :
+         {&Session::make_policy, &Session::load, &Session::prepare, &Session::attach}) {
         if (const auto failed = (this->*step)())
             return *failed;
     }
@@ -162,9 +169,30 @@ Outcome Session::run() {
     return finish();
 }
 
+std::optional<Outcome> Session::make_policy() {
+    const PolicyContext context{.topology = topology_,
+                                .memory = arena_,
+                                .slice_max = options_.slice_max,
+                                .slice_min = options_.slice_min,
+                                .others_share = options_.others_share,
+                                .policy = options_.policy,
+                                .arguments = options_.arguments};
+    try {
+        auto policy = factory_(context);
+        if (!policy)
+            return fail(ExitCode::Failure, policy.error().message());
+        policy_ = *std::move(policy);
+        policy_counters_ = policy_->counters();
+    } catch (const std::exception& error) {
+        return fail(ExitCode::Failure, fmt::format("making the policy: {}", error.what()));
+    }
+    watch_.emplace(policy_->name(), options_.lease);
+    return std::nullopt;
+}
+
 std::optional<Outcome> Session::load() {
     static_cast<void>(take_libbpf_messages());
-    auto scheduler = BpfScheduler::load(to_settings(options_, topology_));
+    auto scheduler = BpfScheduler::load(to_settings(options_, topology_, *policy_));
     if (scheduler) {
         scheduler_ = *std::move(scheduler);
         return std::nullopt;
@@ -178,7 +206,6 @@ std::optional<Outcome> Session::load() {
 // All that needs memory, and then the memory is locked and the thread waits: before the first task
 // depends on it.
 std::optional<Outcome> Session::prepare() {
-    policy_ = factory_(options_, topology_);
     auto loop = EventLoop::create();
     if (!loop)
         return fail(ExitCode::Failure, loop.error().message());
@@ -284,6 +311,10 @@ Status Session::watch_events() {
             loop_->watch(thread_->demoted_fd(), EPOLLIN, [this](std::uint32_t) { on_demotion(); });
         !done)
         return done;
+    if (auto done = loop_->watch(thread_->attention_fd(), EPOLLIN,
+                                 [this](std::uint32_t) { on_attention(); });
+        !done)
+        return done;
     if (!options_.stats)
         return {};
     auto timer = IntervalTimer::every(*options_.stats);
@@ -313,6 +344,30 @@ void Session::on_demotion() {
                  ThreadSettings{}.runaway_after.value / 1'000'000);
 }
 
+// The policy has been at work for a while, or has thrown.
+void Session::on_attention() {
+    std::uint64_t calls = 0;
+    static_cast<void>(!::read(thread_->attention_fd(), &calls, sizeof(calls)));
+    const rl_counters kernel = scheduler_->counters();
+    const LoopCounters& loop = thread_->loop_counters();
+    PolicySigns signs;
+    signs.errors = loop.policy_errors.get();
+    signs.first_error = loop.fault.first();
+    signs.fallback = kernel.fallback;
+    signs.unasked = kernel.unasked;
+    if (counts_allocations())
+        signs.allocations = thread_->counters().allocations.get();
+    signs.overflows = overflows();
+    signs.longest_round = Nanos{thread_->counters().longest_round.load(std::memory_order_relaxed)};
+    for (const std::string& warning : watch_->look(signs))
+        spdlog::warn("{}", warning);
+}
+
+// Of the memory that was offered to the policy; none where none was.
+std::uint64_t Session::overflows() const {
+    return arena_.size() > 0 ? arena_.overflows().get() : 0;
+}
+
 void Session::warn_about_limits() {
     const auto limited = cgroups_with_cpu_max();
     if (!limited.empty())
@@ -338,7 +393,9 @@ Outcome Session::finish() {
 
 // The thread still uses the policy and the tables, so nothing of that can be freed: leave without.
 void Session::end_with_stuck_thread(const ExitReport& report) {
-    spdlog::error("the policy does not come back: ending the process around it");
+    const std::string where = thread_->loop_counters().fault.where();
+    spdlog::error("the policy {} does not come back{}{}: ending the process around it",
+                  policy_->name(), where.empty() ? "" : " from ", where);
     server_.reset();
     compaction_.reset();
     spdlog::default_logger()->flush();
@@ -374,6 +431,8 @@ Snapshot Session::snapshot() {
         now.page_faults = *faults - std::min(*faults, faults_at_attach_);
     if (counts_allocations())
         now.allocations = thread_->counters().allocations.get();
+    now.memory_overflows = overflows();
+    now.longest_round = Nanos{thread_->counters().longest_round.load(std::memory_order_relaxed)};
     now.thread_cpu = thread_->cpu_time();
     now.realtime = thread_->realtime();
     if (now.cpu_max_set > limits_seen_) {
@@ -385,11 +444,13 @@ Snapshot Session::snapshot() {
 }
 
 std::string Session::stats_answer() {
-    const nlohmann::json answer{{"scheduler", "rustland"},
-                                {"version", kVersion},
-                                {"pid", ::getpid()},
-                                {"policy", policy_->name()},
-                                {"stats", to_json(values_of(snapshot()))}};
+    nlohmann::json own = nlohmann::json::object();
+    for (const NamedCounter& counter : policy_counters_)
+        own[counter.name] = counter.value->get();
+    const nlohmann::json answer{
+        {"scheduler", "rustland"}, {"version", kVersion},
+        {"pid", ::getpid()},       {"policy", policy_->name()},
+        {"policy_counters", own},  {"stats", to_json(values_of(snapshot()))}};
     return answer.dump() + "\n";
 }
 
@@ -411,18 +472,8 @@ Result<UniqueFd> take_signals() {
 
 } // namespace
 
-std::unique_ptr<Policy> make_policy(const Options& options, const Topology& topology) {
-    if (options.policy == PolicyKind::Fifo)
-        return std::make_unique<FifoPolicy>(options.slice_max, kPolicyRoom);
-    DeadlineParams params;
-    params.slice_max = options.slice_max;
-    params.slice_min = options.slice_min;
-    params.others_share = options.others_share;
-    params.nr_cpus = topology.nr_online;
-    return std::make_unique<DeadlinePolicy>(params, kPolicyRoom);
-}
-
-ExitCode run_scheduler(const Options& options, const PolicyFactory& factory) {
+ExitCode run_scheduler(const Options& options, const PolicyFactory& factory,
+                       const Program& program) {
     const auto signals = take_signals();
     if (!signals) {
         spdlog::error("{}", signals.error().message());
@@ -431,7 +482,7 @@ ExitCode run_scheduler(const Options& options, const PolicyFactory& factory) {
     set_libbpf_verbosity(options.verbose);
     RestartLimit limit(kMostRestarts, kRestartSpan);
     for (;;) {
-        const Outcome outcome = Session(options, factory, signals->get()).run();
+        const Outcome outcome = Session(options, factory, program, signals->get()).run();
         if (!outcome.restart)
             return outcome.code;
         if (!limit.allow(monotonic_now())) {

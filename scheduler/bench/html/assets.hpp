@@ -28,6 +28,7 @@ p { margin: 0.3rem 0; }
   margin: 0.8rem 0; }
 figure { margin: 0; padding: 0.7rem; background: var(--card); border: 1px solid var(--edge);
   border-radius: 8px; min-width: 0; }
+.single { max-width: 36rem; margin: 0.8rem 0; }
 .figures { font-variant-numeric: tabular-nums; color: var(--soft); font-size: 0.875rem; }
 .figures b { color: var(--ink); font-size: 1.05rem; }
 .dot { display: inline-block; width: 0.7em; height: 0.7em; border-radius: 50%; margin-right: 0.35em;
@@ -43,7 +44,7 @@ svg.plot { display: block; width: 100%; height: auto; }
 svg text { font: 11px system-ui, sans-serif; fill: var(--soft); }
 svg .grid { stroke: var(--grid); stroke-width: 1; }
 svg line.rate { stroke: var(--rate); stroke-width: 1; stroke-dasharray: 3 3; }
-svg text.rate { fill: var(--rate); font-size: 10px; }
+svg text.rate { font-size: 10px; paint-order: stroke; stroke: var(--card); stroke-width: 3px; }
 svg .line { fill: none; stroke: currentColor; stroke-width: 1.4; stroke-linejoin: round; }
 svg .cross { stroke: var(--soft); stroke-width: 1; }
 svg text.tip { fill: var(--ink); font-size: 12px; paint-order: stroke; stroke: var(--card);

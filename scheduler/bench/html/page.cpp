@@ -119,11 +119,16 @@ std::string section(Groups groups, const std::vector<std::size_t>& colours) {
     html += "<div class=\"panels\">\n";
     for (std::size_t i = 0; i < groups.size(); ++i)
         html += panel(groups[i], colours[i], scale);
-    html += "</div>\n<div class=\"panels\">\n<figure>\n<h3>Frame time by percentile</h3>\n"
+    html += "</div>\n<figure class=\"single\">\n<h3>Frame time by percentile</h3>\n"
             "<p class=\"soft\">How long a frame took that so many per cent were faster than. Flat "
             "is smooth.</p>\n";
+    html += "<p class=\"figures\">";
+    for (const Curve& curve : curves)
+        html += fmt::format("<span class=\"dot s{}\"></span>{} &ensp;", curve.colour,
+                            escaped(curve.label));
+    html += "</p>\n";
     html += percentile_plot(curves, "Frame time by percentile, " + scenario);
-    html += "</figure>\n</div>\n";
+    html += "</figure>\n";
     return html + table(groups, colours) + "</section>\n";
 }
 

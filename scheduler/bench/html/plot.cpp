@@ -48,21 +48,30 @@ void frame(std::string& svg, const std::string& title, double top_ms) {
                            "\n",
                            kLeft, kWidth - kRight, y_of(tick, top_ms), y_of(tick, top_ms),
                            kLeft - 4, y_of(tick, top_ms) + 4, number(tick));
-    svg += fmt::format(R"(<text x="{:g}" y="{:g}">ms</text>)"
-                       "\n",
-                       2.0, kTop - 2);
     for (const Rate& rate : kRates)
         if (rate.ms < top_ms)
             svg +=
                 fmt::format(R"(<line class="rate" x1="{:g}" x2="{:g}" y1="{:.1f}" y2="{:.1f}"/>)"
-                            R"(<text class="rate" x="{:g}" y="{:.1f}" text-anchor="end">{}</text>)"
                             "\n",
-                            kLeft, kWidth - kRight, y_of(rate.ms, top_ms), y_of(rate.ms, top_ms),
+                            kLeft, kWidth - kRight, y_of(rate.ms, top_ms), y_of(rate.ms, top_ms));
+    svg += fmt::format(R"(<text x="{:g}" y="{:g}">ms</text>)"
+                       "\n",
+                       2.0, kTop - 2);
+}
+
+// The names lie above the curves, so that they can be read.
+void finish(std::string& svg, double top_ms) {
+    for (const Rate& rate : kRates)
+        if (rate.ms < top_ms)
+            svg +=
+                fmt::format(R"(<text class="rate" x="{:g}" y="{:.1f}" text-anchor="end">{}</text>)"
+                            "\n",
                             kWidth - kRight, y_of(rate.ms, top_ms) - 3, rate.name);
+    svg += "</svg>\n";
 }
 
 void x_tick(std::string& svg, double share, const std::string& text) {
-    const char* anchor = share > 0.99 ? "end" : "middle";
+    const char* anchor = share > 0.95 ? "end" : "middle";
     svg += fmt::format(R"(<text x="{:.1f}" y="{:g}" text-anchor="{}">{}</text>)"
                        "\n",
                        x_of(share), kHeight - 7, anchor, text);
@@ -148,7 +157,8 @@ std::string frame_time_plot(std::span<const double> frame_ms, const Scale& scale
                        scale.seconds);
     for (const Point& p : thinned(frame_ms, kColumns))
         svg += fmt::format("{:.1f},{:.1f} ", x_of(p.seconds / scale.seconds), y_of(p.ms, scale.ms));
-    svg += "\"/>\n</svg>\n";
+    svg += "\"/>\n";
+    finish(svg, scale.ms);
     return svg;
 }
 
@@ -197,7 +207,7 @@ std::string percentile_plot(const std::vector<Curve>& curves, const std::string&
                                y_of(sorted.back(), top));
         svg += fmt::format("\"><title>{}</title></polyline>\n", escaped(curve.label));
     }
-    svg += "</svg>\n";
+    finish(svg, top);
     return svg;
 }
 

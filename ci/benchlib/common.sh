@@ -143,7 +143,7 @@ measure_one() {
         "${expected[@]}" \
         --share "$ROOT_DIR/ci/benchlib" -- \
         guest "$scheduler" --iterations-per-ms $((ITERATIONS_PER_MS_ALL_CPUS / CPUS)) \
-        --label "$label" --seed "$seed" --duration "$DURATION" --warmup "$WARMUP" \
+        --label "$label" --seed "$seed" --duration "$DURATION" --warmup "$WARMUP" --frames \
         "${own[@]}" "${scenarios[@]}" >"$base.json.part" 2>"$base.log" || status=$?
     if [ $status != 0 ]; then
         note "$label, seed $seed, $*: failed with status $status:"

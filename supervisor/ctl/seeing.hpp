@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The subcommands of rustlandctl that show what the scheduler does.
+#pragma once
+
+#include "supervisor/ctl/commands.hpp"
+#include "supervisor/ctl/scheduler_feed.hpp"
+
+#include <string>
+
+namespace rustland::supervisor {
+
+struct MetricsOptions {
+    std::string scheduler_socket = kSchedulerSocket;
+    std::string output; // empty: standard output
+    std::string format; // empty: openmetrics on standard output, prometheus in a file
+};
+
+// Done even where nothing answers: that is a figure, too.
+int print_metrics(const CtlOptions& options, const MetricsOptions& metrics);
+
+struct TopOptions {
+    std::string scheduler_socket = kSchedulerSocket;
+    double interval = 1; // seconds
+    bool once = false;
+};
+
+// A live view on a terminal; plain text elsewhere.
+int top(const CtlOptions& options, const TopOptions& top);
+
+} // namespace rustland::supervisor

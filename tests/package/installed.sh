@@ -99,7 +99,8 @@ installation() {
     assert_eq "enabled after the installation" disabled "$(systemctl is-enabled rustlandd)"
     assert_eq "active after the installation" inactive "$(systemctl is-active rustlandd)"
     assert_eq "the scheduler after the installation" disabled "$(systemctl is-enabled rustland)"
-    assert_ok "verify the units" systemd-analyze verify --man=no rustland.service rustlandd.service
+    assert_ok "verify the units" systemd-analyze verify --man=no \
+        rustland.service rustland-restore.service rustlandd.service
     assert_ok "check the configuration" rustlandctl check
     # Sooner than the default, so that the test need not wait, and without its limits.
     install -d /etc/rustland/rustland.conf.d
@@ -181,6 +182,11 @@ scheduler_is_killed() {
     kill -KILL "$pid"
     wait_for 60 "another scheduler is on" another_scheduler "$pid"
     wait_in_hand
+    pid=$(scheduler_pid)
+    assert_ok "kill everything of it" systemctl kill --signal=KILL rustland
+    wait_for 60 "another scheduler is on" another_scheduler "$pid"
+    wait_in_hand
+    assert_eq "compaction of locked memory" 0 "$(cat $COMPACTION)"
     stop_playing KILL
 }
 

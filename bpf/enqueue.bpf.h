@@ -109,15 +109,15 @@ s32 BPF_PROG(rl_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags)
 }
 
 /* An idle CPU for a task that did not come through ops.select_cpu. */
-static __always_inline bool enqueue_on_idle_cpu(struct task_struct* p, struct task_ctx* tc,
-                                                u64 enq_flags, u64 now) {
+static __always_inline bool enqueue_on_idle_cpu(struct task_struct* p, const cpumask_t* allowed,
+                                                struct task_ctx* tc, u64 enq_flags, u64 now) {
     s32 cpu = scx_bpf_task_cpu(p);
 
     if (p->nr_cpus_allowed == 1) {
         if (!scx_bpf_test_and_clear_cpu_idle(cpu))
             return false;
     } else {
-        cpu = pick_idle_cpu(p->cpus_ptr, cpu);
+        cpu = pick_idle_cpu(allowed, cpu);
         if (cpu < 0)
             return false;
     }
@@ -132,9 +132,9 @@ static __always_inline bool enqueue_on_idle_cpu(struct task_struct* p, struct ta
  * Straight into deadline order, without user space: what it last said about the task still tells
  * whether it is urgent. Our own threads come first, unless they have used a whole slice up.
  */
-static __always_inline void enqueue_unasked(struct task_struct* p, struct task_ctx* tc,
-                                            u64 enq_flags, bool wakeup, bool self, u64 now) {
-    const cpumask_t* allowed = p->cpus_ptr;
+static __always_inline void enqueue_unasked(struct task_struct* p, const cpumask_t* allowed,
+                                            struct task_ctx* tc, u64 enq_flags, bool wakeup,
+                                            bool self, u64 now) {
     struct target target;
     bool urgent = wakeup || (self && tc->used < tc->granted);
     s64 key = self && urgent ? SELF_KEY : tc->decided_key;
@@ -181,12 +181,11 @@ static __always_inline void fill_record(struct rl_queued* rec, struct task_struc
  * it goes on; interrupted by an urgent task, it takes its place as if it were decided now,
  * unless it is long overdue: then it would never get its turn beside many urgent tasks.
  */
-static __always_inline bool resume_interrupted(struct task_struct* p, struct task_ctx* tc,
-                                               u64 enq_flags, u64 now) {
-    struct cpu_ctx* cc = cpu_ctx_of(scx_bpf_task_cpu(p));
+static __always_inline bool resume_interrupted(struct task_struct* p, const cpumask_t* allowed,
+                                               struct task_ctx* tc, u64 enq_flags, u64 now) {
     struct target target = {.kick = SCX_KICK_PREEMPT};
-    const cpumask_t* allowed = p->cpus_ptr;
     s32 cpu = scx_bpf_task_cpu(p);
+    struct cpu_ctx* cc = cpu_ctx_of(cpu);
     s64 offset = tc->key;
     u64 dsq;
 
@@ -230,6 +229,7 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     struct rl_queued* rec;
     u64 now = now_ns(), seq;
     struct rl_control* c = the_control();
+    const cpumask_t* allowed;
     bool self, silent;
 
     if (!tc) {
@@ -245,12 +245,13 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
         dsq_insert(p, SCX_DSQ_LOCAL, config.slice_busy_ns, enq_flags);
         return;
     }
-    if (!selected && enqueue_on_idle_cpu(p, tc, enq_flags, now))
+    allowed = p->cpus_ptr;
+    if (!selected && enqueue_on_idle_cpu(p, allowed, tc, enq_flags, now))
         return;
     self = p->tgid == config.self_tgid;
     if (wakeup)
         grant(tc, 0, now);
-    else if (!self && resume_interrupted(p, tc, enq_flags, now))
+    else if (!self && resume_interrupted(p, allowed, tc, enq_flags, now))
         return;
     silent = c && c->lease_since;
     rec = self || silent ? NULL : bpf_ringbuf_reserve(&queued_ring, sizeof(*rec), 0);
@@ -261,7 +262,7 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
             count(unasked);
         else
             count(congested);
-        enqueue_unasked(p, tc, enq_flags, wakeup, self, now);
+        enqueue_unasked(p, allowed, tc, enq_flags, wakeup, self, now);
         return;
     }
     seq = word_begin(tc);

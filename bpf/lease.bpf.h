@@ -71,14 +71,14 @@ static __always_inline void note_silence(struct rl_control* c, u64 now) {
 }
 
 /* Moves expired pending tasks, oldest first, to where a decision would have put them. */
-static void lease_drain(u64 now) {
+VERIFIED_ALONE int lease_drain(u64 now) {
     struct rl_control* c = the_control();
     struct bpf_iter_scx_dsq it;
     struct target target;
     int i;
 
     if (!c)
-        return;
+        return 0;
     if (!bpf_iter_scx_dsq_new(&it, DSQ_PENDING, 0)) {
         bpf_for(i, 0, LEASE_BATCH) {
             struct task_struct *listed = bpf_iter_scx_dsq_next(&it), *p;
@@ -117,6 +117,7 @@ static void lease_drain(u64 now) {
         }
     }
     bpf_iter_scx_dsq_destroy(&it);
+    return 0;
 }
 
 /* The CPU on which the oldest pending task could run, or -1; *waited is for how long it waits. */

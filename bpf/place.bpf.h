@@ -16,6 +16,13 @@
 
 #include "state.bpf.h"
 
+/*
+ * A function that the verifier checks once per program, by itself, instead of once for each state
+ * of each of its callers. Weak, so that the compiler draws no conclusions from its body that the
+ * verifier cannot follow.
+ */
+#define VERIFIED_ALONE __weak __noinline
+
 /* Key of our own threads: more urgent than any task. */
 #define SELF_KEY (-1000000000LL)
 
@@ -27,7 +34,7 @@ static __always_inline bool is_restricted(const struct task_struct* p) {
 }
 
 /* An allowed CPU whose last dispatch found nothing, or -1; takes the mark off. */
-static s32 pick_dry_cpu(const cpumask_t* allowed) {
+VERIFIED_ALONE s32 pick_dry_cpu(const struct cpumask* allowed __arg_trusted) {
     s32 cpu;
 
     if (nr_dry <= 0)
@@ -48,7 +55,7 @@ static s32 pick_dry_cpu(const cpumask_t* allowed) {
  * key (grown by how long it has run), if that is worse than the urgent task's by the margin. A CPU
  * that another urgent task has just been sent to is left alone.
  */
-static s32 pick_victim(const cpumask_t* allowed, s64 key, u64 now) {
+VERIFIED_ALONE s32 pick_victim(const struct cpumask* allowed __arg_trusted, s64 key, u64 now) {
     s64 worst = key + (s64)config.preempt_margin_ns;
     s32 victim = -1, cpu;
 
@@ -82,7 +89,7 @@ struct target {
  * CPU looks for the next task then, which is sooner than any other CPU could be made to. One task
  * may claim it, unless what our thread interrupted is about as urgent.
  */
-static s32 claim_this_cpu(const cpumask_t* allowed, s64 key) {
+static __always_inline s32 claim_this_cpu(const cpumask_t* allowed, s64 key) {
     s32 cpu = bpf_get_smp_processor_id();
     struct cpu_ctx* cc = cpu_ctx_of(cpu);
 
@@ -100,7 +107,7 @@ static s32 claim_this_cpu(const cpumask_t* allowed, s64 key) {
  * urgent, and something far less so runs there. That CPU alone may take it then: the one here would
  * otherwise be the first to look, and leave what it was doing.
  */
-static s32 pick_other_victim(const cpumask_t* allowed, s64 key, u64 now) {
+static __always_inline s32 pick_other_victim(const cpumask_t* allowed, s64 key, u64 now) {
     struct cpu_ctx* cc = cpu_ctx_of(bpf_get_smp_processor_id());
 
     if (!cc || !cc->self_running || cc->interrupted == NO_TASK_INTERRUPTED)
@@ -108,33 +115,40 @@ static s32 pick_other_victim(const cpumask_t* allowed, s64 key, u64 now) {
     return pick_victim(allowed, (cc->interrupted > key ? cc->interrupted : key) + FAR_NS, now);
 }
 
+/* A target as one number, which is all that a function checked by itself can return. */
+static __always_inline u64 pack_target(s32 cpu, u64 kick, u64 own) {
+    return (u32)cpu | kick << 32 | own << 40;
+}
+
 /* Which CPU should hear about a task: an idle one, this one if it is about to be free, one that has
  * run dry, or one worth interrupting. */
+VERIFIED_ALONE u64 choose_target(const struct cpumask* allowed __arg_trusted, s32 near, s64 key,
+                                 u32 preempt, u64 now) {
+    s32 cpu = pick_idle_cpu(allowed, near);
+
+    if (cpu >= 0)
+        return pack_target(cpu, SCX_KICK_IDLE, 0);
+    if (preempt) {
+        cpu = pick_other_victim(allowed, key, now);
+        if (cpu >= 0)
+            return pack_target(cpu, SCX_KICK_PREEMPT, 1);
+    }
+    cpu = claim_this_cpu(allowed, key);
+    if (cpu >= 0)
+        return pack_target(cpu, 0, 0);
+    cpu = pick_dry_cpu(allowed);
+    if (cpu < 0 && preempt)
+        cpu = pick_victim(allowed, key, now);
+    return pack_target(cpu, SCX_KICK_PREEMPT, 0);
+}
+
 static __always_inline void pick_target(const cpumask_t* allowed, s32 near, s64 key, bool preempt,
                                         u64 now, struct target* target) {
-    target->own = 0;
-    target->kick = SCX_KICK_IDLE;
-    target->cpu = pick_idle_cpu(allowed, near);
-    if (target->cpu >= 0)
-        return;
-    target->kick = SCX_KICK_PREEMPT;
-    if (preempt) {
-        target->cpu = pick_other_victim(allowed, key, now);
-        if (target->cpu >= 0) {
-            target->own = 1;
-            return;
-        }
-    }
-    target->kick = 0;
-    target->cpu = claim_this_cpu(allowed, key);
-    if (target->cpu >= 0)
-        return;
-    target->kick = SCX_KICK_PREEMPT;
-    target->cpu = pick_dry_cpu(allowed);
-    if (target->cpu >= 0)
-        return;
-    if (preempt)
-        target->cpu = pick_victim(allowed, key, now);
+    u64 packed = choose_target(allowed, near, key, preempt, now);
+
+    target->cpu = (s32)(u32)packed;
+    target->kick = packed >> 32 & 0xff;
+    target->own = packed >> 40;
 }
 
 /*
@@ -184,11 +198,12 @@ static __always_inline u64 home_dsq(struct task_struct* p, const cpumask_t* allo
  * tasks left. It still looks into the global DSQ by itself: tasks that belong to it go there, and
  * the kernel then finds another CPU for them.
  */
-static __noinline void evacuate(u64 dsq, s32 cpu) {
+VERIFIED_ALONE int evacuate(u64 dsq, s32 cpu) {
     struct bpf_iter_scx_dsq it;
     bool moved = false;
     int i;
 
+    bpf_rcu_read_lock();
     if (!bpf_iter_scx_dsq_new(&it, dsq, 0)) {
         bpf_for(i, 0, EVACUATE_MAX) {
             struct task_struct *listed = bpf_iter_scx_dsq_next(&it), *p;
@@ -204,8 +219,10 @@ static __noinline void evacuate(u64 dsq, s32 cpu) {
         }
     }
     bpf_iter_scx_dsq_destroy(&it);
+    bpf_rcu_read_unlock();
     if (moved)
         scx_bpf_kick_cpu(cpu, 0);
+    return 0;
 }
 
 static __always_inline bool is_offline(s32 cpu) {
@@ -236,7 +253,7 @@ static __always_inline bool move_pending(struct bpf_iter_scx_dsq* it, struct tas
 }
 
 /* The deadline of the first task in a DSQ; the largest number if it is empty. */
-static __always_inline u64 head_deadline(u64 dsq) {
+VERIFIED_ALONE u64 head_deadline(u64 dsq) {
     struct bpf_iter_scx_dsq it;
     struct task_struct* p;
     u64 deadline = ~0ULL;
@@ -252,11 +269,10 @@ static __always_inline u64 head_deadline(u64 dsq) {
 
 /* Whether one of the first few tasks in a DSQ may run on this CPU: only then is it consumed, since
  * the kernel would walk over all the others. */
-static __always_inline bool head_allows(u64 dsq, s32 cpu) {
+VERIFIED_ALONE int head_allows(u64 dsq, s32 cpu) {
     struct bpf_iter_scx_dsq it;
     struct task_struct* p;
-    bool allowed = false;
-    int i;
+    int allowed = 0, i;
 
     if (!bpf_iter_scx_dsq_new(&it, dsq, 0)) {
         bpf_for(i, 0, 4) {
@@ -264,7 +280,7 @@ static __always_inline bool head_allows(u64 dsq, s32 cpu) {
             if (!p)
                 break;
             if (bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
-                allowed = true;
+                allowed = 1;
                 break;
             }
         }
@@ -301,7 +317,7 @@ static __always_inline bool fetch_overdue(struct cpu_ctx* cc, s32 cpu, u32 own_l
 }
 
 /* Own cache's DSQ and own DSQ, the earlier deadline first. */
-static __always_inline bool consume_own(s32 cpu, u64 llc_dsq) {
+VERIFIED_ALONE int consume_own(s32 cpu, u64 llc_dsq) {
     u64 cpu_dsq = DSQ_CPU(cpu);
 
     if (scx_bpf_dsq_nr_queued(cpu_dsq) <= 0)
@@ -314,7 +330,7 @@ static __always_inline bool consume_own(s32 cpu, u64 llc_dsq) {
 
 /* What waits elsewhere, for a CPU that would go idle: other caches first, then single CPUs' DSQs.
  */
-static __always_inline bool steal(s32 cpu, u32 own_llc) {
+VERIFIED_ALONE int steal(s32 cpu, u32 own_llc) {
     s32 i;
 
     bpf_for(i, 1, config.nr_llcs) {

@@ -246,7 +246,7 @@ void StatsServer::send_stats(Client& client) {
         queue(client, callbacks_.stats());
 }
 
-void StatsServer::queue(Client& client, std::string line) { client.unsent += line; }
+void StatsServer::queue(Client& client, const std::string& line) { client.unsent += line; }
 
 void StatsServer::flush(Client& client) {
     const int fd = client.fd.get();

@@ -30,7 +30,7 @@ class StatsServer {
     };
     static constexpr std::size_t kMaxClients = 32;
     // What a client may leave unread.
-    static constexpr std::size_t kMaxUnread = 64 * 1024;
+    static constexpr std::size_t kMaxUnread = std::size_t{64} * 1024;
 
     // Creates the socket, and its directory if that is missing. A socket that a dead process left
     // behind is replaced; one that is answered is an error (EADDRINUSE). `loop` must live longer.
@@ -60,7 +60,7 @@ class StatsServer {
     void answer(Client& client, const std::string& line);
     void subscribe(Client& client, Nanos interval);
     void send_stats(Client& client);
-    static void queue(Client& client, std::string line);
+    static void queue(Client& client, const std::string& line);
     // Sends what the client takes; drops the client when it is done or gone.
     void flush(Client& client);
     void drop(int fd);

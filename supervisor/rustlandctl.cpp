@@ -28,6 +28,7 @@ struct Request {
     bool dumps = false;
     MetricsOptions metrics;
     TopOptions top;
+    TraceOptions trace;
     std::function<int()> run;
 };
 
@@ -77,6 +78,27 @@ void add_seeing(CLI::App& app, Request& r) {
         ->check(CLI::Range(0.1, 60.0));
     view->add_flag("--once", r.top.once, "One view after one interval, and end");
     add_scheduler_socket(view, r.top.scheduler_socket);
+    CLI::App* record =
+        add(app, r, "trace", "Record what the CPUs do, and say who waited for whom", [&r] {
+            r.trace.command = r.command;
+            return trace(r.options, r.trace);
+        });
+    record->add_option("--seconds", r.trace.seconds, "How long (default 10, or as the command)")
+        ->type_name("S")
+        ->check(CLI::Range(0.1, 3600.0));
+    record->add_option("-o,--output", r.trace.output, "File to write (default rustland.trace)")
+        ->type_name("FILE");
+    record->add_option("--buffer", r.trace.buffer_kib, "KiB for each CPU (default 8192)")
+        ->type_name("KIB")
+        ->check(CLI::Range(64, 1 << 20));
+    CLI::Option* read =
+        record->add_option("--read", r.trace.read, "Summarise this trace, record none")
+            ->type_name("FILE");
+    add_scheduler_socket(record, r.trace.scheduler_socket);
+    record->add_option("command", r.command, "The command to watch, after --")
+        ->type_name("CMD")
+        ->excludes(read);
+    record->positionals_at_end();
     CLI::App* metrics =
         add(app, r, "metrics", "The figures of scheduler and supervisor, for monitoring",
             [&r] { return print_metrics(r.options, r.metrics); });

@@ -5,7 +5,9 @@
 #include "supervisor/ctl/commands.hpp"
 #include "supervisor/ctl/scheduler_feed.hpp"
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 namespace rustland::supervisor {
 
@@ -26,5 +28,16 @@ struct TopOptions {
 
 // A live view on a terminal; plain text elsewhere.
 int top(const CtlOptions& options, const TopOptions& top);
+
+struct TraceOptions {
+    std::string scheduler_socket = kSchedulerSocket;
+    std::string output = "rustland.trace";
+    std::string read;                // a trace to summarise instead of recording one
+    double seconds = 0;              // 0: until the command ends, or ten without one
+    std::uint64_t buffer_kib = 8192; // for each CPU
+    std::vector<std::string> command;
+};
+
+int trace(const CtlOptions& options, const TraceOptions& trace);
 
 } // namespace rustland::supervisor

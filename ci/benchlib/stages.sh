@@ -14,7 +14,7 @@ run_guest() {
     shift
     setpriv --pdeathsig TERM "$ROOT_DIR/ci/vm" --kernel "$KERNEL" --cpus "$CPUS" --seed "$seed" \
         --preset "$PRESET" --root "$root" --memory 2G --append "cryptomgr.notests $APPEND" \
-        --timeout "$timeout" --share "$SHARE" -- \
+        --timeout "$timeout" --host-timeout $((timeout * 60)) --share "$SHARE" -- \
         "$program" "$(scheduler_command "$scheduler")" "$@" >"$base.txt.part" 2>"$base.log" ||
         status=$?
     if [ $status != 0 ]; then

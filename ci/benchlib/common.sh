@@ -14,6 +14,7 @@ FAULTS=
 RUSTLAND_ARGS=
 declare -A PEERS=() # name -> path and options of another sched_ext scheduler
 SHARE=$ROOT_DIR/ci/benchlib
+SETUP_OPTIONS=
 JOBS=$(nproc)
 [ "$JOBS" -le 4 ] || JOBS=4
 # An iteration of the benchmark's loop is 4 instructions, an instruction takes 2 ns of the VM's time
@@ -86,14 +87,20 @@ add_peer() {
     SCHEDULERS+=" peer:$name"
 }
 
+# Makes SHARE a copy, to which files can be added.
+share_copy() {
+    [ "$SHARE" = "$ROOT_DIR/ci/benchlib" ] || return 0
+    SHARE=$(mktemp -d)
+    TEMPORARY+=("$SHARE")
+    cp "$ROOT_DIR"/ci/benchlib/* "$SHARE"
+}
+
 # Puts the other schedulers, and their libraries, where the VM finds them. The C library and its
 # loader are left out: the VM has this machine's.
 share_peers() {
     local name program library
     [ ${#PEERS[@]} -gt 0 ] || return 0
-    SHARE=$(mktemp -d)
-    TEMPORARY+=("$SHARE")
-    cp "$ROOT_DIR"/ci/benchlib/* "$SHARE"
+    share_copy
     mkdir "$SHARE/peers" "$SHARE/libraries"
     for name in "${!PEERS[@]}"; do
         program=${PEERS[$name]%% *}
@@ -136,12 +143,15 @@ check_options() {
 
 set_up() {
     if [ "${RUSTLAND_SKIP_SETUP:-0}" != 1 ]; then
-        "$ROOT_DIR/ci/setup" --kernels "$KERNEL" >&2 || die "ci/setup failed"
+        # shellcheck disable=SC2086 # words
+        "$ROOT_DIR/ci/setup" --kernels "$KERNEL" $SETUP_OPTIONS >&2 || die "ci/setup failed"
     fi
     share_peers
-    RUSTLAND_SKIP_SETUP=1 "$ROOT_DIR/ci/build" "$PRESET" >&2 || die "ci/build $PRESET failed"
+    if [ "${RUSTLAND_SKIP_BUILD:-0}" != 1 ]; then
+        RUSTLAND_SKIP_SETUP=1 "$ROOT_DIR/ci/build" "$PRESET" >&2 || die "ci/build $PRESET failed"
+    fi
     BENCH=$ROOT_DIR/build/$PRESET/scheduler/bench/rustland-bench
-    [ -x "$BENCH" ] || die "no $BENCH after the build"
+    [ -x "$BENCH" ] || die "no $BENCH"
     local word
     for word in $SCHEDULERS; do
         if [[ $word == rustland* ]] && [ ! -x "$ROOT_DIR/build/$PRESET/scheduler/rustland" ]; then
@@ -159,6 +169,20 @@ label_of() {
     esac
 }
 
+# The command line that starts a scheduler in the VM.
+scheduler_command() {
+    local own
+    case $1 in
+    eevdf) echo eevdf ;;
+    rustland-fifo) echo "rustland --policy fifo${RUSTLAND_ARGS:+ $RUSTLAND_ARGS}" ;;
+    peer:*)
+        own=${PEERS[${1#peer:}]}
+        echo "env LD_LIBRARY_PATH=/share/libraries /share/peers/${1#peer:}${own#"${own%% *}"}"
+        ;;
+    *) echo "rustland${RUSTLAND_ARGS:+ $RUSTLAND_ARGS}" ;;
+    esac
+}
+
 # measure_one BASE SCHEDULER SEED SCENARIO…: one VM; BASE.json, and BASE.log with all else.
 measure_one() {
     local base=$1 scheduler=$2 seed=$3 word status=0 scenarios=()
@@ -173,21 +197,13 @@ measure_one() {
     # A stopped scheduler is made to leave by its own BPF side.
     [[ $* != *:stop* ]] || expected=(--expect-sched-ext-error='unregistered from BPF')
     [ "$scheduler" = rustland-fg ] && own=(--foreground)
-    case $scheduler in
-    rustland-fifo) scheduler="rustland --policy fifo${RUSTLAND_ARGS:+ $RUSTLAND_ARGS}" ;;
-    peer:*)
-        word=${PEERS[${scheduler#peer:}]}
-        scheduler="env LD_LIBRARY_PATH=/share/libraries /share/peers/${scheduler#peer:}${word#"${word%% *}"}"
-        ;;
-    rustland*) scheduler="rustland${RUSTLAND_ARGS:+ $RUSTLAND_ARGS}" ;;
-    esac
     # The kernel tests its cryptographic algorithms for some seconds after boot: a load of its own.
     # The VM ends with us, however we end.
     setpriv --pdeathsig TERM "$ROOT_DIR/ci/vm" --kernel "$KERNEL" --cpus "$CPUS" --seed "$seed" \
         --preset "$PRESET" --append cryptomgr.notests --timeout "$timeout" \
         "${expected[@]}" \
         --share "$SHARE" -- \
-        guest "$scheduler" --iterations-per-ms $((ITERATIONS_PER_MS_ALL_CPUS / CPUS)) \
+        guest "$(scheduler_command "$scheduler")" --iterations-per-ms $((ITERATIONS_PER_MS_ALL_CPUS / CPUS)) \
         --label "$label" --seed "$seed" --duration "$DURATION" --warmup "$WARMUP" --frames \
         "${own[@]}" "${scenarios[@]}" >"$base.json.part" 2>"$base.log" || status=$?
     if [ $status != 0 ]; then

@@ -3,9 +3,9 @@
 
 #include "monitor.hpp"
 #include "options.hpp"
+#include "run_scheduler.hpp"
 #include "rustland/common/log.hpp"
 #include "rustland/kernel/memory.hpp"
-#include "session.hpp"
 
 #include <cstdio>
 #include <fmt/format.h>

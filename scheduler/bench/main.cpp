@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bench/compare.hpp"
+#include "bench/html/page.hpp"
 #include "bench/options.hpp"
 #include "bench/report.hpp"
 #include "bench/run.hpp"
@@ -81,7 +82,30 @@ int run_all(RunOptions options) {
     if (!options.output.empty())
         if (const auto status = write_result(options.output, to_json(report)); !status)
             return fail(status.error());
+    if (!options.page.empty()) {
+        const auto recordings = recordings_from(to_json(report), options.page);
+        if (!recordings)
+            return fail(recordings.error());
+        if (const auto status = write_result(options.page, to_html(*recordings)); !status)
+            return fail(status.error());
+    }
     return changed ? kExitSchedulerChanged : kExitOk;
+}
+
+int write_page(const PageOptions& options) {
+    std::vector<Recording> all;
+    for (const std::string& path : options.files) {
+        const auto text = read_file(path);
+        if (!text)
+            return fail(text.error(), kExitUsage);
+        auto recordings = recordings_from(*text, path);
+        if (!recordings)
+            return fail(recordings.error(), kExitUsage);
+        add_recordings(all, *std::move(recordings), path);
+    }
+    if (const auto status = write_result(options.page, to_html(all)); !status)
+        return fail(status.error());
+    return kExitOk;
 }
 
 int compare_files(const CompareOptions& options) {
@@ -118,6 +142,8 @@ int main(int argc, char** argv) {
         fmt::print(message->status == kExitOk ? stdout : stderr, "{}", message->text);
         return message->status;
     }
+    if (const auto* options = std::get_if<PageOptions>(&command))
+        return write_page(*options);
     if (const auto* options = std::get_if<CompareOptions>(&command))
         return compare_files(*options);
     if (std::holds_alternative<CalibrateOptions>(command))

@@ -63,7 +63,8 @@ Exit status:
 Examples:
   rustland-bench --load build --slots 16
   rustland-bench --scenario build:8 --scenario hog:8 --label EEVDF -o eevdf.json
-  rustland-bench --compare eevdf.json rustland.json)";
+  rustland-bench --compare eevdf.json rustland.json
+  rustland-bench --report page.html eevdf.json rustland.json)";
 
 std::string footer() {
     const auto ms = [](std::int64_t micros) { return static_cast<double>(micros) / 1000.0; };
@@ -128,6 +129,7 @@ struct RawOptions {
     bool calibrate = false;
     bool markdown = false;
     std::vector<std::string> compare;
+    std::vector<std::string> files;
 };
 
 void add_options(CLI::App& app, RawOptions& raw) {
@@ -203,6 +205,14 @@ void add_options(CLI::App& app, RawOptions& raw) {
         ->group(report);
     app.add_flag("--frames", raw.run.keep_frames, "keep all frame times in the JSON")
         ->group(report);
+    app.add_option("--report", raw.run.page,
+                   "write a page with plots (HTML) to FILE, too; with files behind it, of these "
+                   "instead of a run: results (JSON) and logs of MangoHud (CSV)")
+        ->type_name("FILE")
+        ->group(report);
+    app.add_option("files", raw.files, "with --report: results and logs to show")
+        ->type_name("FILE")
+        ->group(report);
 
     const char* const other = "Instead of a run";
     app.add_option("--compare", raw.compare,
@@ -249,6 +259,8 @@ Command to_command(const CLI::App& app, RawOptions raw, unsigned cpus) {
     if (!raw.compare.empty()) {
         if (raw.run.json)
             return usage_error("--compare prints a table, --markdown or --csv, not --json");
+        if (!raw.run.page.empty())
+            return usage_error("choose one of --compare and --report");
         if (raw.markdown && raw.run.csv)
             return usage_error("choose one of --markdown and --csv");
         return CompareOptions{raw.compare, raw.markdown, raw.run.csv};
@@ -257,11 +269,18 @@ Command to_command(const CLI::App& app, RawOptions raw, unsigned cpus) {
         return usage_error("--markdown needs --compare");
     if (raw.calibrate)
         return CalibrateOptions{};
+    if (!raw.files.empty()) {
+        if (raw.run.page.empty())
+            return usage_error(fmt::format("unexpected '{}': files belong to --report or --compare",
+                                           raw.files[0]));
+        return PageOptions{raw.run.page, raw.files};
+    }
     auto scenarios = choose_scenarios(raw, cpus);
     if (!scenarios)
         return usage_error(scenarios.error().message());
     raw.run.scenarios = *std::move(scenarios);
     raw.run.vsync = !raw.no_vsync;
+    raw.run.keep_frames = raw.run.keep_frames || !raw.run.page.empty();
     if (app.count("--scheduler-comm") > 0)
         raw.run.scheduler_comm = raw.scheduler_comm == "-" ? "" : raw.scheduler_comm;
     return raw.run;

@@ -35,6 +35,13 @@ struct RunOptions {
     bool json = false;
     bool csv = false;
     std::string output;
+    std::string page; // HTML, too; empty: none
+};
+
+// A page of results that there are.
+struct PageOptions {
+    std::string page;
+    std::vector<std::string> files;
 };
 
 struct CompareOptions {
@@ -51,7 +58,7 @@ struct Message {
     int status = kExitOk;
 };
 
-using Command = std::variant<RunOptions, CompareOptions, CalibrateOptions, Message>;
+using Command = std::variant<RunOptions, PageOptions, CompareOptions, CalibrateOptions, Message>;
 
 // cpus: how many this machine has, for the default of --slots.
 Command parse_command_line(int argc, const char* const* argv, unsigned cpus);

@@ -120,6 +120,19 @@ TEST(BenchOptions, CompareTakesFilesAndAStyle) {
     EXPECT_FALSE(options->csv);
 }
 
+TEST(BenchOptions, ReportIsOfARunOrOfFiles) {
+    const auto run = run_options({"--report", "page.html"});
+    EXPECT_EQ(run.page, "page.html");
+    EXPECT_TRUE(run.keep_frames);
+    const Command command = parse({"--report", "page.html", "a.json", "b.csv"});
+    const auto* options = std::get_if<PageOptions>(&command);
+    ASSERT_NE(options, nullptr);
+    EXPECT_EQ(options->page, "page.html");
+    EXPECT_EQ(options->files, (std::vector<std::string>{"a.json", "b.csv"}));
+    EXPECT_THAT(refusal({"--report"}), HasSubstr("--report"));
+    EXPECT_THAT(refusal({"--report", "x", "--compare", "a"}), HasSubstr("--compare"));
+}
+
 TEST(BenchOptions, HelpAndVersionAreNoErrors) {
     for (const char* option : {"--help", "-h", "--version", "-V"}) {
         const Command command = parse({option});

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Between the records that the kernel side shares with us and the policy's types. Pure.
+#pragma once
+
+#include "rustland/policy/policy.hpp"
+#include "rustland_abi.h"
+
+#include <bit>
+#include <cstdint>
+
+namespace rustland {
+
+inline QueuedTask to_task(const rl_queued& record) {
+    QueuedTask task;
+    task.seq = record.seq;
+    task.enqueued_at = Nanos{static_cast<std::int64_t>(record.enqueued_at)};
+    task.sum_exec = Nanos{static_cast<std::int64_t>(record.sum_exec)};
+    task.burst_exec = Nanos{static_cast<std::int64_t>(record.burst_exec)};
+    task.last_sleep = Nanos{static_cast<std::int64_t>(record.last_sleep)};
+    task.sleeps = record.sleeps;
+    task.state = std::bit_cast<PolicyState>(record.state);
+    task.pid = Pid{record.pid};
+    task.tgid = Pid{record.tgid};
+    task.cpu = CpuId{record.cpu};
+    task.weight = record.weight;
+    task.nr_cpus_allowed = record.nr_cpus_allowed;
+    task.nr_waiting = record.nr_waiting;
+    task.task_class = static_cast<TaskClass>(record.task_class);
+    task.wakeup = (record.flags & RL_QUEUED_WAKEUP) != 0;
+    task.restricted = (record.flags & RL_QUEUED_RESTRICTED) != 0;
+    return task;
+}
+
+inline rl_decision to_row(const Decision& decision) {
+    rl_decision row{};
+    row.seq = decision.seq;
+    row.slice = static_cast<std::uint64_t>(decision.slice.value);
+    row.deadline = static_cast<std::uint64_t>(decision.deadline.value);
+    row.key = decision.key.value;
+    row.state = std::bit_cast<rl_state>(decision.state);
+    row.pid = decision.pid.value;
+    row.cpu = decision.cpu.value;
+    row.flags = decision.preempt ? std::uint32_t{RL_DECISION_PREEMPT} : 0U;
+    return row;
+}
+
+} // namespace rustland

@@ -103,12 +103,31 @@ static __always_inline void class_inherit(struct task_ctx* child) {
     child->class_root = tc->class_root;
 }
 
+/* Only what user space was asked about at least once is known there. */
+static __always_inline void report_exit(struct task_struct* p) {
+    struct task_ctx* tc = task_ctx_of(p);
+    struct rl_exited* rec;
+
+    if (!tc || !tc->enqueued_at)
+        return;
+    rec = bpf_ringbuf_reserve(&exited_ring, sizeof(*rec), 0);
+    if (!rec) {
+        count(exits_lost);
+        return;
+    }
+    rec->pid = p->pid;
+    rec->reserved = 0;
+    bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);
+}
+
 /* The process is gone: whoever gets its PID next is somebody else. */
 SEC("struct_ops/exit_task")
 void BPF_PROG(rl_exit_task, struct task_struct* p, struct scx_exit_task_args* args) {
     struct rl_control* c = the_control();
     s32 tgid = p->tgid;
 
+    if (config.report_exits)
+        report_exit(p);
     if (c && c->class_generation && p->pid == tgid)
         bpf_map_delete_elem(&process_classes, &tgid);
 }

@@ -65,6 +65,12 @@ struct rl_queued {
     __u32 task_class; /* enum rl_class */
 };
 
+/* One record in the other ring, if the policy asks for it: a task that it knows is gone. */
+struct rl_exited {
+    __s32 pid;
+    __u32 reserved;
+};
+
 enum rl_decision_flags {
     RL_DECISION_PREEMPT = 1 << 0, /* take a CPU from a task with a larger key */
 };
@@ -133,7 +139,8 @@ struct rl_counters {
     __u64 errors;     /* a task without our context: should stay 0 */
     __u64 foreground; /* of the records, those of foreground tasks */
     __u64 background; /* … of background tasks */
-    __u64 reserved[3];
+    __u64 exits_lost; /* exits that user space was not told of: that ring was full */
+    __u64 reserved[2];
 };
 
 /* Constants of one run, set before the program is loaded. */
@@ -153,7 +160,7 @@ struct rl_config {
     __u32 percpu_local;  /* tasks bound to one CPU do not ask user space */
     __u32 heterogeneous; /* CPUs differ in capacity: big_cpu tells which are large */
     __u32 numa_local;    /* the kernel looks for idle CPUs node by node */
-    __u32 reserved;
+    __u32 report_exits;  /* tell user space when a task is gone that it knows */
     __u16 cpu_llc[RL_MAX_CPUS];
     __u8 big_cpu[RL_MAX_CPUS];
 };
@@ -165,6 +172,7 @@ struct rl_config {
 #endif
 RL_STATIC_ASSERT(sizeof(struct rl_state) == 32, "rl_state");
 RL_STATIC_ASSERT(sizeof(struct rl_queued) == 112, "rl_queued");
+RL_STATIC_ASSERT(sizeof(struct rl_exited) == 8, "rl_exited");
 RL_STATIC_ASSERT(sizeof(struct rl_decision) == 80, "rl_decision");
 RL_STATIC_ASSERT(sizeof(struct rl_control) == 48 + 128 + 1024, "rl_control");
 RL_STATIC_ASSERT(sizeof(struct rl_counters) == 192, "rl_counters: whole cache lines");

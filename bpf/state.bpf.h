@@ -18,6 +18,13 @@ struct {
     __uint(max_entries, 1 << 20);
 } queued_ring SEC(".maps");
 
+/* Tasks that are gone. A ring of its own, which nobody is woken for: a record without a wake-up in
+ * the ring above would keep the next one from waking user space. */
+struct {
+    __uint(type, BPF_MAP_TYPE_RINGBUF);
+    __uint(max_entries, 1 << 16);
+} exited_ring SEC(".maps");
+
 /* Rare news for the main thread; its own ring, so that it is never full of records. */
 struct {
     __uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The C library's allocator with a counter before it. Linked into the program itself, so that the
-// calls of all its libraries come through here, too.
+// The C library's allocator with a counter before it. A static library brings it into the
+// program itself, so that the calls of all its shared libraries come through here, too.
 #include "allocation_hooks.hpp"
 
 #include "rustland/kernel/allocation_sink.hpp"

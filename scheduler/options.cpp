@@ -64,13 +64,14 @@ Status store_micros(const std::string& text, std::uint32_t least, std::uint32_t 
 }
 
 Status set_policy(Options& options, const std::string& value) {
-    if (value == "deadline")
-        options.policy = PolicyKind::Deadline;
-    else if (value == "fifo")
-        options.policy = PolicyKind::Fifo;
-    else
-        return Error(fmt::format("'{}' is not a policy: choose deadline or fifo", value));
-    return {};
+    for (const std::string& known : options.policies) {
+        if (value == known) {
+            options.policy = value;
+            return {};
+        }
+    }
+    return Error(
+        fmt::format("'{}' is not a policy: choose {}", value, fmt::join(options.policies, " or ")));
 }
 
 Status set_lease(Options& options, const std::string& value) {
@@ -148,8 +149,28 @@ Status check_together(const Options& options) {
     return {};
 }
 
-Message usage_error(std::string_view what) {
-    return {fmt::format("rustland: {} (see rustland --help)\n", what), ExitCode::Usage};
+Message usage_error(const Program& program, std::string_view what) {
+    return {fmt::format("{0}: {1} (see {0} --help)\n", program.name, what), ExitCode::Usage};
+}
+
+bool is_rustland(const Program& program) { return program.name == "rustland"; }
+
+bool has_option(const Program& program, const OptionRow& row) {
+    return std::string_view(row.name) != "policy" || program.policies.size() > 1;
+}
+
+// Only our own policies can be told about in the table.
+std::string help_of(const Program& program, const OptionRow& row) {
+    if (std::string_view(row.name) != "policy" || is_rustland(program))
+        return row.help;
+    return fmt::format("The policy: {} (default {}).", fmt::join(program.policies, " or "),
+                       program.policies.front());
+}
+
+std::string version_text(const Program& program) {
+    if (is_rustland(program))
+        return fmt::format("rustland {}\n", kVersion);
+    return fmt::format("{} (librustland {})\n", program.name, kVersion);
 }
 
 void append_wrapped(std::string& out, std::string_view text, std::size_t indent,
@@ -278,24 +299,28 @@ const std::vector<OptionRow>& option_table() {
     return table;
 }
 
-std::string help_text() {
-    std::string out = "Usage: rustland [OPTION]...\n"
-                      "Schedules the CPUs of this machine with a policy in user space, until it is "
-                      "stopped\n(SIGINT, SIGTERM). The kernel's own scheduler then takes over "
-                      "again, as it does when\nanything goes wrong.\n";
+std::string help_text(const Program& program) {
+    std::string out = fmt::format("Usage: {} [OPTION]...{}{}\n", program.name,
+                                  program.arguments.empty() ? "" : " ", program.arguments);
+    if (!program.about.empty())
+        out += program.about + "\n";
     const char* group = "";
     for (const OptionRow& row : option_table()) {
+        if (!has_option(program, row))
+            continue;
         if (std::string_view(group) != row.group) {
             group = row.group;
             out += fmt::format("\n{}:\n", group);
         }
         out += fmt::format("  --{}{}{}\n", row.name, row.argument ? " " : "",
                            row.argument ? row.argument : "");
-        append_wrapped(out, row.help, 10, 88);
+        append_wrapped(out, help_of(program, row), 10, 88);
     }
     out += "\nExit status:\n";
     for (const ExitCodeRow& row : kExitCodes)
         out += fmt::format("  {:<4}{}\n", static_cast<int>(row.code), row.meaning);
+    if (!is_rustland(program))
+        return out;
     out += "\nExamples:\n"
            "  rustland                          schedule until Ctrl-C\n"
            "  rustland --stats 1                the same, with figures each second\n"
@@ -304,15 +329,21 @@ std::string help_text() {
     return out;
 }
 
-std::variant<Options, Message> parse_options(int argc, const char* const* argv) {
-    CLI::App app("", "rustland");
+std::variant<Options, Message> parse_options(int argc, const char* const* argv,
+                                             const Program& program) {
+    CLI::App app("", program.name);
     app.set_help_flag();
     Options options;
+    options.policies = program.policies;
+    if (!program.policies.empty())
+        options.policy = program.policies.front();
     std::optional<Message> wrong;
     bool help = false;
     bool help_stats = false;
     bool version = false;
     for (const OptionRow& row : option_table()) {
+        if (!has_option(program, row))
+            continue;
         const std::string name = std::string("--") + row.name;
         if (row.set == nullptr) {
             const std::string_view what = row.name;
@@ -323,10 +354,11 @@ std::variant<Options, Message> parse_options(int argc, const char* const* argv) 
                          row.help);
             continue;
         }
-        const auto apply = [&options, &wrong, &row](const std::string& value) {
+        const auto apply = [&options, &wrong, &row, &program](const std::string& value) {
             const auto done = row.set(options, value);
             if (!done && !wrong)
-                wrong = usage_error(fmt::format("--{}: {}", row.name, done.error().message()));
+                wrong =
+                    usage_error(program, fmt::format("--{}: {}", row.name, done.error().message()));
         };
         if (row.argument != nullptr)
             app.add_option_function<std::string>(name, apply, row.help)->type_name(row.argument);
@@ -334,23 +366,25 @@ std::variant<Options, Message> parse_options(int argc, const char* const* argv) 
             app.add_flag_callback(
                 name, [apply] { apply({}); }, row.help);
     }
+    if (!program.arguments.empty())
+        app.add_option("arguments", options.arguments, "For the policy.");
     if (const auto text = description_asked_for(app, argc, argv))
         return Message{*text, ExitCode::Stopped};
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        return usage_error(error.what());
+        return usage_error(program, error.what());
     }
     if (help)
-        return Message{help_text(), ExitCode::Stopped};
+        return Message{help_text(program), ExitCode::Stopped};
     if (version)
-        return Message{fmt::format("rustland {}\n", kVersion), ExitCode::Stopped};
+        return Message{version_text(program), ExitCode::Stopped};
     if (help_stats)
         return Message{help_stats_text(), ExitCode::Stopped};
     if (wrong)
         return *wrong;
     if (const auto together = check_together(options); !together)
-        return usage_error(together.error().message());
+        return usage_error(program, together.error().message());
     return options;
 }
 

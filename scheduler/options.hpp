@@ -4,6 +4,7 @@
 #include "exit_code.hpp"
 #include "rustland/common/result.hpp"
 #include "rustland/common/types.hpp"
+#include "rustland/run_policy.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -13,10 +14,10 @@
 
 namespace rustland {
 
-enum class PolicyKind { Deadline, Fifo };
-
 struct Options {
-    PolicyKind policy = PolicyKind::Deadline;
+    std::vector<std::string> policies;  // to choose from
+    std::string policy;                 // one of them, or empty if there are none
+    std::vector<std::string> arguments; // for the policy
     Nanos slice_max = millis(20);
     Nanos slice_min = millis(1);
     Nanos lease = millis(20);
@@ -57,8 +58,9 @@ struct Message {
     ExitCode code = ExitCode::Stopped;
 };
 
-std::variant<Options, Message> parse_options(int argc, const char* const* argv);
+std::variant<Options, Message> parse_options(int argc, const char* const* argv,
+                                             const Program& program);
 
-std::string help_text();
+std::string help_text(const Program& program);
 
 } // namespace rustland

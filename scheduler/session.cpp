@@ -1,65 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "session.hpp"
 
-#include "allocation_hooks.hpp"
-#include "event_loop.hpp"
-#include "exit_report.hpp"
-#include "preflight.hpp"
 #include "rustland/common/clock.hpp"
-#include "rustland/common/version.hpp"
-#include "rustland/kernel/bpf_scheduler.hpp"
 #include "rustland/kernel/cgroup_limits.hpp"
 #include "rustland/kernel/kernel_types.hpp"
-#include "rustland/kernel/memory.hpp"
 #include "rustland/kernel/process_figures.hpp"
-#include "rustland/kernel/scheduler_thread.hpp"
 #include "rustland/kernel/sysfs_topology.hpp"
-#include "rustland/policy/deadline_policy.hpp"
-#include "rustland/policy/fifo_policy.hpp"
-#include "stats.hpp"
-#include "stats_server.hpp"
-#include "stats_table.hpp"
 
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <fmt/format.h>
-#include <poll.h>
 #include <spdlog/spdlog.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 namespace rustland {
 namespace {
 
-constexpr std::size_t kPolicyRoom = 4096; // tasks that a policy can hold
-constexpr std::size_t kMostRestarts = 5;  // in kRestartSpan
-constexpr Nanos kRestartSpan = seconds(60);
 constexpr Nanos kJoinTime = seconds(1);    // for the policy's thread to end
 constexpr Nanos kDisableTime = seconds(2); // for an earlier scheduler to go
 constexpr const char* kCompactUnevictable = "/proc/sys/vm/compact_unevictable_allowed";
 
-struct Outcome {
-    ExitCode code = ExitCode::Failure;
-    bool restart = false;
-};
-
-Outcome fail(ExitCode code, const std::string& line) {
+Session::Outcome fail(ExitCode code, const std::string& line) {
     spdlog::error("{}", line);
     return {code};
-}
-
-// Without waiting for a reader: one that has stopped must not stop us. A pipe that takes a
-// line whole is ready; what is not ready misses the line.
-void print_if_ready(std::string_view text) {
-    pollfd out{STDOUT_FILENO, POLLOUT, 0};
-    if (text.empty() || ::poll(&out, 1, 0) != 1 || (out.revents & POLLOUT) == 0)
-        return;
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    std::fflush(stdout);
 }
 
 // A scheduler that was just stopped or killed needs a moment to be gone.
@@ -83,7 +48,7 @@ Topology find_topology(const SystemRoots& roots) {
     return build_topology(std::move(facts));
 }
 
-BpfSettings to_settings(const Options& options, const Topology& topology) {
+BpfSettings to_settings(const Options& options, const Topology& topology, const Policy& policy) {
     BpfSettings settings;
     settings.lease = options.lease;
     settings.slice = options.slice_max;
@@ -94,6 +59,7 @@ BpfSettings to_settings(const Options& options, const Topology& topology) {
     settings.partial = options.partial;
     settings.numa_local = options.numa_local;
     settings.percpu_local = options.percpu_local;
+    settings.report_exits = policy.wants_exits();
     settings.nr_cpus = topology.nr_ids;
     settings.nr_online = topology.nr_online;
     settings.cpu_llc = topology.llc_by_id();
@@ -101,59 +67,15 @@ BpfSettings to_settings(const Options& options, const Topology& topology) {
     return settings;
 }
 
-// One life of the scheduler, from the look at the machine to the exit report. Everything here
-// belongs to the main thread; see SchedulerThread for what the other one has.
-class Session {
-  public:
-    Session(const Options& options, const PolicyFactory& factory, int signals)
-        : options_(options), factory_(factory), signals_(signals) {}
+} // namespace
 
-    Outcome run();
-
-  private:
-    std::optional<Outcome> load();
-    std::optional<Outcome> prepare();
-    std::optional<Outcome> attach();
-    Status open_server();
-    Status set_classes(const Request& request);
-    Status set_first_classes();
-    Status watch_events();
-    void on_signal();
-    void on_demotion();
-    void warn_about_limits();
-    Outcome finish();
-    void end_with_stuck_thread(const ExitReport& report);
-    void show(const ExitReport& report, const ExitInfo& info) const;
-    Snapshot snapshot();
-    std::string stats_answer();
-
-    const Options& options_;
-    const PolicyFactory& factory_;
-    int signals_;
-    SystemRoots roots_;
-    Topology topology_;
-    bool asked_ = false;
-    Nanos attached_at_;
-    std::uint64_t faults_at_attach_ = 0;
-    std::uint64_t limits_seen_ = 0;
-
-    std::unique_ptr<EventLoop> loop_;
-    std::unique_ptr<BpfScheduler> scheduler_;
-    std::unique_ptr<Policy> policy_;
-    std::optional<SysctlOverride> compaction_;
-    std::optional<LockedMemory> memory_;
-    std::unique_ptr<StatsServer> server_;
-    std::optional<IntervalTimer> print_timer_;
-    StatsTable table_;
-    std::unique_ptr<SchedulerThread> thread_;
-};
-
-Outcome Session::run() {
+Session::Outcome Session::run() {
     wait_for_disable(roots_);
     if (const auto obstacle = find_obstacle(roots_, options_.realtime))
         return fail(obstacle->code, obstacle->line);
     topology_ = find_topology(roots_);
-    for (const auto step : {&Session::load, &Session::prepare, &Session::attach}) {
+    for (const auto step :
+         {&Session::make_policy, &Session::load, &Session::prepare, &Session::attach}) {
         if (const auto failed = (this->*step)())
             return *failed;
     }
@@ -162,9 +84,32 @@ Outcome Session::run() {
     return finish();
 }
 
-std::optional<Outcome> Session::load() {
+std::optional<Session::Outcome> Session::make_policy() {
+    const PolicyContext context{.topology = topology_,
+                                .memory = arena_,
+                                .slice_max = options_.slice_max,
+                                .slice_min = options_.slice_min,
+                                .others_share = options_.others_share,
+                                .policy = options_.policy,
+                                .arguments = options_.arguments};
+    try {
+        auto policy = factory_(context);
+        if (!policy)
+            return fail(ExitCode::Failure, policy.error().message());
+        if (*policy == nullptr)
+            return fail(ExitCode::Failure, "the program made no policy");
+        policy_ = *std::move(policy);
+        policy_counters_ = policy_->counters();
+    } catch (const std::exception& error) {
+        return fail(ExitCode::Failure, fmt::format("making the policy: {}", error.what()));
+    }
+    watch_.emplace(policy_->name(), options_.lease);
+    return std::nullopt;
+}
+
+std::optional<Session::Outcome> Session::load() {
     static_cast<void>(take_libbpf_messages());
-    auto scheduler = BpfScheduler::load(to_settings(options_, topology_));
+    auto scheduler = BpfScheduler::load(to_settings(options_, topology_, *policy_));
     if (scheduler) {
         scheduler_ = *std::move(scheduler);
         return std::nullopt;
@@ -177,8 +122,7 @@ std::optional<Outcome> Session::load() {
 
 // All that needs memory, and then the memory is locked and the thread waits: before the first task
 // depends on it.
-std::optional<Outcome> Session::prepare() {
-    policy_ = factory_(options_, topology_);
+std::optional<Session::Outcome> Session::prepare() {
     auto loop = EventLoop::create();
     if (!loop)
         return fail(ExitCode::Failure, loop.error().message());
@@ -208,7 +152,7 @@ std::optional<Outcome> Session::prepare() {
     return std::nullopt;
 }
 
-std::optional<Outcome> Session::attach() {
+std::optional<Session::Outcome> Session::attach() {
     Status done = watch_events();
     if (done)
         done = set_first_classes();
@@ -230,89 +174,6 @@ std::optional<Outcome> Session::attach() {
     return std::nullopt;
 }
 
-// Those of the request and those of the command line.
-Status Session::set_classes(const Request& request) {
-    std::vector<ClassedProcess> processes;
-    for (const Pid pid : request.background)
-        processes.push_back({pid, TaskClass::Background});
-    for (const Pid pid : request.foreground)
-        processes.push_back({pid, TaskClass::Foreground});
-    for (const Pid pid : options_.foreground_pids)
-        processes.push_back({pid, TaskClass::Foreground});
-    spdlog::debug("classes of {} processes", processes.size());
-    return scheduler_->set_process_classes(processes);
-}
-
-Status Session::set_first_classes() {
-    if (!options_.foreground_pids.empty()) {
-        if (auto done = set_classes({}); !done)
-            return done;
-    }
-    for (const std::string& path : options_.foreground_cgroups) {
-        const auto id = cgroup_id(path);
-        if (!id)
-            return id.error();
-        if (auto done = scheduler_->set_cgroup_class(*id, TaskClass::Foreground); !done)
-            return done;
-    }
-    return {};
-}
-
-Status Session::open_server() {
-    StatsServer::Callbacks callbacks;
-    callbacks.stats = [this] { return stats_answer(); };
-    callbacks.classes = [this](const Request& request) { return set_classes(request); };
-    callbacks.stop = [this] {
-        asked_ = true;
-        loop_->stop();
-    };
-    auto server = StatsServer::open(*loop_, options_.socket, std::move(callbacks));
-    if (!server)
-        return server.error();
-    server_ = *std::move(server);
-    return {};
-}
-
-Status Session::watch_events() {
-    if (auto done = loop_->watch(signals_, EPOLLIN, [this](std::uint32_t) { on_signal(); }); !done)
-        return done;
-    if (auto done =
-            loop_->watch(scheduler_->news_fd(), EPOLLIN, [this](std::uint32_t) { loop_->stop(); });
-        !done)
-        return done;
-    if (auto done =
-            loop_->watch(thread_->demoted_fd(), EPOLLIN, [this](std::uint32_t) { on_demotion(); });
-        !done)
-        return done;
-    if (!options_.stats)
-        return {};
-    auto timer = IntervalTimer::every(*options_.stats);
-    if (!timer)
-        return timer.error();
-    print_timer_ = *std::move(timer);
-    table_.next(values_of(snapshot()));
-    return loop_->watch(print_timer_->fd(), EPOLLIN, [this](std::uint32_t) {
-        print_timer_->acknowledge();
-        print_if_ready(table_.next(values_of(snapshot())));
-    });
-}
-
-void Session::on_signal() {
-    signalfd_siginfo info{};
-    if (::read(signals_, &info, sizeof(info)) != sizeof(info))
-        return;
-    spdlog::debug("signal {}", info.ssi_signo);
-    asked_ = true;
-    loop_->stop();
-}
-
-void Session::on_demotion() {
-    loop_->forget(thread_->demoted_fd());
-    spdlog::warn("the policy worked for {} ms without a pause: its thread goes on without "
-                 "real-time priority",
-                 ThreadSettings{}.runaway_after.value / 1'000'000);
-}
-
 void Session::warn_about_limits() {
     const auto limited = cgroups_with_cpu_max();
     if (!limited.empty())
@@ -321,7 +182,7 @@ void Session::warn_about_limits() {
                      limited.size(), limited.front());
 }
 
-Outcome Session::finish() {
+Session::Outcome Session::finish() {
     // The thread goes on deciding until the kernel's own scheduler has everything back.
     if (!scheduler_->exit_info().ended())
         scheduler_->detach();
@@ -338,7 +199,9 @@ Outcome Session::finish() {
 
 // The thread still uses the policy and the tables, so nothing of that can be freed: leave without.
 void Session::end_with_stuck_thread(const ExitReport& report) {
-    spdlog::error("the policy does not come back: ending the process around it");
+    const std::string where = thread_->loop_counters().fault.where();
+    spdlog::error("the policy {} does not come back{}{}: ending the process around it",
+                  policy_->name(), where.empty() ? "" : " from ", where);
     server_.reset();
     compaction_.reset();
     spdlog::default_logger()->flush();
@@ -355,92 +218,6 @@ void Session::show(const ExitReport& report, const ExitInfo& info) const {
         spdlog::warn("{}", report.line);
     if (report.error && !info.dump.empty())
         fmt::print(stderr, "{}\n", info.dump);
-}
-
-Snapshot Session::snapshot() {
-    Snapshot now;
-    now.uptime = attached_at_.value > 0 ? monotonic_now() - attached_at_ : Nanos{};
-    // The parts before the whole: then a task between the two is never counted as decided before
-    // it was queued.
-    now.kernel = scheduler_->counters();
-    now.lease_active = scheduler_->control().lease_since != 0;
-    now.cpu_max_set = scheduler_->control().cpu_max_set;
-    now.set_loop(thread_->loop_counters());
-    now.policy_waiting = thread_->counters().policy_waiting.load(std::memory_order_relaxed);
-    now.online_cpus = read_online_cpus(roots_.sys);
-    now.runnable = read_runnable(roots_.proc);
-    now.resident_bytes = read_resident_bytes(roots_.proc);
-    if (const auto faults = read_page_faults(thread_->tid(), roots_.proc))
-        now.page_faults = *faults - std::min(*faults, faults_at_attach_);
-    if (counts_allocations())
-        now.allocations = thread_->counters().allocations.get();
-    now.thread_cpu = thread_->cpu_time();
-    now.realtime = thread_->realtime();
-    if (now.cpu_max_set > limits_seen_) {
-        spdlog::warn("a cgroup was given a CPU limit (cpu.max): not enforced while a sched_ext "
-                     "scheduler runs");
-        limits_seen_ = now.cpu_max_set;
-    }
-    return now;
-}
-
-std::string Session::stats_answer() {
-    const nlohmann::json answer{{"scheduler", "rustland"},
-                                {"version", kVersion},
-                                {"pid", ::getpid()},
-                                {"policy", policy_->name()},
-                                {"stats", to_json(values_of(snapshot()))}};
-    return answer.dump() + "\n";
-}
-
-// SIGINT and SIGTERM come through a descriptor; SIGHUP, of a terminal that closes, ends nothing.
-Result<UniqueFd> take_signals() {
-    std::signal(SIGHUP, SIG_IGN);
-    std::signal(SIGPIPE, SIG_IGN);
-    sigset_t wanted{};
-    ::sigemptyset(&wanted);
-    ::sigaddset(&wanted, SIGINT);
-    ::sigaddset(&wanted, SIGTERM);
-    if (::sigprocmask(SIG_BLOCK, &wanted, nullptr) != 0)
-        return Error::from_errno("blocking signals");
-    UniqueFd fd(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (!fd)
-        return Error::from_errno("signalfd");
-    return fd;
-}
-
-} // namespace
-
-std::unique_ptr<Policy> make_policy(const Options& options, const Topology& topology) {
-    if (options.policy == PolicyKind::Fifo)
-        return std::make_unique<FifoPolicy>(options.slice_max, kPolicyRoom);
-    DeadlineParams params;
-    params.slice_max = options.slice_max;
-    params.slice_min = options.slice_min;
-    params.others_share = options.others_share;
-    params.nr_cpus = topology.nr_online;
-    return std::make_unique<DeadlinePolicy>(params, kPolicyRoom);
-}
-
-ExitCode run_scheduler(const Options& options, const PolicyFactory& factory) {
-    const auto signals = take_signals();
-    if (!signals) {
-        spdlog::error("{}", signals.error().message());
-        return ExitCode::Failure;
-    }
-    set_libbpf_verbosity(options.verbose);
-    RestartLimit limit(kMostRestarts, kRestartSpan);
-    for (;;) {
-        const Outcome outcome = Session(options, factory, signals->get()).run();
-        if (!outcome.restart)
-            return outcome.code;
-        if (!limit.allow(monotonic_now())) {
-            spdlog::error("{} restarts within {} s: giving up", kMostRestarts,
-                          kRestartSpan.value / 1'000'000'000);
-            return outcome.code;
-        }
-        spdlog::info("starting anew");
-    }
 }
 
 } // namespace rustland

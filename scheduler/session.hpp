@@ -1,25 +1,85 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #pragma once
 
+#include "event_loop.hpp"
 #include "exit_code.hpp"
+#include "exit_report.hpp"
 #include "options.hpp"
-#include "rustland/core/topology.hpp"
-#include "rustland/policy/policy.hpp"
+#include "policy_watch.hpp"
+#include "preflight.hpp"
+#include "rustland/kernel/bpf_scheduler.hpp"
+#include "rustland/kernel/memory.hpp"
+#include "rustland/kernel/scheduler_thread.hpp"
+#include "rustland/run_policy.hpp"
+#include "stats.hpp"
+#include "stats_server.hpp"
+#include "stats_table.hpp"
 
-#include <functional>
+#include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
+#include <string>
 
 namespace rustland {
 
-using PolicyFactory =
-    std::function<std::unique_ptr<Policy>(const Options& options, const Topology& topology)>;
+// One life of the scheduler, from the look at the machine to the exit report. Everything here
+// belongs to the main thread; see SchedulerThread for what the other one has.
+class Session {
+  public:
+    struct Outcome {
+        ExitCode code = ExitCode::Failure;
+        bool restart = false;
+    };
 
-// The policy that the options ask for.
-std::unique_ptr<Policy> make_policy(const Options& options, const Topology& topology);
+    Session(const Options& options, const PolicyFactory& factory, const Program& program,
+            int signals)
+        : options_(options), factory_(factory), signals_(signals), arena_(program.memory_bytes) {}
 
-// Schedules the machine until it is stopped by a signal, over the socket or by the kernel; starts
-// anew where the kernel asks for that. Logs what happens, and returns how it ended. If the policy
-// hangs so that its thread cannot be ended, it ends the process itself with that status.
-ExitCode run_scheduler(const Options& options, const PolicyFactory& factory);
+    Outcome run();
+
+  private:
+    std::optional<Outcome> make_policy();
+    std::optional<Outcome> load();
+    std::optional<Outcome> prepare();
+    std::optional<Outcome> attach();
+    Status open_server();
+    Status set_classes(const Request& request);
+    Status set_first_classes();
+    Status watch_events();
+    void on_signal();
+    void on_demotion();
+    void on_attention();
+    void warn_about_limits();
+    Outcome finish();
+    void end_with_stuck_thread(const ExitReport& report);
+    void show(const ExitReport& report, const ExitInfo& info) const;
+    [[nodiscard]] std::uint64_t overflows() const;
+    Snapshot snapshot();
+    std::string stats_answer();
+
+    const Options& options_;
+    const PolicyFactory& factory_;
+    int signals_;
+    SystemRoots roots_;
+    Topology topology_;
+    bool asked_ = false;
+    Nanos attached_at_;
+    std::uint64_t faults_at_attach_ = 0;
+    std::uint64_t limits_seen_ = 0;
+
+    std::unique_ptr<EventLoop> loop_;
+    std::unique_ptr<BpfScheduler> scheduler_;
+    PolicyMemory arena_;
+    std::unique_ptr<Policy> policy_;
+    std::span<const NamedCounter> policy_counters_;
+    std::optional<PolicyWatch> watch_;
+    std::optional<SysctlOverride> compaction_;
+    std::optional<LockedMemory> memory_;
+    std::unique_ptr<StatsServer> server_;
+    std::optional<IntervalTimer> print_timer_;
+    StatsTable table_;
+    std::unique_ptr<SchedulerThread> thread_;
+};
 
 } // namespace rustland

@@ -120,6 +120,18 @@ const std::array kFields{
           [](const Snapshot& s) { return number(s.loop.no_room); }},
     Field{"budget_sleeps", kCounter, "times", "that the policy's thread paused to let others run",
           [](const Snapshot& s) { return number(s.loop.budget_sleeps); }},
+    Field{"policy_errors", kCounter, "times",
+          "that the policy threw an exception: what it was asked about was decided without it; "
+          "must stay 0",
+          [](const Snapshot& s) { return number(s.loop.policy_errors); }},
+    Field{"exits", kCounter, "tasks", "of which the policy was told that they are gone",
+          [](const Snapshot& s) { return number(s.loop.exits); }},
+    Field{"exits_lost", kCounter, "tasks",
+          "of which it was not told, since too many went while it had nothing to do",
+          KERNEL_COUNTER(exits_lost)},
+    Field{
+        "longest_round", kGauge, "s", "that the dispatch loop took for one round so far",
+        [](const Snapshot& s) { return Value(static_cast<double>(s.longest_round.value) / 1e9); }},
     Field{"thread_cpu", kCounter, "s", "CPU time of the policy's thread",
           [](const Snapshot& s) { return Value(static_cast<double>(s.thread_cpu.value) / 1e9); }},
     Field{"realtime", kGauge, "", "1 while the policy's thread has real-time priority",
@@ -129,6 +141,9 @@ const std::array kFields{
     Field{"allocations", kCounter, "calls",
           "of the memory allocator by the policy's thread; must stay 0",
           [](const Snapshot& s) { return number(s.allocations); }},
+    Field{"memory_overflows", kCounter, "calls",
+          "of a policy for memory that its program had not set aside; must stay 0",
+          [](const Snapshot& s) { return number(s.memory_overflows); }},
     Field{"resident", kGauge, "bytes", "of memory that rustland occupies",
           [](const Snapshot& s) { return number(s.resident_bytes); }},
 };
@@ -201,6 +216,8 @@ void Snapshot::set_loop(const LoopCounters& counters) {
     loop.given_up = counters.given_up.get();
     loop.no_room = counters.no_room.get();
     loop.budget_sleeps = counters.budget_sleeps.get();
+    loop.exits = counters.exits.get();
+    loop.policy_errors = counters.policy_errors.get();
 }
 
 std::span<const Field> stats_fields() { return kFields; }

@@ -31,7 +31,11 @@ struct Snapshot {
         std::uint64_t given_up = 0;
         std::uint64_t no_room = 0;
         std::uint64_t budget_sleeps = 0;
+        std::uint64_t exits = 0;
+        std::uint64_t policy_errors = 0;
     } loop;
+    std::uint64_t memory_overflows = 0;
+    Nanos longest_round;
     std::uint64_t policy_waiting = 0;
     // What the system tells; nothing where it does not.
     std::optional<std::uint64_t> online_cpus;

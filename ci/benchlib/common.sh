@@ -12,6 +12,9 @@ WARMUP=1
 SCHEDULERS="eevdf rustland"
 FAULTS=
 RUSTLAND_ARGS=
+declare -A PEERS=() # name -> path and options of another sched_ext scheduler
+SHARE=$ROOT_DIR/ci/benchlib
+SETUP_OPTIONS=
 JOBS=$(nproc)
 [ "$JOBS" -le 4 ] || JOBS=4
 # An iteration of the benchmark's loop is 4 instructions, an instruction takes 2 ns of the VM's time
@@ -25,6 +28,8 @@ common_usage() {
   --schedulers "…"      eevdf (the kernel's own), rustland, rustland-fg (which is told the game),
                         rustland-fifo (default "$SCHEDULERS")
   --rustland-args ARGS  options for rustland
+  --peer "PATH [ARGS]"  measure this sched_ext scheduler, too; it runs in the VM as root, with the
+                        libraries that it is linked to here (may be given several times)
   --duration S          seconds to measure, after $WARMUP s of warm-up (default $DURATION)
   --kernel SERIES       kernel series (default $KERNEL)
   --cpus N              CPUs of the VM (default $CPUS)
@@ -56,6 +61,7 @@ parse_options() {
         --scenarios) SCENARIOS=$2 ;;
         --schedulers) SCHEDULERS=$2 ;;
         --rustland-args) RUSTLAND_ARGS=$2 ;;
+        --peer) add_peer "$2" ;;
         --duration) DURATION=$2 ;;
         --kernel) KERNEL=$2 ;;
         --cpus) CPUS=$2 ;;
@@ -66,6 +72,46 @@ parse_options() {
         shift 2
     done
     check_options
+}
+
+# add_peer "PATH [ARGS]"
+add_peer() {
+    local path=${1%% *} name
+    if [ ! -f "$path" ] || [ ! -x "$path" ]; then
+        usage_error "--peer: '$path' is not a program"
+    fi
+    name=$(basename "$path")
+    [[ $name =~ ^[A-Za-z0-9_.-]+$ ]] || usage_error "--peer: '$name' is not a plain name"
+    [ -z "${PEERS[$name]-}" ] || usage_error "--peer: '$name' is given twice"
+    PEERS[$name]=$(realpath "$path")${1#"$path"}
+    SCHEDULERS+=" peer:$name"
+}
+
+# Makes SHARE a copy, to which files can be added.
+share_copy() {
+    [ "$SHARE" = "$ROOT_DIR/ci/benchlib" ] || return 0
+    SHARE=$(mktemp -d)
+    TEMPORARY+=("$SHARE")
+    cp "$ROOT_DIR"/ci/benchlib/* "$SHARE"
+}
+
+# Puts the other schedulers, and their libraries, where the VM finds them. The C library and its
+# loader are left out: the VM has this machine's.
+share_peers() {
+    local name program library
+    [ ${#PEERS[@]} -gt 0 ] || return 0
+    share_copy
+    mkdir "$SHARE/peers" "$SHARE/libraries"
+    for name in "${!PEERS[@]}"; do
+        program=${PEERS[$name]%% *}
+        cp "$program" "$SHARE/peers/$name"
+        while read -r library; do
+            case ${library##*/} in
+            libc.so.* | libm.so.* | ld-linux*) ;;
+            *) cp -L "$library" "$SHARE/libraries" ;;
+            esac
+        done < <(ldd "$program" 2>/dev/null | sed -n 's/.* => \(\/[^ ]*\) .*/\1/p')
+    done
 }
 
 is_positive() { [[ $1 =~ ^[1-9][0-9]{0,5}$ ]]; }
@@ -87,7 +133,7 @@ check_options() {
             usage_error "--faults: '$word' is not such as build:8:stop or hog:8:kill"
     done
     for word in $SCHEDULERS; do
-        [[ $word =~ ^(eevdf|rustland|rustland-fg|rustland-fifo)$ ]] ||
+        [[ $word =~ ^(eevdf|rustland|rustland-fg|rustland-fifo|peer:.*)$ ]] ||
             usage_error "--schedulers: '$word' is not eevdf, rustland, rustland-fg or rustland-fifo"
     done
     is_positive "$DURATION" || usage_error "--duration: '$DURATION' is not a number of seconds"
@@ -97,14 +143,18 @@ check_options() {
 
 set_up() {
     if [ "${RUSTLAND_SKIP_SETUP:-0}" != 1 ]; then
-        "$ROOT_DIR/ci/setup" --kernels "$KERNEL" >&2 || die "ci/setup failed"
+        # shellcheck disable=SC2086 # words
+        "$ROOT_DIR/ci/setup" --kernels "$KERNEL" $SETUP_OPTIONS >&2 || die "ci/setup failed"
     fi
-    RUSTLAND_SKIP_SETUP=1 "$ROOT_DIR/ci/build" "$PRESET" >&2 || die "ci/build $PRESET failed"
+    share_peers
+    if [ "${RUSTLAND_SKIP_BUILD:-0}" != 1 ]; then
+        RUSTLAND_SKIP_SETUP=1 "$ROOT_DIR/ci/build" "$PRESET" >&2 || die "ci/build $PRESET failed"
+    fi
     BENCH=$ROOT_DIR/build/$PRESET/scheduler/bench/rustland-bench
-    [ -x "$BENCH" ] || die "no $BENCH after the build"
+    [ -x "$BENCH" ] || die "no $BENCH"
     local word
     for word in $SCHEDULERS; do
-        if [ "$word" != eevdf ] && [ ! -x "$ROOT_DIR/build/$PRESET/scheduler/rustland" ]; then
+        if [[ $word == rustland* ]] && [ ! -x "$ROOT_DIR/build/$PRESET/scheduler/rustland" ]; then
             die "the scheduler rustland is not in build/$PRESET/scheduler: cannot measure it" \
                 "(--schedulers eevdf measures the kernel's own alone)"
         fi
@@ -114,7 +164,22 @@ set_up() {
 label_of() {
     case $1 in
     eevdf) echo EEVDF ;;
+    peer:*) echo "${1#peer:}" ;;
     *) echo "$1${RUSTLAND_ARGS:+ $RUSTLAND_ARGS}" ;;
+    esac
+}
+
+# The command line that starts a scheduler in the VM.
+scheduler_command() {
+    local own
+    case $1 in
+    eevdf) echo eevdf ;;
+    rustland-fifo) echo "rustland --policy fifo${RUSTLAND_ARGS:+ $RUSTLAND_ARGS}" ;;
+    peer:*)
+        own=${PEERS[${1#peer:}]}
+        echo "env LD_LIBRARY_PATH=/share/libraries /share/peers/${1#peer:}${own#"${own%% *}"}"
+        ;;
+    *) echo "rustland${RUSTLAND_ARGS:+ $RUSTLAND_ARGS}" ;;
     esac
 }
 
@@ -132,17 +197,13 @@ measure_one() {
     # A stopped scheduler is made to leave by its own BPF side.
     [[ $* != *:stop* ]] || expected=(--expect-sched-ext-error='unregistered from BPF')
     [ "$scheduler" = rustland-fg ] && own=(--foreground)
-    case $scheduler in
-    rustland-fifo) scheduler="rustland --policy fifo${RUSTLAND_ARGS:+ $RUSTLAND_ARGS}" ;;
-    rustland*) scheduler="rustland${RUSTLAND_ARGS:+ $RUSTLAND_ARGS}" ;;
-    esac
     # The kernel tests its cryptographic algorithms for some seconds after boot: a load of its own.
     # The VM ends with us, however we end.
     setpriv --pdeathsig TERM "$ROOT_DIR/ci/vm" --kernel "$KERNEL" --cpus "$CPUS" --seed "$seed" \
         --preset "$PRESET" --append cryptomgr.notests --timeout "$timeout" \
         "${expected[@]}" \
-        --share "$ROOT_DIR/ci/benchlib" -- \
-        guest "$scheduler" --iterations-per-ms $((ITERATIONS_PER_MS_ALL_CPUS / CPUS)) \
+        --share "$SHARE" -- \
+        guest "$(scheduler_command "$scheduler")" --iterations-per-ms $((ITERATIONS_PER_MS_ALL_CPUS / CPUS)) \
         --label "$label" --seed "$seed" --duration "$DURATION" --warmup "$WARMUP" --frames \
         "${own[@]}" "${scenarios[@]}" >"$base.json.part" 2>"$base.log" || status=$?
     if [ $status != 0 ]; then
@@ -162,12 +223,12 @@ measure_all() {
     RESULTS=()
     for scheduler in $SCHEDULERS; do
         for seed in $SEEDS; do
-            RESULTS+=("$dir/$scheduler-$seed.json")
+            RESULTS+=("$dir/${scheduler#peer:}-$seed.json")
         done
     done
     for seed in $SEEDS; do
         for scheduler in $SCHEDULERS; do
-            queue+=("$dir/$scheduler-$seed $scheduler $seed $SCENARIOS")
+            queue+=("$dir/${scheduler#peer:}-$seed $scheduler $seed $SCENARIOS")
             [ "$scheduler" = rustland ] || continue
             for fault in $FAULTS; do
                 base=$dir/$scheduler-$seed-${fault//:/-}
@@ -198,7 +259,7 @@ attach_times() {
 }
 
 # On every way out: no VM stays, nor what is in TEMPORARY.
-TEMPORARY=
+TEMPORARY=()
 clean_up() {
     local pids
     pids=$(jobs -p)
@@ -207,7 +268,7 @@ clean_up() {
         kill -TERM $pids 2>/dev/null || true
         wait || true
     fi
-    [ -z "$TEMPORARY" ] || rm -rf "$TEMPORARY"
+    rm -rf "${TEMPORARY[@]}"
 }
 trap clean_up EXIT
 trap 'exit 130' INT

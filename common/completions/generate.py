@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""generate.py SHELL PROGRAM-FILE: writes a shell's completion of a program to standard output.
+"""generate.py SHELL [EMULATOR…] PROGRAM-FILE: writes a shell's completion of a program to standard
+output.
 
 SHELL is bash, zsh or fish. The program tells its command line itself, with --describe, so that
 the completion has what the program has.
@@ -269,9 +270,9 @@ def fish(command):
 
 
 def main():
-    if len(sys.argv) != 3 or sys.argv[1] not in ("bash", "zsh", "fish"):
+    if len(sys.argv) < 3 or sys.argv[1] not in ("bash", "zsh", "fish"):
         sys.exit(__doc__.strip())
-    told = subprocess.run([sys.argv[2], "--describe"], capture_output=True, check=True).stdout
+    told = subprocess.run([*sys.argv[2:], "--describe"], capture_output=True, check=True).stdout
     writer = {"bash": bash, "zsh": zsh, "fish": fish}[sys.argv[1]]
     print("\n".join(writer(json.loads(told))))
 

@@ -126,6 +126,31 @@ std::vector<std::uint8_t> Topology::big_by_id() const {
     return by_id;
 }
 
+CpuId select_cpu(const Topology& topology, CpuId preferred, const QueuedTask& task) {
+    if (task.restricted)
+        return task.cpu;
+    const auto find = [&](auto condition) -> const Cpu* {
+        for (const Cpu& cpu : topology.cpus) {
+            if (condition(cpu))
+                return &cpu;
+        }
+        return nullptr;
+    };
+    const Cpu* wanted = find([&](const Cpu& cpu) { return cpu.id == preferred; });
+    if (wanted != nullptr && wanted->online)
+        return preferred;
+    if (wanted != nullptr) {
+        for (const auto& shared : {&Cpu::core, &Cpu::llc, &Cpu::node}) {
+            const Cpu* near =
+                find([&](const Cpu& cpu) { return cpu.online && cpu.*shared == wanted->*shared; });
+            if (near != nullptr)
+                return near->id;
+        }
+    }
+    const Cpu* any = find([](const Cpu& cpu) { return cpu.online; });
+    return any != nullptr ? any->id : kAnyCpu;
+}
+
 Topology build_topology(std::vector<CpuFacts> facts) {
     std::sort(facts.begin(), facts.end(),
               [](const CpuFacts& a, const CpuFacts& b) { return a.id < b.id; });

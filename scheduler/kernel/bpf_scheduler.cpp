@@ -46,6 +46,7 @@ Result<std::unique_ptr<BpfScheduler>> BpfScheduler::load(const BpfSettings& sett
 BpfScheduler::~BpfScheduler() {
     detach();
     ring_buffer__free(ring_);
+    ring_buffer__free(exited_ring_);
     bpf_object__close(object_);
 }
 
@@ -80,6 +81,7 @@ Status BpfScheduler::configure(const BpfSettings& settings) {
     config->nr_llcs = 1;
     config->self_tgid = ::getpid();
     config->dump_len = dump_len_;
+    config->report_exits = settings.report_exits ? 1 : 0;
     config->defer = settings.defer ? 1 : 0;
     for (std::size_t cpu = 0; cpu < std::min(settings.cpu_llc.size(), std::size_t{RL_MAX_CPUS});
          ++cpu) {
@@ -92,6 +94,12 @@ Status BpfScheduler::configure(const BpfSettings& settings) {
         bpf_map* table = bpf_object__find_map_by_name(object_, name);
         if (const int err = bpf_map__set_max_entries(table, settings.nr_cpus); err != 0)
             return Error::from_code(std::string("sizing the BPF table ") + name, -err);
+    }
+    if (!settings.report_exits) {
+        bpf_map* exited = bpf_object__find_map_by_name(object_, "exited_ring");
+        const auto smallest = static_cast<std::uint32_t>(::sysconf(_SC_PAGESIZE));
+        if (const int err = bpf_map__set_max_entries(exited, smallest); err != 0)
+            return Error::from_code("sizing the ring of exited tasks", -err);
     }
     bpf_map* dump = bpf_object__find_map_by_name(object_, "exit_dump");
     if (const int err = bpf_map__set_value_size(dump, dump_len_); err != 0)
@@ -151,6 +159,11 @@ Status BpfScheduler::map_tables(const BpfSettings& settings) {
     ring_ = ring_buffer__new(queued_fd_, on_record, this, nullptr);
     if (ring_ == nullptr)
         return Error::from_errno("mapping the ring of queued tasks");
+    if (!settings.report_exits)
+        return {};
+    exited_ring_ = ring_buffer__new(fd("exited_ring"), on_exited, this, nullptr);
+    if (exited_ring_ == nullptr)
+        return Error::from_errno("mapping the ring of exited tasks");
     return {};
 }
 
@@ -182,6 +195,23 @@ int BpfScheduler::on_record(void* context, void* data, std::size_t size) {
         self.sink_[self.received_++] = to_task(*static_cast<const rl_queued*>(data));
     // A negative value stops the reading; the record just read counts as read.
     return self.received_ < self.sink_.size() ? 0 : -EAGAIN;
+}
+
+int BpfScheduler::on_exited(void* context, void* data, std::size_t size) {
+    auto& self = *static_cast<BpfScheduler*>(context);
+    if (size == sizeof(rl_exited) && self.exited_ < self.exited_sink_.size())
+        self.exited_sink_[self.exited_++] = Pid{static_cast<const rl_exited*>(data)->pid};
+    return self.exited_ < self.exited_sink_.size() ? 0 : -EAGAIN;
+}
+
+std::size_t BpfScheduler::receive_exited(std::span<Pid> out) {
+    if (exited_ring_ == nullptr || out.empty())
+        return 0;
+    exited_sink_ = out;
+    exited_ = 0;
+    ring_buffer__consume(exited_ring_);
+    exited_sink_ = {};
+    return exited_;
 }
 
 std::size_t BpfScheduler::receive(std::span<QueuedTask> out) {

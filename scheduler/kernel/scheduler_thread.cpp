@@ -67,7 +67,7 @@ Status become_realtime() {
 } // namespace
 
 SchedulerThread::SchedulerThread(Kernel& kernel, Policy& policy, const ThreadSettings& settings)
-    : settings_(settings), loop_(kernel, policy, loop_counters_, settings.slice), policy_(policy),
+    : settings_(settings), loop_(kernel, policy, loop_counters_, settings.slice),
       budget_(settings.budget_work, settings.budget_pause) {}
 
 Result<std::unique_ptr<SchedulerThread>> SchedulerThread::start(Kernel& kernel, int queued_fd,
@@ -99,7 +99,8 @@ Status SchedulerThread::prepare(int queued_fd) {
     epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
     stop_fd_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     demoted_fd_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!epoll_ || !stop_fd_ || !demoted_fd_)
+    attention_fd_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!epoll_ || !stop_fd_ || !demoted_fd_ || !attention_fd_)
         return Error::from_errno("descriptors of the scheduling thread");
     if (auto done = add_to_epoll(epoll_.get(), queued_fd); !done)
         return done;
@@ -180,6 +181,7 @@ Status SchedulerThread::enter() {
     tid_ = Pid{static_cast<std::int32_t>(::syscall(SYS_gettid))};
     ::pthread_setname_np(::pthread_self(), "rustland-sched");
     busy_since_ = monotonic_now();
+    called_at_ = busy_since_;
     if (!settings_.realtime)
         return {};
     sigset_t runaway{};
@@ -224,9 +226,10 @@ void SchedulerThread::work() {
     Nanos now = busy_since_;
     while (!stop_.load(std::memory_order_acquire)) {
         const auto round = loop_.run_once(now);
-        counters_.policy_waiting.store(policy_.waiting(), std::memory_order_relaxed);
+        counters_.policy_waiting.store(loop_.waiting(), std::memory_order_relaxed);
         now = monotonic_now();
         account(now);
+        call_for_attention(now);
         if (round == DispatchLoop::Round::Idle)
             return;
         retries = round == DispatchLoop::Round::Retry ? retries + 1 : 0;
@@ -242,8 +245,22 @@ void SchedulerThread::work() {
 }
 
 void SchedulerThread::account(Nanos now) {
-    budget_.worked(now - busy_since_);
+    const Nanos round = now - busy_since_;
+    budget_.worked(round);
+    if (round.value > counters_.longest_round.load(std::memory_order_relaxed))
+        counters_.longest_round.store(round.value, std::memory_order_relaxed);
     busy_since_ = now;
+}
+
+void SchedulerThread::call_for_attention(Nanos now) {
+    const bool first_error = !error_told_ && loop_counters_.fault.known();
+    if (!first_error && now - called_at_ < settings_.attention_interval)
+        return;
+    error_told_ = error_told_ || first_error;
+    called_at_ = now;
+    const std::uint64_t one = 1;
+    // Fails only if the counter is full, and then it is readable.
+    static_cast<void>(!::write(attention_fd_.get(), &one, sizeof(one)));
 }
 
 void SchedulerThread::rest(Nanos time) {

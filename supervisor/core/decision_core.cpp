@@ -140,7 +140,7 @@ void DecisionCore::take(const event::RestartRequested&, Nanos) {
 void DecisionCore::take(const event::FailuresReset&, Nanos) { failures_.reset(); }
 
 void DecisionCore::take(const event::Attached& e, Nanos now) {
-    phase_ = Phase::On;
+    phase_ = e.starting ? Phase::Starting : Phase::On;
     current_ = e.spec;
     attached_at_ = e.since.value > 0 ? e.since : now;
     foreign_.reset();
@@ -148,7 +148,7 @@ void DecisionCore::take(const event::Attached& e, Nanos now) {
         manual_ = e.spec;
     for (const event::HoldAdded& hold : e.holds)
         holds_[hold.id] = {hold.spec, hold.reason};
-    manual_proven_ = manual_proven_ || current_ == manual_;
+    manual_proven_ = manual_proven_ || (phase_ == Phase::On && current_ == manual_);
 }
 
 void DecisionCore::take(const event::StartFailed& e, Nanos now) {

@@ -81,6 +81,8 @@ struct Attached {
     bool by_command = false; // adopted, and a person had wanted it
     // Adopted with the holds that kept it on.
     std::vector<HoldAdded> holds;
+    // Adopted on its way there: another one of these follows, or StartFailed.
+    bool starting = false;
 };
 struct StartFailed {
     SchedulerSpec spec;

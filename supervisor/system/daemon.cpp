@@ -101,9 +101,15 @@ Status Daemon::init() {
     power_ = power_reader_.read();
     core_->on(event::PowerChanged{power_}, monotonic_now());
     record("daemon", "started");
-    // Workloads before adoption: what was left running for a game that still runs is not stopped.
+    // A start that is under way is adopted first, lest the workloads start another beside it; what
+    // is on, after them: what was left running for a game that still runs is not stopped.
+    const std::optional<RunRecord> left = left_behind();
+    const bool under_way = left && left->ops.empty();
+    if (under_way)
+        adopt(*left);
     detector_->use(std::make_shared<Matcher>(config_->rules), config_->settings.scan_interval);
-    adopt();
+    if (left && !under_way)
+        adopt(*left);
     kernel_changed();
     send(event::Tick{});
     return {};
@@ -140,24 +146,28 @@ Status Daemon::open_uevents() {
     return {};
 }
 
-void Daemon::adopt() {
+std::optional<RunRecord> Daemon::left_behind() const {
     const auto left = state_file_.load();
-    if (!left) {
-        spdlog::warn("{}; ignoring it", left.error().message());
+    if (left)
+        return *left;
+    spdlog::warn("{}; ignoring it", left.error().message());
+    state_file_.clear();
+    return std::nullopt;
+}
+
+void Daemon::adopt(const RunRecord& left) {
+    const Adopted adopted = core_->phase() == Phase::Off ? runner_->adopt(left) : Adopted::No;
+    if (adopted == Adopted::No) {
+        record("adopt", left.spec.command() + " is gone");
         state_file_.clear();
         return;
     }
-    if (!*left)
-        return;
-    if (core_->phase() != Phase::Off || !runner_->adopt(**left)) {
-        record("adopt", (*left)->spec.command() + " is gone");
-        state_file_.clear();
-        return;
-    }
-    record("adopt", fmt::format("took over {} (process {})", (*left)->spec.command(),
-                                (*left)->process.pid.value));
-    run_ = **left;
-    send(event::Attached{(*left)->spec, {}, (*left)->by_command, take_back_holds()});
+    const bool starting = adopted == Adopted::Starting;
+    record("adopt", starting ? fmt::format("took over the start of {}", left.spec.command())
+                             : fmt::format("took over {} (process {})", left.spec.command(),
+                                           left.process.pid.value));
+    run_ = left;
+    send(event::Attached{left.spec, {}, left.by_command, take_back_holds(), starting});
     tell_classes();
 }
 
@@ -177,8 +187,8 @@ Status Daemon::reload() {
 
 void Daemon::shutdown(bool keep_scheduler) {
     shutting_down_ = true;
-    // One that is not attached yet could not be adopted.
-    if (core_->phase() == Phase::Off || (keep_scheduler && core_->phase() == Phase::On)) {
+    const bool adoptable = core_->phase() == Phase::On || core_->phase() == Phase::Starting;
+    if (core_->phase() == Phase::Off || (keep_scheduler && adoptable && run_)) {
         loop_.exit(0);
         return;
     }
@@ -230,6 +240,7 @@ void Daemon::runner_event(const RunnerEvent& event) {
     if (const auto* attached = std::get_if<runner::Attached>(&event)) {
         const RunRecord& run = attached->record;
         run_ = run;
+        scheduler_->disconnect(); // from the one before, where it was started anew
         record("attached", fmt::format("{} (process {}, ops {})", run.spec.command(),
                                        run.process.pid.value, run.ops));
         send(event::Attached{run.spec, {}, false, {}});

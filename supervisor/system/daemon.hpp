@@ -81,7 +81,8 @@ class Daemon {
     Status init();
     Result<std::shared_ptr<const Config>> read_config() const;
     Status open_uevents();
-    void adopt();
+    std::optional<RunRecord> left_behind() const;
+    void adopt(const RunRecord& left);
 
     struct HoldOwner {
         ClientId client = 0;

@@ -26,8 +26,8 @@ struct HoldRecord {
 // What another instance of the daemon needs to find the scheduler again.
 struct RunRecord {
     SchedulerSpec spec;
-    ProcessKey process;
-    std::string ops;
+    ProcessKey process;  // none yet where systemd has only been asked for it
+    std::string ops;     // none yet before it is attached
     std::string backend; // "child" or "systemd"
     std::string unit;    // under systemd
     // A person wanted it, so that it stays on without a workload.
@@ -35,12 +35,20 @@ struct RunRecord {
     std::vector<HoldRecord> holds;
 };
 
+// What became of an attempt to take over what an earlier daemon left.
+enum class Adopted {
+    No,       // it is gone or is not ours
+    Starting, // it is on its way: Attached or StartFailed follows
+    Running
+};
+
 namespace runner {
-// Its process is there; nothing is known of its ops yet. No answer to anything: for the record.
+// It was asked for, or its process is there; nothing is known of its ops yet. No answer to
+// anything: for the record.
 struct Launched {
     RunRecord record;
 };
-// The kernel shows the scheduler's ops.
+// The kernel shows the scheduler's ops. Comes again where somebody else started it anew.
 struct Attached {
     RunRecord record;
 };
@@ -75,8 +83,7 @@ class SchedulerRunner {
     // by Stopped (a stop during a start replaces the start's answer).
     virtual void start(const SchedulerSpec& spec, bool take_over) = 0;
     virtual void stop() = 0;
-    // Takes over what an earlier daemon left; false where it is gone or is not ours.
-    virtual bool adopt(const RunRecord& record) = 0;
+    virtual Adopted adopt(const RunRecord& record) = 0;
     // sched_ext's state may have changed: look.
     virtual void kernel_changed() = 0;
     // True where the scheduler in the kernel is the one that runs here.

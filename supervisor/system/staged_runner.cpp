@@ -59,7 +59,7 @@ void StagedRunner::start(const SchedulerSpec& spec, bool take_over) {
     record_.spec = spec;
     record_.backend = backend();
     take_over_ = take_over;
-    requested_ = false;
+    stop_requested_ = false;
     give_up_.clear();
     const KernelState kernel = kernel_.read();
     if (!kernel.supported)
@@ -85,11 +85,37 @@ Status StagedRunner::evict() { return write_file(options_.sysrq_path, "S"); }
 
 void StagedRunner::begin_launch() {
     seq_before_ = kernel_.read().enable_seq;
+    await_attached();
+    launch(record_.spec, take_over_);
+}
+
+void StagedRunner::requested(const std::string& unit) {
+    record_.unit = unit;
+    report(runner::Launched{record_});
+}
+
+// An ejected scheduler has left: nobody needs to be pressed, and what its unit does next (the step
+// after its end, a restart) takes its time.
+void StagedRunner::process_left() {
+    if (stage_ == Stage::Ejected)
+        deadline_timer_.disarm();
+}
+
+void StagedRunner::started_anew() {
+    record_.process = {};
+    record_.ops.clear();
+    if (stage_ != Stage::Running && stage_ != Stage::Ejected)
+        return;
+    // It may be there already.
+    seq_before_ = seq_attached_;
+    await_attached();
+}
+
+void StagedRunner::await_attached() {
     stage_ = Stage::Starting;
     deadline_timer_.arm(monotonic_now() + options_.start_timeout);
     check_delay_ = kFirstCheck;
     check_later();
-    launch(record_.spec, take_over_);
 }
 
 void StagedRunner::launched(const ProcessKey& process, const std::string& unit) {
@@ -101,7 +127,7 @@ void StagedRunner::launched(const ProcessKey& process, const std::string& unit) 
 }
 
 void StagedRunner::launch_failed(const std::string& reason) {
-    if (requested_) {
+    if (stop_requested_) {
         check_timer_.disarm();
         deadline_timer_.disarm();
         stage_ = Stage::Idle;
@@ -110,14 +136,26 @@ void StagedRunner::launch_failed(const std::string& reason) {
     fail(give_up_.empty() ? reason : give_up_ + "; " + reason);
 }
 
-bool StagedRunner::adopt(const RunRecord& record) {
-    if (stage_ != Stage::Idle || !kernel_.read().attached() || !take(record))
-        return false;
+Adopted StagedRunner::adopt(const RunRecord& record) {
+    if (stage_ != Stage::Idle)
+        return Adopted::No;
+    const KernelState kernel = kernel_.read();
+    const bool was_attached = !record.ops.empty();
+    if ((was_attached && !kernel.attached()) || !take(record))
+        return Adopted::No;
     record_ = record;
-    requested_ = false;
+    stop_requested_ = false;
     give_up_.clear();
-    stage_ = Stage::Running;
-    return true;
+    if (was_attached) {
+        seq_attached_ = kernel.enable_seq;
+        stage_ = Stage::Running;
+        return Adopted::Running;
+    }
+    // Its own attachment is not counted yet, unless it has got there while nobody was looking.
+    const bool counted = kernel.attached() && kernel.state == "enabled" && kernel.enable_seq > 0;
+    seq_before_ = kernel.enable_seq - (counted ? 1 : 0);
+    await_attached();
+    return Adopted::Starting;
 }
 
 void StagedRunner::check_later() {
@@ -139,6 +177,7 @@ void StagedRunner::check() {
             deadline_timer_.disarm();
             stage_ = Stage::Running;
             record_.ops = *kernel.ops;
+            seq_attached_ = kernel.enable_seq;
             return report(runner::Attached{record_});
         }
         return check_later();
@@ -161,7 +200,7 @@ void StagedRunner::check() {
 }
 
 void StagedRunner::stop() {
-    requested_ = true;
+    stop_requested_ = true;
     if (stage_ == Stage::Idle || stage_ == Stage::Evicting) {
         check_timer_.disarm();
         deadline_timer_.disarm();
@@ -222,7 +261,7 @@ void StagedRunner::ended(const ProcessEnd& end, const std::string& output) {
     const Stage was = stage_;
     const bool ours = has_control_socket(record_.spec.path);
     check_timer_.disarm();
-    if (!give_up_.empty() && !requested_) {
+    if (!give_up_.empty() && !stop_requested_) {
         const ExitKind kind = exit_.kind;
         exit_ = describe_exit(end, ours, false, output);
         exit_.kind = kind;

@@ -7,6 +7,8 @@
 //                    +------- its process has ended ------+
 //                                  v
 //                              Detaching -disabled-> Idle: StartFailed, Exited or Stopped
+//
+// Where somebody else starts it anew (an upgrade), Running goes back to Starting.
 #pragma once
 
 #include "supervisor/system/exit_status.hpp"
@@ -29,7 +31,7 @@ class StagedRunner : public SchedulerRunner {
   public:
     void start(const SchedulerSpec& spec, bool take_over) override;
     void stop() override;
-    bool adopt(const RunRecord& record) override;
+    Adopted adopt(const RunRecord& record) override;
     void kernel_changed() override { check(); }
     [[nodiscard]] bool owns_kernel_scheduler() const override { return stage_ != Stage::Idle; }
     void configure(Nanos start_timeout, Nanos stop_timeout) override;
@@ -50,7 +52,13 @@ class StagedRunner : public SchedulerRunner {
     virtual bool take(const RunRecord& record) = 0;
 
     // For the backend to say.
+    // It is about to be started under this name; the record of it must outlive this daemon.
+    void requested(const std::string& unit);
     void launched(const ProcessKey& process, const std::string& unit = "");
+    // The process is gone; how it ended is not known yet.
+    void process_left();
+    // Somebody else is starting it anew; launched() follows.
+    void started_anew();
     // There is no process, and there will be none.
     void launch_failed(const std::string& reason);
     // The process is gone; `output` is what it last wrote.
@@ -65,6 +73,7 @@ class StagedRunner : public SchedulerRunner {
     enum class Stage { Idle, Evicting, Starting, Running, Ejected, Stopping, Detaching };
 
     void begin_launch();
+    void await_attached();
     void check();       // the kernel's state against what we wait for
     void check_later(); // soon, and ever later, while a start or a stop is under way
     void deadline();
@@ -84,10 +93,11 @@ class StagedRunner : public SchedulerRunner {
     Source later_timer_;
     Nanos check_delay_;
     std::uint64_t seq_before_ = 0;
-    int step_ = 0;        // which signal was sent last
-    std::string give_up_; // why a start is being broken off by ourselves
+    std::uint64_t seq_attached_ = 0; // the kernel's counter since it is attached
+    int step_ = 0;                   // which signal was sent last
+    std::string give_up_;            // why a start is being broken off by ourselves
     bool take_over_ = false;
-    bool requested_ = false; // somebody called stop()
+    bool stop_requested_ = false;
     ExitInfo exit_;
     std::optional<RunnerEvent> ending_; // what to report once the kernel has let go
     std::optional<RunnerEvent> later_;

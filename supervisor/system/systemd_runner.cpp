@@ -197,6 +197,7 @@ void SystemdRunner::launch_ours(const UnitState& unit, bool take_over) {
     if (m)
         sd_bus_message_append(m.get(), "ss", kOurUnit, "replace");
     sent_ = true;
+    requested(kOurUnit);
     bus_.call(std::move(m), run_, [this](sd_bus_message* reply, const Bus::Failure* failure) {
         start_answered(reply, failure);
     });
@@ -209,6 +210,7 @@ void SystemdRunner::launch_transient() {
         if (const int r = append_transient(m.get(), unit, spec_); r < 0)
             return launch_failed(Error::from_code("start " + unit, -r).message());
     sent_ = true;
+    requested(unit);
     bus_.call(std::move(m), run_, [this, unit](sd_bus_message* reply, const Bus::Failure* failure) {
         if (failure == nullptr)
             follow(unit);
@@ -251,13 +253,18 @@ Status SystemdRunner::evict() {
 }
 
 bool SystemdRunner::take(const RunRecord& record) {
-    if (record.unit.empty() || !watch_process(record.process.pid))
+    if (record.unit.empty())
         return false;
-    const auto key = proc_.key(record.process.pid);
-    if (!key || *key != record.process) {
-        pidfd_source_.reset();
-        pidfd_.reset();
-        return false;
+    // Without a process: it had only been asked for. systemd knows what became of it.
+    if (record.process.pid.value > 0) {
+        if (!watch_process(record.process.pid))
+            return false;
+        const auto key = proc_.key(record.process.pid);
+        if (!key || *key != record.process) {
+            pidfd_source_.reset();
+            pidfd_.reset();
+            return false;
+        }
     }
     run_ = std::make_shared<int>();
     spec_ = record.spec;
@@ -288,20 +295,25 @@ void SystemdRunner::refresh() {
 void SystemdRunner::look(const UnitState& unit) {
     if (unit_.empty())
         return;
-    if (!unit.invocation.empty() && invocation_.empty())
-        invocation_ = unit.invocation;
     began_ = began_ || !unit.down();
     if (!began_)
         return;
-    if (unit.down())
+    // Between the two halves of a restart that somebody else asked for, an upgrade for instance.
+    const bool between = unit.down() && unit.job && !interfering_;
+    if (invocation_.empty() && !between)
+        invocation_ = unit.invocation;
+    if (unit.down() && !between)
         return over(interfering_ ? end_ : unit.end());
     const bool another = pid_.value > 0 && unit.main_pid.value > 0 && unit.main_pid != pid_;
-    if ((unit.sub_state == "auto-restart" || another) && !interfering_) {
+    const bool by_itself = unit.sub_state == "auto-restart" || (another && unit.restarts > 0);
+    if (by_itself && !interfering_) {
         // When it is started again is decided here, not by the unit's Restart=.
         interfering_ = true;
         end_ = unit.sub_state == "auto-restart" ? unit.end() : ProcessEnd{};
         return send_signal(SIGINT);
     }
+    if ((between || another) && !interfering_ && pid_.value > 0)
+        forget_process();
     if (pid_.value == 0 && unit.main_pid.value > 0) {
         const auto key = proc_.key(unit.main_pid);
         if (!key || !watch_process(unit.main_pid))
@@ -309,6 +321,16 @@ void SystemdRunner::look(const UnitState& unit) {
         pid_ = unit.main_pid;
         launched(*key, unit_);
     }
+}
+
+// What comes up in its place is ours, too.
+void SystemdRunner::forget_process() {
+    pid_ = {};
+    invocation_.clear();
+    pidfd_source_.reset();
+    pidfd_.reset();
+    fallback_timer_.disarm();
+    started_anew();
 }
 
 bool SystemdRunner::watch_process(Pid pid) {
@@ -325,6 +347,7 @@ bool SystemdRunner::watch_process(Pid pid) {
 void SystemdRunner::process_gone() {
     pidfd_source_.reset();
     waited_ = 0;
+    process_left();
     fallback_timer_.arm(monotonic_now() + kReapTime);
     refresh();
 }
@@ -364,12 +387,14 @@ void SystemdRunner::send_signal(int signal) {
         return;
     }
     const std::string unit = unit_.empty() ? transient_unit_name(spec_.path) : unit_;
-    // The first is systemd's own way to stop (KillSignal=SIGINT), which also ends a start.
+    // The first is systemd's own way to stop (KillSignal=SIGINT), which also ends a start. The
+    // others must not hit our unit's ExecStopPost=, which leaves the machine as it was.
     BusMessage m = manager(signal == SIGINT ? "StopUnit" : "KillUnit");
     if (m && signal == SIGINT)
         sd_bus_message_append(m.get(), "ss", unit.c_str(), "replace");
     else if (m)
-        sd_bus_message_append(m.get(), "ssi", unit.c_str(), "all", signal);
+        sd_bus_message_append(m.get(), "ssi", unit.c_str(), unit == kOurUnit ? "main" : "all",
+                              signal);
     bus_.call(std::move(m), run_, [this](sd_bus_message*, const Bus::Failure* failure) {
         // Not there any more: its state says so, too.
         if (failure != nullptr) {

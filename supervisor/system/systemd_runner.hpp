@@ -53,6 +53,7 @@ class SystemdRunner : public StagedRunner {
     void refresh();
     void look(const UnitState& unit);
     bool watch_process(Pid pid);
+    void forget_process();
     void process_gone();
     void no_word();
     void over(const ProcessEnd& end);

@@ -36,6 +36,22 @@ bool read_number(sd_bus_message* m, int& out) {
     return true;
 }
 
+bool read_count(sd_bus_message* m, unsigned& out) {
+    std::uint32_t number = 0;
+    if (sd_bus_message_read(m, "v", "u", &number) < 0)
+        return false;
+    out = number;
+    return true;
+}
+
+bool read_job(sd_bus_message* m, bool& out) {
+    std::uint32_t id = 0;
+    if (sd_bus_message_read(m, "v", "(uo)", &id, nullptr) < 0)
+        return false;
+    out = id != 0;
+    return true;
+}
+
 bool read_id(sd_bus_message* m, std::string& out) {
     const void* bytes = nullptr;
     std::size_t size = 0;
@@ -88,6 +104,10 @@ bool read_property(sd_bus_message* m, std::string_view name, UnitState& unit) {
         return read_number(m, unit.exit_code_kind);
     if (name == "ExecMainStatus")
         return read_number(m, unit.exit_status);
+    if (name == "NRestarts")
+        return read_count(m, unit.restarts);
+    if (name == "Job")
+        return read_job(m, unit.job);
     if (name == "InvocationID")
         return read_id(m, unit.invocation);
     if (name == "ExecStart")

@@ -29,6 +29,8 @@ struct UnitState {
     Pid main_pid;
     int exit_code_kind = 0; // CLD_EXITED, CLD_KILLED, CLD_DUMPED, or 0 while it runs
     int exit_status = 0;
+    unsigned restarts = 0; // by itself (Restart=), since it was last started
+    bool job = false;      // something is to be done with it
 
     [[nodiscard]] bool loaded() const { return load_state == "loaded"; }
     [[nodiscard]] bool down() const {

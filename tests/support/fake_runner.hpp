@@ -26,11 +26,12 @@ class FakeRunner : public supervisor::SchedulerRunner {
         starting.reset();
         stopping = true;
     }
-    bool adopt(const supervisor::RunRecord& record) override {
+    supervisor::Adopted adopt(const supervisor::RunRecord& record) override {
         if (!adoptable)
-            return false;
-        running = record.spec;
-        return true;
+            return supervisor::Adopted::No;
+        // As the real ones: without the name of its ops it was not attached yet.
+        (record.ops.empty() ? starting : running) = record.spec;
+        return running ? supervisor::Adopted::Running : supervisor::Adopted::Starting;
     }
     void kernel_changed() override {}
     [[nodiscard]] bool owns_kernel_scheduler() const override {
@@ -46,6 +47,11 @@ class FakeRunner : public supervisor::SchedulerRunner {
         fixture_.kernel("enabled", "fake", ++seq_);
         report(supervisor::runner::Attached{
             {*running, {Pid{4242}, 1}, "fake", "fake", "", false, {}}});
+    }
+    void launch() {
+        const auto& spec = starting ? starting : running;
+        ASSERT_TRUE(spec);
+        report(supervisor::runner::Launched{{*spec, {Pid{4242}, 1}, "", "fake", "", false, {}}});
     }
     void fail(const std::string& reason) {
         ASSERT_TRUE(starting);

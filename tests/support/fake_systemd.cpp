@@ -87,6 +87,11 @@ void FakeSystemd::finish_jobs() {
     for (const std::string& job : std::exchange(jobs_, {}))
         sd_bus_emit_signal(service_.bus(), kSystemdPath, kSystemdManager, "JobRemoved", "uoss", 1U,
                            job.c_str(), "some.service", "done");
+    for (auto& [name, unit] : units_)
+        if (unit.to_start && unit.pid == 0) {
+            unit.to_start = false;
+            start(name);
+        }
 }
 
 int FakeSystemd::start_transient(sd_bus_message* m) {
@@ -172,6 +177,11 @@ void FakeSystemd::stop(const std::string& name) {
     changed(name);
 }
 
+void FakeSystemd::restart(const std::string& name) {
+    units_[name].to_start = true;
+    stop(name);
+}
+
 void FakeSystemd::process_ended(const std::string& name) {
     Unit& unit = units_[name];
     siginfo_t info{};
@@ -185,6 +195,8 @@ void FakeSystemd::process_ended(const std::string& name) {
     unit.active = unit.restarts ? "activating" : clean ? "inactive" : "failed";
     unit.sub = unit.restarts ? "auto-restart" : clean ? "dead" : "failed";
     changed(name);
+    if (unit.to_start) // its job is there as long as finish_jobs() has not started it
+        job_timer_.arm(monotonic_now() + restart_delay);
 }
 
 void FakeSystemd::changed(const std::string& name) {
@@ -206,6 +218,9 @@ int FakeSystemd::get_all(sd_bus_message* m, const std::string& name) {
                           "s", unit.file_state.c_str(), "Id", "s", name.c_str(), "MainPID", "u",
                           static_cast<unsigned>(unit.pid), "ExecMainCode", "i", unit.code,
                           "ExecMainStatus", "i", unit.status);
+    sd_bus_message_append(reply, "{sv}{sv}", "NRestarts", "u", unit.automatic_restarts, "Job",
+                          "(uo)", unit.to_start ? 9U : 0U,
+                          unit.to_start ? "/org/freedesktop/systemd1/job/9" : "/");
     if (!unit.argv.empty())
         sd_bus_message_append(reply, "{sv}", "ExecStart", "a(sasbttttuii)", 1, unit.argv[0].c_str(),
                               1, unit.argv[0].c_str(), 0, 0ULL, 0ULL, 0ULL, 0ULL, 0U, 0, 0);

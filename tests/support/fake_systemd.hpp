@@ -32,6 +32,8 @@ class FakeSystemd {
         std::map<std::string, std::string> properties; // of a transient unit: "s" and "b" ones
         bool restarts = false;                         // has Restart=always
         bool transient = false;
+        bool to_start = false; // the second half of a restart is to come
+        unsigned automatic_restarts = 0;
         int pid = 0;
         int code = 0;
         int status = 0;
@@ -45,9 +47,11 @@ class FakeSystemd {
     // As an administrator would.
     void start(const std::string& name);
     void stop(const std::string& name);
+    void restart(const std::string& name);
 
     std::optional<std::string> refuse;  // the error for the next starts
     std::optional<std::string> own_job; // type of the job of the caller's own unit
+    Nanos restart_delay = millis(2);    // between its two halves
     std::vector<std::string> calls;     // "StartUnit rustland.service" …
 
   private:

@@ -2,7 +2,7 @@
 // Random tasks for the fake machine, made from a seed.
 #pragma once
 
-#include "support/fake_kernel.hpp"
+#include "rustland/testing/fake_kernel.hpp"
 
 #include <cstdint>
 #include <random>

@@ -2,7 +2,7 @@
 // The deadline policy on a simulated machine: what tasks get over time.
 #include "rustland/policy/deadline_policy.hpp"
 
-#include "support/simulation.hpp"
+#include "rustland/testing/simulation.hpp"
 
 #include <algorithm>
 #include <gtest/gtest.h>

@@ -2,10 +2,11 @@
 #include "rustland/core/dispatch_loop.hpp"
 #include "rustland/policy/deadline_policy.hpp"
 #include "rustland/policy/fifo_policy.hpp"
-#include "support/simulation.hpp"
+#include "rustland/testing/simulation.hpp"
 
 #include <gtest/gtest.h>
 #include <memory>
+#include <stdexcept>
 #include <vector>
 
 using namespace rustland;
@@ -310,4 +311,115 @@ TEST(DispatchLoop, TasksRunWhileUserSpaceIsSilentAndWhatItSaysLaterIsStale) {
     sim.run_for(millis(200));
     EXPECT_EQ(sim.kernel.counters().fallback, fallback) << "user space decides again";
     EXPECT_TRUE(balanced(sim.kernel));
+}
+
+namespace {
+
+// Listens to everything, and throws where it is told to.
+class TouchyPolicy final : public Policy {
+  public:
+    [[nodiscard]] const char* name() const override { return "touchy"; }
+    [[nodiscard]] bool enqueue(const QueuedTask& task, Nanos now) override {
+        hit(PolicyCall::Enqueue);
+        return inner_.enqueue(task, now);
+    }
+    [[nodiscard]] std::optional<Decision> pick(Nanos now) override {
+        hit(PolicyCall::Pick);
+        return inner_.pick(now);
+    }
+    [[nodiscard]] std::size_t waiting() const override { return inner_.waiting(); }
+    [[nodiscard]] bool wants_exits() const override { return true; }
+    void exited(Pid pid, Nanos) override {
+        gone.push_back(pid);
+        hit(PolicyCall::Exited);
+    }
+    [[nodiscard]] Nanos tick_interval() const override { return millis(10); }
+    void tick(Nanos now) override {
+        ticks.push_back(now);
+        hit(PolicyCall::Tick);
+    }
+
+    PolicyCall throws = PolicyCall::None;
+    std::size_t every = 3; // so many calls
+    std::vector<Pid> gone;
+    std::vector<Nanos> ticks;
+
+  private:
+    void hit(PolicyCall call) {
+        if (call == throws && ++calls_ % every == 0)
+            throw std::runtime_error("it hurts");
+    }
+    FifoPolicy inner_{millis(5), 64};
+    std::size_t calls_ = 0;
+};
+
+struct TouchyMachine : Simulation<TouchyPolicy> {
+    TouchyMachine() : Simulation(MachineParams{}) {
+        for (int i = 0; i < 4; ++i)
+            pids.push_back(kernel.spawn(hog()));
+    }
+    std::vector<Pid> pids;
+};
+
+} // namespace
+
+TEST(DispatchLoop, APolicyThatThrowsInEnqueueLosesOnlyThatTask) {
+    TouchyMachine sim;
+    sim.policy.throws = PolicyCall::Enqueue;
+    sim.run_for(seconds(1));
+    EXPECT_GT(sim.counters.policy_errors.get(), 20U);
+    EXPECT_EQ(sim.counters.fault.first(), "enqueue(): it hurts");
+    EXPECT_STREQ(sim.counters.fault.where(), "");
+    EXPECT_EQ(sim.counters.no_room.get(), 0U);
+    EXPECT_EQ(sim.kernel.counters().fallback, 0U) << "the loop decides instead";
+    EXPECT_TRUE(balanced(sim.kernel));
+}
+
+TEST(DispatchLoop, APolicyThatThrowsInPickIsAskedAgainInTheNextRound) {
+    TouchyMachine sim;
+    sim.policy.throws = PolicyCall::Pick;
+    sim.run_for(seconds(1));
+    EXPECT_GT(sim.counters.policy_errors.get(), 20U);
+    EXPECT_EQ(sim.counters.fault.first(), "pick(): it hurts");
+    for (const Pid pid : sim.pids)
+        EXPECT_GT(sim.kernel.stats(pid).cpu_time, millis(150));
+    EXPECT_TRUE(balanced(sim.kernel));
+}
+
+TEST(DispatchLoop, APolicyThatAlwaysThrowsLeavesTheMachineRunning) {
+    for (const PolicyCall call : {PolicyCall::Enqueue, PolicyCall::Pick, PolicyCall::Tick}) {
+        TouchyMachine sim;
+        sim.policy.throws = call;
+        sim.policy.every = 1;
+        sim.run_for(seconds(1));
+        EXPECT_GT(sim.counters.policy_errors.get(), 10U);
+        for (const Pid pid : sim.pids)
+            EXPECT_GT(sim.kernel.stats(pid).cpu_time, millis(150));
+    }
+}
+
+TEST(DispatchLoop, TellsOfExitsOfTasksThatThePolicyKnows) {
+    Simulation<TouchyPolicy> sim{MachineParams{}};
+    const Pid unknown = sim.kernel.spawn(once(millis(1)));
+    sim.run_for(millis(10));
+    EXPECT_FALSE(sim.kernel.alive(unknown)) << "it had an idle CPU, so nobody was asked about it";
+    sim.kernel.spawn(hog());
+    const Pid first = sim.kernel.spawn(once(millis(1)));
+    const Pid second = sim.kernel.spawn(once(millis(1)));
+    sim.policy.throws = PolicyCall::Exited;
+    sim.policy.every = 1;
+    sim.run_for(millis(100));
+    EXPECT_EQ(sim.policy.gone, (std::vector<Pid>{first, second})) << "in spite of the exceptions";
+    EXPECT_EQ(sim.counters.exits.get(), 2U);
+    EXPECT_EQ(sim.counters.policy_errors.get(), 2U);
+}
+
+TEST(DispatchLoop, TicksOnlyWhileThereIsSomethingToDoAndNotTooOften) {
+    TouchyMachine sim;
+    sim.run_for(millis(100));
+    const std::vector<Nanos> ticks = sim.policy.ticks;
+    ASSERT_GT(ticks.size(), 4U);
+    EXPECT_LE(ticks.size(), 11U);
+    for (std::size_t i = 1; i < ticks.size(); ++i)
+        EXPECT_GE(ticks[i] - ticks[i - 1], millis(10));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "rustland/policy/fifo_policy.hpp"
 
-#include "support/simulation.hpp"
+#include "rustland/testing/simulation.hpp"
 
 #include <gtest/gtest.h>
 #include <vector>

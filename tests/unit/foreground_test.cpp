@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What the classes mean on a machine over time: the foreground first, the rest never starved.
 #include "rustland/policy/deadline_policy.hpp"
+#include "rustland/testing/simulation.hpp"
 #include "support/random_task.hpp"
-#include "support/simulation.hpp"
 
 #include <algorithm>
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "options.hpp"
+#include "policies.hpp"
 
 #include <algorithm>
 #include <gmock/gmock.h>
@@ -13,7 +14,7 @@ namespace {
 std::variant<Options, Message> parse(std::initializer_list<const char*> arguments) {
     std::vector<const char*> argv{"rustland"};
     argv.insert(argv.end(), arguments);
-    return parse_options(static_cast<int>(argv.size()), argv.data());
+    return parse_options(static_cast<int>(argv.size()), argv.data(), rustland_program());
 }
 
 Options good(std::initializer_list<const char*> arguments) {
@@ -42,7 +43,7 @@ std::string bad(std::initializer_list<const char*> arguments) {
 
 TEST(Options, DefaultsAreThoseOfTheManualPage) {
     const Options options = good({});
-    EXPECT_EQ(options.policy, PolicyKind::Deadline);
+    EXPECT_EQ(options.policy, "deadline");
     EXPECT_EQ(options.slice_max, millis(20));
     EXPECT_EQ(options.slice_min, millis(1));
     EXPECT_EQ(options.lease, millis(20));
@@ -74,7 +75,7 @@ TEST(Options, EveryOptionReachesItsPlace) {
                                   "--verbose",
                                   "--socket",
                                   "/s"});
-    EXPECT_EQ(options.policy, PolicyKind::Fifo);
+    EXPECT_EQ(options.policy, "fifo");
     EXPECT_EQ(options.slice_max, millis(5));
     EXPECT_EQ(options.slice_min, micros(500));
     EXPECT_EQ(options.lease, seconds(1));

@@ -4,8 +4,8 @@
 #include "rustland/core/dispatch_loop.hpp"
 #include "rustland/policy/deadline_policy.hpp"
 #include "rustland/policy/fifo_policy.hpp"
+#include "rustland/testing/simulation.hpp"
 #include "support/random_task.hpp"
-#include "support/simulation.hpp"
 
 #include <gtest/gtest.h>
 #include <memory>

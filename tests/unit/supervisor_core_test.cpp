@@ -291,6 +291,18 @@ TEST_F(Core, AnAdoptedSchedulerIsKeptForAWorkloadAndStoppedWithout) {
     EXPECT_TRUE(is<Keep>(at(100, event::Tick{})));
 }
 
+TEST_F(Core, AnAdoptedStartIsAwaitedWhateverIsWantedMeanwhile) {
+    EXPECT_TRUE(is<Keep>(at(0, event::Attached{kMain, {}, false, {}, true})));
+    EXPECT_EQ(core.phase(), Phase::Starting);
+    EXPECT_TRUE(is<Keep>(at(1, event::WorkloadStarted{"game"})));
+    EXPECT_TRUE(is<Keep>(at(2, event::Attached{kMain, {}, false, {}})));
+    EXPECT_EQ(core.phase(), Phase::On);
+    core = DecisionCore(config, [] { return 0.5; });
+    at(0, event::Attached{kMain, {}, false, {}, true});
+    EXPECT_TRUE(is<Stop>(at(900, event::Attached{kMain, seconds(800), false, {}})))
+        << "no workload is left";
+}
+
 TEST_F(Core, ANewConfigurationChangesTheArgumentsOfTheRunningOne) {
     at(0, event::WorkloadStarted{"game"});
     attach(0);

@@ -171,6 +171,24 @@ TEST_F(DaemonTest, TheNextDaemonAdoptsWhatWasLeftRunning) {
     EXPECT_TRUE(runner->stopping) << "no workload is left";
 }
 
+TEST_F(DaemonTest, TheNextDaemonAwaitsAStartThatIsUnderWay) {
+    boot();
+    game(50);
+    ASSERT_TRUE(runner->starting);
+    runner->launch();
+    adoptable = true;
+    boot();
+    EXPECT_EQ(phase(), "starting");
+    EXPECT_EQ(runner->starts, 0) << "another beside it";
+    runner->attach();
+    EXPECT_EQ(phase(), "on");
+    runner->launch();
+    boot();
+    daemon->shutdown(true);
+    EXPECT_TRUE(runner->starting) << "left to the next daemon";
+    EXPECT_EQ(*loop->run(), 0);
+}
+
 TEST_F(DaemonTest, AnUnusableStateFileIsPutAside) {
     fixture.dir().write("run/state.json", "rubbish");
     boot();

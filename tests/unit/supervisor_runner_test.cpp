@@ -226,9 +226,9 @@ TEST_F(ChildRunnerTest, AnotherDaemonAdoptsAndStopsIt) {
     EXPECT_EQ(state(), "enabled");
     RunRecord reused = record;
     reused.process.start_time += 1;
-    EXPECT_FALSE(runner_->adopt(reused)) << "another process with that number";
-    ASSERT_TRUE(runner_->adopt(record));
+    EXPECT_EQ(runner_->adopt(reused), Adopted::No) << "another process with that number";
+    ASSERT_EQ(runner_->adopt(record), Adopted::Running);
     runner_->stop();
     EXPECT_EQ(next<runner::Stopped>().problem, "");
-    EXPECT_FALSE(runner_->adopt(record)) << "gone";
+    EXPECT_EQ(runner_->adopt(record), Adopted::No) << "gone";
 }

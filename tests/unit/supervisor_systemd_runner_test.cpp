@@ -46,7 +46,9 @@ class SystemdRunnerTest : public testing::Test {
         auto runner = SystemdRunner::create(*loop_, *bus_, SchedExtReader(fixture.sched_ext()),
                                             ProcReader(), options);
         (*runner)->on_event([this](const RunnerEvent& event) {
-            if (!std::holds_alternative<runner::Launched>(event))
+            if (const auto* launched = std::get_if<runner::Launched>(&event))
+                launches.push_back(launched->record);
+            else
                 events.push_back(event);
         });
         return *std::move(runner);
@@ -82,6 +84,7 @@ class SystemdRunnerTest : public testing::Test {
     test::ProcFixture fixture;
     test::PrivateBus private_bus;
     std::vector<RunnerEvent> events;
+    std::vector<RunRecord> launches;
     std::unique_ptr<Loop> loop_;
     std::unique_ptr<test::FakeSystemd> systemd;
     std::unique_ptr<Bus> bus_;
@@ -231,6 +234,42 @@ TEST_F(SystemdRunnerTest, TheUnitsOwnRestartDoesNotCompete) {
     EXPECT_EQ(systemd->unit(kOurUnit).active, "inactive");
 }
 
+TEST_F(SystemdRunnerTest, ARestartBySomebodyElseIsFollowed) {
+    runner_->start(spec("rustland", {"--ops", "one"}), false);
+    const auto first = next<runner::Attached>();
+    systemd->restart(kOurUnit);
+    const auto second = next<runner::Attached>();
+    EXPECT_NE(second.record.process, first.record.process);
+    EXPECT_EQ(second.record.process.pid.value, systemd->unit(kOurUnit).pid);
+    EXPECT_EQ(second.record.ops, "one") << "the arguments are still there";
+    EXPECT_TRUE(runner_->owns_kernel_scheduler());
+    EXPECT_FALSE(called("StopUnit rustland.service"));
+    runner_->stop();
+    EXPECT_EQ(next<runner::Stopped>().problem, "");
+}
+
+TEST_F(SystemdRunnerTest, ARestartBySomebodyElseMayTakeItsTime) {
+    systemd->restart_delay = millis(1500); // longer than an ejected scheduler gets to leave
+    runner_->start(spec("rustland", {}), false);
+    next<runner::Attached>();
+    systemd->restart(kOurUnit);
+    ASSERT_TRUE(test::run_until(*loop_, [&] { return state() == "disabled"; }));
+    runner_->kernel_changed();
+    next<runner::Attached>();
+    EXPECT_FALSE(called("StopUnit rustland.service"));
+    runner_->stop();
+    next<runner::Stopped>();
+}
+
+TEST_F(SystemdRunnerTest, ARestartBySomebodyElseThatFailsIsAFailedStart) {
+    runner_->start(spec("rustland", {}), false);
+    next<runner::Attached>();
+    systemd->unit(kOurUnit).argv = {program("rustland"), "--fail", "4"};
+    systemd->restart(kOurUnit);
+    EXPECT_EQ(next<runner::StartFailed>().exit.exit_code, 4);
+    EXPECT_FALSE(runner_->owns_kernel_scheduler());
+}
+
 TEST_F(SystemdRunnerTest, AStopDuringAStartIsAnsweredByStopped) {
     runner_->start(spec("other", {"--never"}), false);
     ASSERT_TRUE(test::run_until(*loop_, [&] { return systemd->has(kTransient); }));
@@ -252,21 +291,51 @@ TEST_F(SystemdRunnerTest, TheNextDaemonAdoptsTheUnit) {
     runner_ = make();
     RunRecord reused = record;
     reused.process.start_time += 1;
-    EXPECT_FALSE(runner_->adopt(reused)) << "another process with that number";
-    ASSERT_TRUE(runner_->adopt(record));
+    EXPECT_EQ(runner_->adopt(reused), Adopted::No) << "another process with that number";
+    ASSERT_EQ(runner_->adopt(record), Adopted::Running);
     EXPECT_EQ(state(), "enabled");
     runner_->stop();
     const auto stopped = next<runner::Stopped>();
     EXPECT_EQ(stopped.problem, "");
     EXPECT_EQ(stopped.exit.kind, ExitKind::Requested);
-    EXPECT_FALSE(runner_->adopt(record)) << "gone";
+    EXPECT_EQ(runner_->adopt(record), Adopted::No) << "gone";
+}
+
+TEST_F(SystemdRunnerTest, TheNextDaemonTakesAStartOverThatIsUnderWay) {
+    fixture.kernel("disabled", "", 3);
+    // The scheduler is started by hand, so that it is not attached before it is adopted.
+    systemd->unit(kOurUnit).argv.emplace_back("--never");
+    runner_->start(spec("rustland", {}), false);
+    ASSERT_TRUE(test::run_until(*loop_, [&] { return launches.size() == 2; }));
+    const RunRecord asked_for = launches[0];
+    EXPECT_EQ(asked_for.process.pid.value, 0) << "on record before there is a process";
+    EXPECT_EQ(asked_for.unit, kOurUnit);
+    const RunRecord known = launches[1];
+    EXPECT_EQ(known.process.pid.value, systemd->unit(kOurUnit).pid);
+    for (const RunRecord& record : {asked_for, known}) {
+        runner_ = make();
+        ASSERT_EQ(runner_->adopt(record), Adopted::Starting);
+        EXPECT_TRUE(runner_->owns_kernel_scheduler());
+    }
+    fixture.kernel("enabled", "late", 4);
+    EXPECT_EQ(next<runner::Attached>().record.ops, "late");
+    // Attached while no daemon was there.
+    runner_ = make();
+    ASSERT_EQ(runner_->adopt(asked_for), Adopted::Starting);
+    EXPECT_EQ(next<runner::Attached>().record.process, known.process);
+    // Gone before it was attached.
+    runner_ = make();
+    ASSERT_EQ(runner_->adopt(asked_for), Adopted::Starting);
+    fixture.kernel("disabled", "", 4);
+    ::kill(systemd->unit(kOurUnit).pid, SIGKILL);
+    EXPECT_EQ(next<runner::StartFailed>().exit.signal, SIGKILL);
 }
 
 TEST_F(SystemdRunnerTest, AnAdoptedUnitThatEndsIsReported) {
     runner_->start(spec("rustland", {}), false);
     const RunRecord record = next<runner::Attached>().record;
     runner_ = make();
-    ASSERT_TRUE(runner_->adopt(record));
+    ASSERT_EQ(runner_->adopt(record), Adopted::Running);
     fixture.kernel("disabled", "", 1);
     ::kill(record.process.pid.value, SIGKILL);
     EXPECT_EQ(next<runner::Exited>().exit.kind, ExitKind::Crashed);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // No task waits longer than a bound that follows from the numbers of the deadline policy.
 #include "rustland/policy/deadline_policy.hpp"
+#include "rustland/testing/simulation.hpp"
 #include "support/random_task.hpp"
-#include "support/simulation.hpp"
 
 #include <algorithm>
 #include <gtest/gtest.h>

@@ -5,17 +5,20 @@
 //   bad-policy forget [OPTION]...   forgets every tenth task
 //   bad-policy silent [OPTION]...   takes all tasks and never decides anything
 //   bad-policy wrong [OPTION]...    decides twice, for wrong enqueues, wrong tasks and wrong CPUs
+//   bad-policy throw [OPTION]...    throws an exception at every tenth task
+//   bad-policy block [OPTION]...    sleeps for a tenth of a second at every 200th task
+//   bad-policy allocate [OPTION]... takes memory while it schedules
 //
 // The options are those of rustland.
-#include "options.hpp"
-#include "rustland/common/log.hpp"
-#include "rustland/kernel/memory.hpp"
-#include "rustland/policy/deadline_policy.hpp"
-#include "session.hpp"
+#include "policies.hpp"
 
+#include <chrono>
 #include <cstdio>
 #include <fmt/format.h>
+#include <stdexcept>
 #include <string_view>
+#include <thread>
+#include <vector>
 
 using namespace rustland;
 
@@ -23,10 +26,11 @@ namespace {
 
 constexpr std::uint64_t kGoodDecisions = 50;
 constexpr std::uint64_t kForgetEvery = 10;
+constexpr std::uint64_t kBlockEvery = 200;
 
 class BadPolicy final : public Policy {
   public:
-    enum class Fault { Spin, Forget, Silent, Wrong };
+    enum class Fault { Spin, Forget, Silent, Wrong, Throw, Block, Allocate };
 
     BadPolicy(std::unique_ptr<Policy> good, Fault fault) : good_(std::move(good)), fault_(fault) {}
 
@@ -39,6 +43,12 @@ class BadPolicy final : public Policy {
             for (;;)
                 asm volatile("" ::: "memory");
         }
+        if (fault_ == Fault::Throw && seen_ % kForgetEvery == 0)
+            throw std::runtime_error("it cannot count to ten");
+        if (fault_ == Fault::Block && seen_ % kBlockEvery == 0)
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        if (fault_ == Fault::Allocate)
+            taken_.push_back(seen_);
         return good_->enqueue(task, now);
     }
     [[nodiscard]] std::optional<Decision> pick(Nanos now) override {
@@ -80,6 +90,7 @@ class BadPolicy final : public Policy {
     std::uint64_t seen_ = 0;
     std::uint64_t picked_ = 0;
     std::optional<Decision> again_;
+    std::vector<std::uint64_t> taken_;
 };
 
 std::optional<BadPolicy::Fault> parse_fault(std::string_view text) {
@@ -91,26 +102,32 @@ std::optional<BadPolicy::Fault> parse_fault(std::string_view text) {
         return BadPolicy::Fault::Silent;
     if (text == "wrong")
         return BadPolicy::Fault::Wrong;
+    if (text == "throw")
+        return BadPolicy::Fault::Throw;
+    if (text == "block")
+        return BadPolicy::Fault::Block;
+    if (text == "allocate")
+        return BadPolicy::Fault::Allocate;
     return std::nullopt;
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
-    prepare_allocator();
     const auto fault = parse_fault(argc > 1 ? argv[1] : "");
     if (!fault) {
-        fmt::print(stderr, "usage: bad-policy spin|forget|silent|wrong [OPTION]...\n");
-        return static_cast<int>(ExitCode::Usage);
+        fmt::print(stderr, "usage: bad-policy {} [OPTION]...\n",
+                   "spin|forget|silent|wrong|throw|"
+                   "block|allocate");
+        return 2;
     }
-    const auto parsed = parse_options(argc - 1, argv + 1);
-    if (const auto* message = std::get_if<Message>(&parsed)) {
-        fmt::print(stderr, "{}", message->text);
-        return static_cast<int>(message->code);
-    }
-    setup_logging("bad-policy", LogLevel::Info);
-    const auto factory = [&](const Options& options, const Topology& topology) {
-        return std::make_unique<BadPolicy>(make_policy(options, topology), *fault);
+    Program program = rustland_program();
+    program.name = "bad-policy";
+    const auto factory = [&](const PolicyContext& context) -> Result<std::unique_ptr<Policy>> {
+        auto good = make_policy(context);
+        if (!good)
+            return good;
+        return std::unique_ptr<Policy>(std::make_unique<BadPolicy>(*std::move(good), *fault));
     };
-    return static_cast<int>(run_scheduler(std::get<Options>(parsed), factory));
+    return run_policy(argc - 1, argv + 1, factory, program);
 }

@@ -49,7 +49,42 @@ int starts(const StartsOptions& options);
 // Puts tasks into a class: "ext" or "other".
 int set_class(const std::string& name, const std::vector<pid_t>& pids);
 
-// Asks the running scheduler; prints each number as "name value", nested names with dots.
-int stats(const std::string& socket_path);
+// Sends a request (JSON) to the running scheduler; prints the answer as "name value", nested names
+// with dots.
+int ask(const std::string& socket_path, const std::string& request);
+
+// Prints each loaded BPF program with the kernel's run-time statistics; 1 if there is none.
+int bpf_programs();
+
+// Messengers that wake workers, each of which works and then waits for its messenger: how long a
+// worker waits from the wake-up until it runs.
+struct WakeupOptions {
+    unsigned messengers = 2;
+    unsigned workers = 4;         // of each messenger
+    std::uint64_t work = 200000;  // loop iterations for each message
+    std::int64_t pause_us = 1000; // of a messenger between its rounds
+    std::int64_t warmup_ms = 1000;
+    std::int64_t duration_ms = 3000;
+};
+int wakeups(const WakeupOptions& options);
+
+// Threads that never sleep: what all together get done.
+struct HogOptions {
+    unsigned threads = 8;
+    std::int64_t warmup_ms = 1000;
+    std::int64_t duration_ms = 3000;
+};
+int hogs(const HogOptions& options);
+
+// One kind of task for as long as the program runs: how long it is ready to run but does not.
+struct WaitOptions {
+    std::string kind = "hog"; // hog, sleeper, or pinned: a hog that cannot migrate in the kernel
+    unsigned threads = 1;
+    std::vector<int> cpus; // one thread bound to each, instead of threads
+    int nice = 0;
+    std::int64_t warmup_ms = 1000;
+    std::int64_t duration_ms = 10000;
+};
+int waits(const WaitOptions& options);
 
 } // namespace rustland::vm

@@ -50,6 +50,39 @@ int main(int argc, char** argv) {
     auto* stats_command = app.add_subcommand("stats", "what the running scheduler has counted");
     stats_command->add_option("--socket", socket_path);
 
+    std::string request;
+    auto* ask_command = app.add_subcommand("ask", "sends a request to the running scheduler");
+    ask_command->add_option("--socket", socket_path);
+    ask_command->add_option("request", request)->required();
+
+    auto* programs_command =
+        app.add_subcommand("bpf-programs", "the loaded ones and their run time");
+
+    WakeupOptions wakes;
+    auto* wakeups_command = app.add_subcommand("wakeups", "messengers that wake workers");
+    wakeups_command->add_option("--messengers", wakes.messengers)->check(CLI::PositiveNumber);
+    wakeups_command->add_option("--workers", wakes.workers)->check(CLI::PositiveNumber);
+    wakeups_command->add_option("--work", wakes.work);
+    wakeups_command->add_option("--pause-us", wakes.pause_us);
+    wakeups_command->add_option("--warmup-ms", wakes.warmup_ms);
+    wakeups_command->add_option("--duration-ms", wakes.duration_ms)->check(CLI::PositiveNumber);
+
+    HogOptions hogging;
+    auto* hogs_command = app.add_subcommand("hogs", "threads that never sleep");
+    hogs_command->add_option("--threads", hogging.threads)->check(CLI::PositiveNumber);
+    hogs_command->add_option("--warmup-ms", hogging.warmup_ms);
+    hogs_command->add_option("--duration-ms", hogging.duration_ms)->check(CLI::PositiveNumber);
+
+    WaitOptions waiting;
+    auto* waits_command = app.add_subcommand("waits", "tasks that record how long they wait");
+    waits_command->add_option("--kind", waiting.kind)
+        ->check(CLI::IsMember({"hog", "sleeper", "pinned"}));
+    waits_command->add_option("--threads", waiting.threads)->check(CLI::PositiveNumber);
+    waits_command->add_option("--cpus", waiting.cpus, "one thread bound to each")->delimiter(',');
+    waits_command->add_option("--nice", waiting.nice);
+    waits_command->add_option("--warmup-ms", waiting.warmup_ms);
+    waits_command->add_option("--duration-ms", waiting.duration_ms)->check(CLI::PositiveNumber);
+
     CLI11_PARSE(app, argc, argv);
     if (beat_command->parsed())
         return beat(beats);
@@ -61,5 +94,13 @@ int main(int argc, char** argv) {
         return starts(games);
     if (class_command->parsed())
         return set_class(class_name, pids);
-    return stats(socket_path);
+    if (programs_command->parsed())
+        return bpf_programs();
+    if (wakeups_command->parsed())
+        return wakeups(wakes);
+    if (hogs_command->parsed())
+        return hogs(hogging);
+    if (waits_command->parsed())
+        return waits(waiting);
+    return ask(socket_path, ask_command->parsed() ? request : R"({"request":"stats"})");
 }

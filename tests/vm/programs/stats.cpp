@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <cmath>
-#include <cstring>
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 #include <sys/socket.h>
@@ -30,7 +29,7 @@ void print_flat(const nlohmann::json& value, const std::string& name) {
 
 } // namespace
 
-int stats(const std::string& socket_path) {
+int ask(const std::string& socket_path, const std::string& request) {
     const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -38,8 +37,8 @@ int stats(const std::string& socket_path) {
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): the socket API
     if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0)
         die(socket_path.c_str(), errno);
-    constexpr char kRequest[] = "{\"request\":\"stats\"}\n";
-    if (::send(socket.get(), kRequest, std::strlen(kRequest), MSG_NOSIGNAL) < 0)
+    const std::string line = request + "\n";
+    if (::send(socket.get(), line.data(), line.size(), MSG_NOSIGNAL) < 0)
         die("send", errno);
     std::string answer;
     while (answer.find('\n') == std::string::npos) {
@@ -57,7 +56,7 @@ int stats(const std::string& socket_path) {
         return 2;
     }
     print_flat(parsed, "");
-    return 0;
+    return parsed.is_object() && parsed.contains("error") ? 1 : 0;
 }
 
 } // namespace rustland::vm

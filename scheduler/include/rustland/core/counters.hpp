@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #pragma once
 
+#include "rustland/core/policy_fault.hpp"
+
 #include <atomic>
 #include <cstdint>
 
@@ -28,6 +30,9 @@ struct LoopCounters {
     Counter given_up;      // … that were said again too often: left to the lease
     Counter no_room;       // tasks that the policy had no room for, decided by the loop
     Counter budget_sleeps; // times that the loop paused itself
+    Counter exits;         // of tasks, told to the policy
+    Counter policy_errors; // exceptions of the policy
+    PolicyFault fault;
 };
 
 } // namespace rustland

@@ -29,6 +29,14 @@ class Kernel {
     // Takes waiting tasks out of the ring, oldest first, up to out.size(); returns how many.
     virtual std::size_t receive(std::span<QueuedTask> out) = 0;
 
+    // Tasks that have been received at least once and are gone since; up to out.size(), returns how
+    // many. Only where the kernel side was told that somebody wants to know. Asked before
+    // receive(), so that a new task with the same Pid comes later.
+    virtual std::size_t receive_exited(std::span<Pid> out) {
+        static_cast<void>(out);
+        return 0;
+    }
+
     // Carries out up to kMaxDecisions decisions in one call; results[i] answers decisions[i]. An
     // empty commit tells the kernel that we are alive.
     virtual void commit(std::span<const Decision> decisions, std::span<CommitResult> results) = 0;

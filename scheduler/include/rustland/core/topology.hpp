@@ -4,6 +4,7 @@
 
 #include "rustland/common/result.hpp"
 #include "rustland/common/types.hpp"
+#include "rustland/policy/policy.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -57,6 +58,13 @@ struct Topology {
     [[nodiscard]] std::vector<std::uint8_t> big_by_id() const;
     static constexpr std::uint32_t kLargeCapacity = 1024 * 3 / 4;
 };
+
+// The CPU to name in the decision about a task: `preferred` if it is online, else the online CPU
+// that is nearest to it (its core, its last-level cache, its NUMA node, any). A task that may not
+// run everywhere stays where it ran last, since nobody in user space knows where else it may run.
+// kAnyCpu if nothing is online. The kernel side has the last word: it knows the affinity, and it
+// sends a task to an idle CPU if there is one.
+CpuId select_cpu(const Topology& topology, CpuId preferred, const QueuedTask& task);
 
 // Facts may come in any order; at least one CPU. A CPU whose cache is unknown (offline, or a
 // machine that tells nothing) shares it with its package, and with everything if that is unknown,

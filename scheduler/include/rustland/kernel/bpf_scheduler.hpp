@@ -34,6 +34,7 @@ struct BpfSettings {
     bool numa_local = false;          // look for idle CPUs per NUMA node
     bool defer = true;                // batch the records of tasks that used their slice up
     bool percpu_local = false;        // tasks bound to one CPU do not ask user space
+    bool report_exits = false;        // for receive_exited(): Policy::wants_exits()
     std::uint32_t nr_cpus = 1;        // possible CPU ids
     std::uint32_t nr_online = 1;
     std::vector<std::uint16_t> cpu_llc; // by CPU id; may be shorter than nr_cpus
@@ -49,9 +50,9 @@ struct ClassedProcess {
 
 // The loaded BPF program: owns the object, the link while attached, and the mapped tables.
 //
-// load(), attach(), detach() and the destructor belong to the main thread; receive() and commit()
-// to the scheduling thread, between attach() and detach(); the counters can be read by any thread
-// at any time.
+// load(), attach(), detach() and the destructor belong to the main thread; receive(),
+// receive_exited() and commit() to the scheduling thread, between attach() and detach(); the
+// counters can be read by any thread at any time.
 class BpfScheduler final : public Kernel {
   public:
     // Verifies and loads the program. Nothing is scheduled yet.
@@ -75,6 +76,7 @@ class BpfScheduler final : public Kernel {
     // The same for one cgroup, by its inode number in cgroupfs, and those below it.
     Status set_cgroup_class(std::uint64_t id, TaskClass task_class);
 
+    std::size_t receive_exited(std::span<Pid> out) override;
     std::size_t receive(std::span<QueuedTask> out) override;
     void commit(std::span<const Decision> decisions, std::span<CommitResult> results) override;
 
@@ -96,11 +98,13 @@ class BpfScheduler final : public Kernel {
     Status map_tables(const BpfSettings& settings);
     Status prepare_commit();
     static int on_record(void* context, void* data, std::size_t size);
+    static int on_exited(void* context, void* data, std::size_t size);
 
     bpf_object* object_ = nullptr;
     bpf_link* link_ = nullptr;
     bpf_map* ops_ = nullptr;
     ring_buffer* ring_ = nullptr;
+    ring_buffer* exited_ring_ = nullptr; // only where exits are reported
     int queued_fd_ = -1;
     int news_fd_ = -1;
     int dump_fd_ = -1;
@@ -114,6 +118,9 @@ class BpfScheduler final : public Kernel {
     // Where on_record() puts what it reads during one receive().
     std::span<QueuedTask> sink_;
     std::size_t received_ = 0;
+    // The same of on_exited() and receive_exited().
+    std::span<Pid> exited_sink_;
+    std::size_t exited_ = 0;
 };
 
 // Sends libbpf's messages to the log: warnings as warnings while verbose, nothing else otherwise.

@@ -29,6 +29,8 @@ struct ThreadSettings {
     // its real-time priority for good.
     Nanos runaway_after = millis(500);
     Nanos retry_pause = micros(100);
+    // How often attention_fd() becomes readable while there is work.
+    Nanos attention_interval = seconds(2);
 };
 
 // What other threads may read of the scheduling thread at any time, without a lock.
@@ -36,6 +38,7 @@ struct ThreadCounters {
     Counter allocations; // allocator calls since the thread started to wait for tasks
     Counter demotions;   // times that it lost its real-time priority
     std::atomic<std::uint64_t> policy_waiting{0}; // tasks that the policy holds
+    std::atomic<std::int64_t> longest_round{0};   // of the dispatch loop, ns
 };
 
 // The thread on which the policy runs: it waits for tasks, sends them through the dispatch loop,
@@ -64,6 +67,9 @@ class SchedulerThread {
     [[nodiscard]] Nanos cpu_time() const;
     // Becomes readable when the thread has lost its real-time priority.
     [[nodiscard]] int demoted_fd() const { return demoted_fd_.get(); }
+    // Becomes readable (an eventfd) when another thread should look at the counters: now and then
+    // while there is work, never on an idle machine, and at the policy's first exception.
+    [[nodiscard]] int attention_fd() const { return attention_fd_.get(); }
     [[nodiscard]] bool realtime() const {
         return settings_.realtime && counters_.demotions.get() == 0;
     }
@@ -82,17 +88,20 @@ class SchedulerThread {
     void wait();
     void rest(Nanos time);
     void account(Nanos now);
+    void call_for_attention(Nanos now);
 
     ThreadSettings settings_;
     LoopCounters loop_counters_;
     ThreadCounters counters_;
     DispatchLoop loop_;
-    Policy& policy_;
     Budget budget_;
     Nanos busy_since_; // the time up to which the budget is accounted
     UniqueFd epoll_;
     UniqueFd stop_fd_;
     UniqueFd demoted_fd_;
+    UniqueFd attention_fd_;
+    Nanos called_at_;
+    bool error_told_ = false;
     std::atomic<bool> stop_{false};
     pthread_t thread_{};
     bool launched_ = false;

@@ -4,11 +4,13 @@
 #pragma once
 
 #include "rustland/common/types.hpp"
+#include "rustland/core/counters.hpp"
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 namespace rustland {
 
@@ -64,8 +66,20 @@ struct Decision {
     PolicyState state{};
 };
 
-// Runs on the scheduling thread, and only there. Must not block, allocate after construction or
-// throw.
+// A counter of a policy's own, shown in the answers of the statistics socket. Names are words of
+// a-z, 0-9 and _.
+struct NamedCounter {
+    const char* name;
+    const Counter* value;
+};
+
+// What a policy must have is enqueue(), pick(), waiting() and a name; the rest has defaults that do
+// nothing.
+//
+// Where the comments say nothing else, a function is called on the scheduling thread, and only
+// there. It must not block or allocate: what it waits for may be a task that only it can schedule.
+// It should not throw: what it was asked about is then decided without it, and the exception is
+// counted and named in the log.
 class Policy {
   public:
     Policy() = default;
@@ -75,6 +89,7 @@ class Policy {
     Policy& operator=(Policy&&) = delete;
     virtual ~Policy() = default;
 
+    // Any thread; the text lives as long as the policy.
     [[nodiscard]] virtual const char* name() const = 0;
 
     // Takes a task in. False if there is no room for it: the dispatch loop then decides for it by
@@ -86,6 +101,26 @@ class Policy {
 
     // Tasks taken in and not yet picked.
     [[nodiscard]] virtual std::size_t waiting() const = 0;
+
+    // Whether exited() is wanted. Asked once, on the main thread, before the scheduler is loaded.
+    [[nodiscard]] virtual bool wants_exits() const { return false; }
+
+    // A task that was given to enqueue() at least once is gone for good. It comes when the thread
+    // is awake anyway, so possibly long after the exit; after thousands of exits without a word
+    // from any task, some never come. Before any enqueue() of a new task with the same Pid.
+    virtual void exited(Pid /*pid*/, Nanos /*now*/) {}
+
+    // How often tick() is wanted; 0: never. Asked once, on the main thread.
+    [[nodiscard]] virtual Nanos tick_interval() const { return Nanos{}; }
+
+    // Time has passed: at least tick_interval() since the last one. Called before the tasks of a
+    // round, and only while the thread is awake anyway. An idle machine is not woken for it, so it
+    // may come late by any time.
+    virtual void tick(Nanos /*now*/) {}
+
+    // Counters of its own, for the statistics. Asked once, on the main thread; what the span refers
+    // to lives as long as the policy. The policy grows them, any thread reads them.
+    [[nodiscard]] virtual std::span<const NamedCounter> counters() const { return {}; }
 };
 
 } // namespace rustland

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory_resource>
 #include <vector>
 
 namespace rustland {
@@ -14,7 +15,11 @@ namespace rustland {
 // construction.
 class RunQueue {
   public:
-    explicit RunQueue(std::size_t capacity) : capacity_(capacity) { heap_.reserve(capacity); }
+    explicit RunQueue(std::size_t capacity,
+                      std::pmr::memory_resource* memory = std::pmr::get_default_resource())
+        : capacity_(capacity), heap_(memory) {
+        heap_.reserve(capacity);
+    }
 
     [[nodiscard]] bool full() const { return heap_.size() == capacity_; }
     [[nodiscard]] bool empty() const { return heap_.empty(); }
@@ -50,7 +55,7 @@ class RunQueue {
 
     std::size_t capacity_;
     std::uint64_t order_ = 0;
-    std::vector<Entry> heap_;
+    std::pmr::vector<Entry> heap_;
 };
 
 } // namespace rustland

@@ -93,6 +93,7 @@ class FakeKernel final : public Kernel {
   public:
     explicit FakeKernel(const MachineParams& params);
 
+    std::size_t receive_exited(std::span<Pid> out) override;
     std::size_t receive(std::span<QueuedTask> out) override;
     void commit(std::span<const Decision> decisions, std::span<CommitResult> results) override;
 
@@ -138,6 +139,7 @@ class FakeKernel final : public Kernel {
         Queue* queue = nullptr;
         Place place;
         int delayed = 0;
+        bool told = false; // user space has been asked about it
         std::uint64_t seq = 0;
         Nanos queued_at;
         Nanos wake_at;
@@ -194,6 +196,7 @@ class FakeKernel final : public Kernel {
     void run_ended(std::size_t cpu);
     void slice_ended(std::size_t cpu);
     void step_done(std::int32_t pid);
+    void gone(std::int32_t pid);
 
     MachineParams params_;
     Nanos now_ = seconds(1);
@@ -204,6 +207,7 @@ class FakeKernel final : public Kernel {
     std::vector<Queue> singles_; // one per CPU
     std::set<std::pair<Nanos, std::int32_t>> sleepers_;
     std::deque<QueuedTask> ring_;
+    std::deque<Pid> exited_; // that user space knows
     Nanos last_commit_ = now_;
     bool silent_ = false; // the lease took over, and user space has not answered since
     std::uint64_t order_ = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // How the fake machine runs: where decided tasks wait, which CPU is told, the lease, and the CPUs.
-#include "support/fake_kernel.hpp"
+#include "rustland/testing/fake_kernel.hpp"
 
 #include <algorithm>
 
@@ -194,6 +194,12 @@ void FakeKernel::slice_ended(std::size_t cpu) {
     enqueue(last, false);
 }
 
+void FakeKernel::gone(std::int32_t pid) {
+    ++counters_.exited;
+    if (task(pid).told)
+        exited_.push_back(Pid{pid});
+}
+
 void FakeKernel::step_done(std::int32_t pid) {
     Task& t = task(pid);
     const Nanos sleep = t.spec.steps[t.step].sleep;
@@ -201,7 +207,7 @@ void FakeKernel::step_done(std::int32_t pid) {
         t.step = 0;
         if (!t.spec.repeat) {
             t.where = Where::Gone;
-            ++counters_.exited;
+            gone(pid);
             return;
         }
     }

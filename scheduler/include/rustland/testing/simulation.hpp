@@ -3,7 +3,7 @@
 #pragma once
 
 #include "rustland/core/dispatch_loop.hpp"
-#include "support/fake_kernel.hpp"
+#include "rustland/testing/fake_kernel.hpp"
 
 #include <algorithm>
 

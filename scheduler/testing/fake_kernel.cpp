@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "support/fake_kernel.hpp"
+#include "rustland/testing/fake_kernel.hpp"
 
 #include <algorithm>
 
@@ -10,6 +10,15 @@ FakeKernel::FakeKernel(const MachineParams& params)
       llcs_((params.cpus + params.cpus_per_llc - 1) / params.cpus_per_llc), singles_(params.cpus) {}
 
 // ---- the seam
+
+std::size_t FakeKernel::receive_exited(std::span<Pid> out) {
+    std::size_t n = 0;
+    for (; n < out.size() && !exited_.empty(); ++n) {
+        out[n] = exited_.front();
+        exited_.pop_front();
+    }
+    return n;
+}
 
 std::size_t FakeKernel::receive(std::span<QueuedTask> out) {
     std::size_t n = 0;
@@ -113,7 +122,7 @@ void FakeKernel::remove(Pid pid) {
     Task& t = task(pid.value);
     const bool ran = t.where == Where::Running;
     dequeue(pid.value);
-    ++counters_.exited;
+    gone(pid.value);
     if (ran)
         look_for_work(t.cpu);
 }
@@ -222,6 +231,7 @@ void FakeKernel::ask_user_space(std::int32_t pid, bool wakeup) {
     Task& t = task(pid);
     insert(pid, pending_, Nanos{}, Where::Pending);
     ++t.seq;
+    t.told = true;
     ++counters_.queued;
     QueuedTask record;
     record.seq = t.seq;

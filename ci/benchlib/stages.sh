@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# The further measurements of ci/bench: "stages", "real" and "waits". Needs common.sh.
+
+APPEND=
+MAKE_JOBS=8
+
+# run_guest BASE ROOT SCHEDULER SEED TIMEOUT COMMAND…: one VM, in which COMMAND runs with
+# the scheduler's command line as its first argument; BASE.txt, and BASE.log with all else.
+run_guest() {
+    local base=$1 root=$2 scheduler=$3 seed=$4 timeout=$5 status=0
+    shift 5
+    local program=$1
+    shift
+    setpriv --pdeathsig TERM "$ROOT_DIR/ci/vm" --kernel "$KERNEL" --cpus "$CPUS" --seed "$seed" \
+        --preset "$PRESET" --root "$root" --memory 2G --append "cryptomgr.notests $APPEND" \
+        --timeout "$timeout" --host-timeout $((timeout * 60)) --share "$SHARE" -- \
+        "$program" "$(scheduler_command "$scheduler")" "$@" >"$base.txt.part" 2>"$base.log" ||
+        status=$?
+    if [ $status != 0 ]; then
+        note "${base##*/}: failed with status $status:"
+        tail -n 60 "$base.log" >&2
+        return 1
+    fi
+    mv "$base.txt.part" "$base.txt"
+    note "${base##*/}: done"
+}
+
+# run_queue LINE…: the words of each are run_guest's arguments; $JOBS VMs at a time.
+run_queue() {
+    local running=0 line words
+    for line in "$@"; do
+        if [ $running -ge "$JOBS" ]; then
+            wait -n || exit 1
+            running=$((running - 1))
+        fi
+        read -ra words <<<"$line"
+        run_guest "${words[@]}" &
+        running=$((running + 1))
+    done
+    while [ $running -gt 0 ]; do
+        wait -n || exit 1
+        running=$((running - 1))
+    done
+}
+
+head_line() {
+    printf 'Kernel %s, %s CPUs, seeds %s; repeat with: ci/bench %s\n\n' "$KERNEL" "$CPUS" "$SEEDS" \
+        "$STAGE $1"
+}
+
+measure_stages() {
+    local scheduler seed base queue=() files=()
+    for scheduler in $SCHEDULERS; do
+        [ "$scheduler" != rustland-fg ] ||
+            usage_error "stages: there is no game that rustland-fg could be told of"
+        for seed in $SEEDS; do
+            base=$OUTPUT/stages-${scheduler#peer:}-$seed
+            rm -f "$base.txt"
+            queue+=("$base minimal $scheduler $seed $((90 + DURATION * 8)) stages-guest $DURATION")
+            files+=("$(label_of "$scheduler")=$base.txt")
+        done
+    done
+    run_queue "${queue[@]}" || exit 1
+    head_line "$1"
+    "$ROOT_DIR/ci/benchlib/stage-table.py" stages "${files[@]}"
+}
+
+measure_waits() {
+    local scheduler seed base queue=() files=()
+    # So that a task can be preempted inside of the kernel, too, where it cannot migrate.
+    APPEND=preempt=full
+    for scheduler in $SCHEDULERS; do
+        for seed in $SEEDS; do
+            base=$OUTPUT/waits-${scheduler#peer:}-$seed
+            rm -f "$base.txt"
+            queue+=("$base minimal $scheduler $seed $((90 + DURATION * 3)) waits-guest $DURATION")
+            files+=("$(label_of "$scheduler")=$base.txt")
+        done
+    done
+    run_queue "${queue[@]}" || exit 1
+    head_line "$1"
+    "$ROOT_DIR/ci/benchlib/stage-table.py" waits "${files[@]}"
+}
+
+measure_real() {
+    local scheduler seed base told queue=() files=()
+    share_copy
+    cp "$ROOT_DIR/build/$PRESET/tests/vm/programs/libframe-times.so" "$SHARE" ||
+        die "build/$PRESET has no libframe-times.so"
+    for scheduler in $SCHEDULERS; do
+        told=0
+        [ "$scheduler" != rustland-fg ] || told=1
+        for seed in $SEEDS; do
+            base=$OUTPUT/real-${scheduler#peer:}-$seed
+            rm -f "$base.txt"
+            queue+=("$base real $scheduler $seed 400 real-guest $told $MAKE_JOBS")
+            files+=("$(label_of "$scheduler")=$base.txt")
+        done
+    done
+    run_queue "${queue[@]}" || exit 1
+    head_line "$1"
+    "$ROOT_DIR/ci/benchlib/stage-table.py" real "${files[@]}"
+}
+
+# One run of the first scenario with the first seed, as the counting itself costs something.
+measure_costs() {
+    local base=$OUTPUT/costs told=0 scheduler=${SCHEDULERS%% *} scenario=${SCENARIOS%% *}
+    [ "$scheduler" != rustland-fg ] || told=1
+    [ "$scheduler" != eevdf ] || usage_error "costs: --schedulers must begin with rustland"
+    run_guest "$base" minimal "$scheduler" "${SEEDS%% *}" $((90 + DURATION * 3)) costs-guest $told \
+        --iterations-per-ms $((ITERATIONS_PER_MS_ALL_CPUS / CPUS)) --seed "${SEEDS%% *}" \
+        --duration "$DURATION" --warmup "$WARMUP" --scenario "$scenario" || exit 1
+    printf 'Kernel %s, %s CPUs, seed %s, %s, %s; repeat with: ci/bench costs %s\n\n' "$KERNEL" "$CPUS" \
+        "${SEEDS%% *}" "$scenario" "$(label_of "$scheduler")" "$1"
+    "$ROOT_DIR/ci/benchlib/cost-table.py" "$base.txt" "$CPUS"
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What a session hears of while it runs: requests, signals, its policy's trouble; and what it
+// tells.
+#include "session.hpp"
+
+#include "allocation_hooks.hpp"
+#include "rustland/common/clock.hpp"
+#include "rustland/common/version.hpp"
+#include "rustland/kernel/cgroup_limits.hpp"
+#include "rustland/kernel/process_figures.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <string_view>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+#include <vector>
+
+namespace rustland {
+namespace {
+
+// Without waiting for a reader: one that has stopped must not stop us. A pipe that takes a
+// line whole is ready; what is not ready misses the line.
+void print_if_ready(std::string_view text) {
+    pollfd out{STDOUT_FILENO, POLLOUT, 0};
+    if (text.empty() || ::poll(&out, 1, 0) != 1 || (out.revents & POLLOUT) == 0)
+        return;
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    std::fflush(stdout);
+}
+
+} // namespace
+
+// Those of the request and those of the command line.
+Status Session::set_classes(const Request& request) {
+    std::vector<ClassedProcess> processes;
+    for (const Pid pid : request.background)
+        processes.push_back({pid, TaskClass::Background});
+    for (const Pid pid : request.foreground)
+        processes.push_back({pid, TaskClass::Foreground});
+    for (const Pid pid : options_.foreground_pids)
+        processes.push_back({pid, TaskClass::Foreground});
+    spdlog::debug("classes of {} processes", processes.size());
+    return scheduler_->set_process_classes(processes);
+}
+
+Status Session::set_first_classes() {
+    if (!options_.foreground_pids.empty()) {
+        if (auto done = set_classes({}); !done)
+            return done;
+    }
+    for (const std::string& path : options_.foreground_cgroups) {
+        const auto id = cgroup_id(path);
+        if (!id)
+            return id.error();
+        if (auto done = scheduler_->set_cgroup_class(*id, TaskClass::Foreground); !done)
+            return done;
+    }
+    return {};
+}
+
+Status Session::open_server() {
+    StatsServer::Callbacks callbacks;
+    callbacks.stats = [this] { return stats_answer(); };
+    callbacks.classes = [this](const Request& request) { return set_classes(request); };
+    callbacks.stop = [this] {
+        asked_ = true;
+        loop_->stop();
+    };
+    auto server = StatsServer::open(*loop_, options_.socket, std::move(callbacks));
+    if (!server)
+        return server.error();
+    server_ = *std::move(server);
+    return {};
+}
+
+Status Session::watch_events() {
+    if (auto done = loop_->watch(signals_, EPOLLIN, [this](std::uint32_t) { on_signal(); }); !done)
+        return done;
+    if (auto done =
+            loop_->watch(scheduler_->news_fd(), EPOLLIN, [this](std::uint32_t) { loop_->stop(); });
+        !done)
+        return done;
+    if (auto done =
+            loop_->watch(thread_->demoted_fd(), EPOLLIN, [this](std::uint32_t) { on_demotion(); });
+        !done)
+        return done;
+    if (auto done = loop_->watch(thread_->attention_fd(), EPOLLIN,
+                                 [this](std::uint32_t) { on_attention(); });
+        !done)
+        return done;
+    if (!options_.stats)
+        return {};
+    auto timer = IntervalTimer::every(*options_.stats);
+    if (!timer)
+        return timer.error();
+    print_timer_ = *std::move(timer);
+    table_.next(values_of(snapshot()));
+    return loop_->watch(print_timer_->fd(), EPOLLIN, [this](std::uint32_t) {
+        print_timer_->acknowledge();
+        print_if_ready(table_.next(values_of(snapshot())));
+    });
+}
+
+void Session::on_signal() {
+    signalfd_siginfo info{};
+    if (::read(signals_, &info, sizeof(info)) != sizeof(info))
+        return;
+    spdlog::debug("signal {}", info.ssi_signo);
+    asked_ = true;
+    loop_->stop();
+}
+
+void Session::on_demotion() {
+    loop_->forget(thread_->demoted_fd());
+    spdlog::warn("the policy worked for {} ms without a pause: its thread goes on without "
+                 "real-time priority",
+                 ThreadSettings{}.runaway_after.value / 1'000'000);
+}
+
+// The policy has been at work for a while, or has thrown.
+void Session::on_attention() {
+    std::uint64_t calls = 0;
+    static_cast<void>(!::read(thread_->attention_fd(), &calls, sizeof(calls)));
+    const rl_counters kernel = scheduler_->counters();
+    const LoopCounters& loop = thread_->loop_counters();
+    PolicySigns signs;
+    signs.errors = loop.policy_errors.get();
+    signs.first_error = loop.fault.first();
+    signs.fallback = kernel.fallback;
+    signs.unasked = kernel.unasked;
+    if (counts_allocations())
+        signs.allocations = thread_->counters().allocations.get();
+    signs.overflows = overflows();
+    signs.longest_round = Nanos{thread_->counters().longest_round.load(std::memory_order_relaxed)};
+    for (const std::string& warning : watch_->look(signs))
+        spdlog::warn("{}", warning);
+}
+
+// Of the memory that was offered to the policy; none where none was.
+std::uint64_t Session::overflows() const {
+    return arena_.size() > 0 ? arena_.overflows().get() : 0;
+}
+
+Snapshot Session::snapshot() {
+    Snapshot now;
+    now.uptime = attached_at_.value > 0 ? monotonic_now() - attached_at_ : Nanos{};
+    // The parts before the whole: then a task between the two is never counted as decided before
+    // it was queued.
+    now.kernel = scheduler_->counters();
+    now.lease_active = scheduler_->control().lease_since != 0;
+    now.cpu_max_set = scheduler_->control().cpu_max_set;
+    now.set_loop(thread_->loop_counters());
+    now.policy_waiting = thread_->counters().policy_waiting.load(std::memory_order_relaxed);
+    now.online_cpus = read_online_cpus(roots_.sys);
+    now.runnable = read_runnable(roots_.proc);
+    now.resident_bytes = read_resident_bytes(roots_.proc);
+    if (const auto faults = read_page_faults(thread_->tid(), roots_.proc))
+        now.page_faults = *faults - std::min(*faults, faults_at_attach_);
+    if (counts_allocations())
+        now.allocations = thread_->counters().allocations.get();
+    now.memory_overflows = overflows();
+    now.longest_round = Nanos{thread_->counters().longest_round.load(std::memory_order_relaxed)};
+    now.thread_cpu = thread_->cpu_time();
+    now.realtime = thread_->realtime();
+    if (now.cpu_max_set > limits_seen_) {
+        spdlog::warn("a cgroup was given a CPU limit (cpu.max): not enforced while a sched_ext "
+                     "scheduler runs");
+        limits_seen_ = now.cpu_max_set;
+    }
+    return now;
+}
+
+std::string Session::stats_answer() {
+    nlohmann::json own = nlohmann::json::object();
+    for (const NamedCounter& counter : policy_counters_)
+        own[counter.name] = counter.value->get();
+    const nlohmann::json answer{
+        {"scheduler", "rustland"}, {"version", kVersion},
+        {"pid", ::getpid()},       {"policy", policy_->name()},
+        {"policy_counters", own},  {"stats", to_json(values_of(snapshot()))}};
+    return answer.dump() + "\n";
+}
+
+} // namespace rustland

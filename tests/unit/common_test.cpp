@@ -2,8 +2,10 @@
 #include "rustland/common/file.hpp"
 #include "rustland/common/result.hpp"
 #include "rustland/common/unique_fd.hpp"
+#include "support/temp_dir.hpp"
 
 #include <fcntl.h>
+#include <filesystem>
 #include <gtest/gtest.h>
 #include <memory>
 
@@ -47,4 +49,21 @@ TEST(File, ReadLineDropsTrailingWhiteSpace) {
     auto text = read_line("/proc/sys/kernel/ostype");
     ASSERT_TRUE(text);
     EXPECT_EQ(*text, "Linux");
+}
+
+TEST(File, ReplaceMakesAFileForAllToReadAndLeavesNoOther) {
+    const test::TempDir dir;
+    const std::string path = dir.path("x.prom");
+    ASSERT_TRUE(replace_file(path, "old and longer\n"));
+    ASSERT_TRUE(replace_file(path, "new\n"));
+    EXPECT_EQ(*read_file(path), "new\n");
+    std::size_t files = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(dir.root())) {
+        EXPECT_EQ(entry.path(), path);
+        EXPECT_EQ(entry.status().permissions(), std::filesystem::perms(0644));
+        ++files;
+    }
+    EXPECT_EQ(files, 1U);
+    EXPECT_NE(replace_file("/nonexistent/x", "").error().message().find("/nonexistent/x"),
+              std::string::npos);
 }

@@ -181,6 +181,8 @@ std::optional<Outcome> Session::make_policy() {
         auto policy = factory_(context);
         if (!policy)
             return fail(ExitCode::Failure, policy.error().message());
+        if (*policy == nullptr)
+            return fail(ExitCode::Failure, "the program made no policy");
         policy_ = *std::move(policy);
         policy_counters_ = policy_->counters();
     } catch (const std::exception& error) {

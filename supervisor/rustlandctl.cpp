@@ -3,6 +3,7 @@
 #include "rustland/common/describe.hpp"
 #include "rustland/common/version.hpp"
 #include "supervisor/ctl/commands.hpp"
+#include "supervisor/ctl/seeing.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -25,6 +26,9 @@ struct Request {
     std::uint64_t cookie = 0;
     std::int32_t pid = 0;
     bool dumps = false;
+    MetricsOptions metrics;
+    TopOptions top;
+    TraceOptions trace;
     std::function<int()> run;
 };
 
@@ -59,6 +63,52 @@ void add_held(CLI::App& app, Request& r, const char* name) {
     sub->add_option("-r,--reason", r.reason, "Shown in the status")->type_name("TEXT");
     sub->add_option("command", r.command, "The command, after --")->required()->type_name("CMD");
     sub->positionals_at_end();
+}
+
+void add_scheduler_socket(CLI::App* sub, std::string& path) {
+    sub->add_option("--scheduler-socket", path, "The scheduler's socket")->type_name("PATH");
+}
+
+// What shows the scheduler at work.
+void add_seeing(CLI::App& app, Request& r) {
+    CLI::App* view = add(app, r, "top", "The live scheduler, its CPUs and workloads",
+                         [&r] { return top(r.options, r.top); });
+    view->add_option("-d,--interval", r.top.interval, "Seconds between two views (default 1)")
+        ->type_name("S")
+        ->check(CLI::Range(0.1, 60.0));
+    view->add_flag("--once", r.top.once, "One view after one interval, and end");
+    add_scheduler_socket(view, r.top.scheduler_socket);
+    CLI::App* record =
+        add(app, r, "trace", "Record what the CPUs do, and say who waited for whom", [&r] {
+            r.trace.command = r.command;
+            return trace(r.options, r.trace);
+        });
+    record->add_option("--seconds", r.trace.seconds, "How long (default 10, or as the command)")
+        ->type_name("S")
+        ->check(CLI::Range(0.1, 3600.0));
+    record->add_option("-o,--output", r.trace.output, "File to write (default rustland.trace)")
+        ->type_name("FILE");
+    record->add_option("--buffer", r.trace.buffer_kib, "KiB for each CPU (default 8192)")
+        ->type_name("KIB")
+        ->check(CLI::Range(64, 1 << 20));
+    CLI::Option* read =
+        record->add_option("--read", r.trace.read, "Summarise this trace, record none")
+            ->type_name("FILE");
+    add_scheduler_socket(record, r.trace.scheduler_socket);
+    record->add_option("command", r.command, "The command to watch, after --")
+        ->type_name("CMD")
+        ->excludes(read);
+    record->positionals_at_end();
+    CLI::App* metrics =
+        add(app, r, "metrics", "The figures of scheduler and supervisor, for monitoring",
+            [&r] { return print_metrics(r.options, r.metrics); });
+    metrics->add_option("-o,--output", r.metrics.output, "File for node_exporter to write")
+        ->type_name("FILE");
+    metrics->add_option("--format", r.metrics.format, "openmetrics or prometheus")
+        ->type_name("NAME")
+        ->check(CLI::IsMember({"openmetrics", "prometheus"}));
+    metrics->get_option("--json")->excludes("--output")->excludes("--format");
+    add_scheduler_socket(metrics, r.metrics.scheduler_socket);
 }
 
 void add_commands(CLI::App& app, Request& r) {
@@ -96,6 +146,7 @@ void add_commands(CLI::App& app, Request& r) {
     add(app, r, "history", "What happened lately", [&r] {
         return show_history(r.options, r.dumps);
     })->add_flag("--dump", r.dumps, "With what failed schedulers wrote");
+    add_seeing(app, r);
     CLI::App* import = add(app, r, "import-ananicy", "Make rules of ananicy's lists of games",
                            [&r] { return import_rules(r.options, r.directory, r.output); });
     import->add_option("directory", r.directory, "With .rules files")->required();

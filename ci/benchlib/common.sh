@@ -77,7 +77,9 @@ parse_options() {
 # add_peer "PATH [ARGS]"
 add_peer() {
     local path=${1%% *} name
-    [ -f "$path" ] && [ -x "$path" ] || usage_error "--peer: '$path' is not a program"
+    if [ ! -f "$path" ] || [ ! -x "$path" ]; then
+        usage_error "--peer: '$path' is not a program"
+    fi
     name=$(basename "$path")
     [[ $name =~ ^[A-Za-z0-9_.-]+$ ]] || usage_error "--peer: '$name' is not a plain name"
     [ -z "${PEERS[$name]-}" ] || usage_error "--peer: '$name' is given twice"

@@ -64,7 +64,7 @@ def licence_lines():
 
 def spelling():
     files = [*sources(*CXX, ".py", ".sh", ".md", ".1", ".3", ".5", ".8")]
-    return verdict(run(["codespell", "-L", "nd", *files]))
+    return verdict(run(["codespell", "-L", "nd,fo", *files]))
 
 
 def man_pages():

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 namespace rustland {
 
@@ -42,6 +43,31 @@ Status write_file(const std::string& path, std::string_view text) {
     const ssize_t n = ::write(fd.get(), text.data(), text.size());
     if (n != static_cast<ssize_t>(text.size()))
         return Error::from_errno(path);
+    return {};
+}
+
+Status replace_file(const std::string& path, std::string_view text) {
+    // In the same folder, as a rename stays within a file system; not a name that another writer or
+    // a reader of the folder takes for a finished file.
+    const std::string fresh = path + "." + std::to_string(::getpid()) + ".new";
+    UniqueFd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
+    if (!fd)
+        return Error::from_errno(fresh);
+    const auto fail = [&] {
+        const Error error = Error::from_errno(path);
+        ::unlink(fresh.c_str());
+        return error;
+    };
+    while (!text.empty()) {
+        const ssize_t n = ::write(fd.get(), text.data(), text.size());
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail();
+        text.remove_prefix(static_cast<std::size_t>(n));
+    }
+    if (::fchmod(fd.get(), 0644) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0)
+        return fail();
     return {};
 }
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cerrno>
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -11,14 +12,13 @@ namespace rustland::supervisor {
 
 using nlohmann::json;
 
-namespace {
+Error Client::silent() const {
+    return Error(fmt::format(
+        "{0} does not answer (stopped or overloaded?); see systemctl status {0}", listener_.name));
+}
 
-constexpr const char* kSilent =
-    "rustlandd does not answer (stopped or overloaded?); see systemctl status rustlandd";
-
-} // namespace
-
-Result<Client> Client::connect(const std::string& path, std::chrono::seconds patience) {
+Result<Client> Client::connect(const std::string& path, std::chrono::seconds patience,
+                               Listener listener) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.size() >= sizeof(address.sun_path))
@@ -30,9 +30,9 @@ Result<Client> Client::connect(const std::string& path, std::chrono::seconds pat
     if (!fd || ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0 ||
         ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0 ||
         ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
-        return Error::from_errno("rustlandd does not answer on " + path +
-                                 " (systemctl start rustlandd)");
-    return Client(std::move(fd));
+        return Error::from_errno(
+            fmt::format("{} does not answer on {} ({})", listener.name, path, listener.advice));
+    return Client(std::move(fd), listener);
 }
 
 Status Client::send(const json& request) {
@@ -43,9 +43,9 @@ Status Client::send(const json& request) {
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
-            return Error(kSilent);
+            return silent();
         if (n <= 0)
-            return Error::from_errno("rustlandd");
+            return Error::from_errno(listener_.name);
         sent += static_cast<std::size_t>(n);
     }
     return {};
@@ -59,18 +59,18 @@ Result<json> Client::receive() {
             json answer = json::parse(buffer_.substr(0, newline), nullptr, false);
             buffer_.erase(0, newline + 1);
             if (!answer.is_object())
-                return Error("rustlandd answered what is not understood");
+                return Error(std::string(listener_.name) + " answered what is not understood");
             return answer;
         }
         const ssize_t n = ::recv(fd_.get(), chunk.data(), chunk.size(), 0);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
-            return Error(kSilent);
+            return silent();
         if (n < 0)
-            return Error::from_errno("rustlandd");
+            return Error::from_errno(listener_.name);
         if (n == 0)
-            return Error("rustlandd has closed the connection");
+            return Error(std::string(listener_.name) + " has closed the connection");
         buffer_.append(chunk.data(), static_cast<std::size_t>(n));
     }
 }

@@ -23,21 +23,31 @@ class Connection {
     virtual Result<nlohmann::json> ask(const nlohmann::json& request) = 0;
 };
 
-// A connection to the daemon's socket; blocking.
+// Who listens on a socket, for errors.
+struct Listener {
+    const char* name = "rustlandd";
+    const char* advice = "systemctl start rustlandd";
+};
+inline constexpr Listener kSchedulerListener{"rustland", "rustlandctl start"};
+
+// A connection to a socket that takes and answers lines of JSON; blocking.
 class Client : public Connection {
   public:
     // `patience`: how long the daemon may take for anything; 0: for ever.
-    static Result<Client> connect(const std::string& path, std::chrono::seconds patience);
+    static Result<Client> connect(const std::string& path, std::chrono::seconds patience,
+                                  Listener listener = {});
 
     Status send(const nlohmann::json& request);
-    // The next line; an error where the daemon has gone.
+    // The next line; an error where the listener has gone.
     Result<nlohmann::json> receive();
     Result<nlohmann::json> ask(const nlohmann::json& request) override;
     [[nodiscard]] int fd() const { return fd_.get(); }
 
   private:
-    explicit Client(UniqueFd fd) : fd_(std::move(fd)) {}
+    Client(UniqueFd fd, Listener listener) : fd_(std::move(fd)), listener_(listener) {}
+    [[nodiscard]] Error silent() const;
     UniqueFd fd_;
+    Listener listener_;
     std::string buffer_;
 };
 

@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# template_test.sh SOURCE BUILD: the project in examples/template, copied to an empty folder, builds
-# with what BUILD installs and passes its own test, with CMake and with pkg-config. Its program
-# stays in BUILD/examples/template for the VM tests.
+# template_test.sh SOURCE [BUILD]: the project in examples/template, copied to an empty folder, builds
+# and passes its own test, with CMake and with pkg-config. With BUILD it takes the library that BUILD
+# installs, and leaves its program in BUILD/examples/template for the VM tests; else the library that
+# is installed on this machine.
 set -euo pipefail
-source=$1 build=$2
+source=$1 build=${2:-}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -13,7 +14,11 @@ fail() {
     exit 1
 }
 
-cmake --install "$build" --component devel --prefix "$work/prefix" >"$work/install.log"
+if [ -n "$build" ]; then
+    cmake --install "$build" --component devel --prefix "$work/prefix" >"$work/install.log"
+    PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name rustland.pc)")
+    export PKG_CONFIG_PATH
+fi
 cp -r "$source/examples/template" "$work/project"
 cd "$work/project"
 
@@ -27,15 +32,17 @@ build/my-scheduler --policy fifo 2>error || status=$?
 [ $status -eq 2 ] || fail "a bad option ends with status $status: $(cat error)"
 
 echo "--- pkg-config"
-PKG_CONFIG_PATH=$(dirname "$(find "$work/prefix" -name rustland.pc)")
-export PKG_CONFIG_PATH
-read -ra library < <(pkgconf --define-prefix --cflags --libs rustland)
-read -ra testing < <(pkgconf --define-prefix --cflags --libs rustland-testing)
+moved=()
+[ -z "$build" ] || moved=(--define-prefix)
+read -ra library < <(pkgconf "${moved[@]}" --cflags --libs rustland)
+read -ra testing < <(pkgconf "${moved[@]}" --cflags --libs rustland-testing)
 c++ -std=c++20 -O1 -o my-scheduler main.cpp policy.cpp "${library[@]}"
 c++ -std=c++20 -O1 -o policy_test policy_test.cpp policy.cpp "${testing[@]}"
 ./my-scheduler --version | grep -q '^my-scheduler (librustland [0-9.]*)$' || fail "its version"
 ./policy_test
 
-mkdir -p "$build/examples/template"
-cp build/my-scheduler "$build/examples/template/"
+if [ -n "$build" ]; then
+    mkdir -p "$build/examples/template"
+    cp build/my-scheduler "$build/examples/template/"
+fi
 echo PASSED

@@ -17,4 +17,8 @@ Result<std::string> read_line(const std::string& path);
 // Writes text to an existing file (sysfs, sysctl).
 Status write_file(const std::string& path, std::string_view text);
 
+// Makes the file, or replaces it: readers see the old text or the new one, never a part. For
+// everybody to read.
+Status replace_file(const std::string& path, std::string_view text);
+
 } // namespace rustland

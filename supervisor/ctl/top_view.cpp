@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "supervisor/ctl/top_view.hpp"
+
+#include "supervisor/ctl/print.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <fmt/format.h>
+#include <sstream>
+
+namespace rustland::supervisor {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr double kNanosPerSecond = 1e9;
+
+// What happened between two moments.
+class Change {
+  public:
+    Change(const TopMoment& before, const TopMoment& now) : before_(before), now_(now) {}
+
+    [[nodiscard]] double seconds() const {
+        return static_cast<double>((now_.at - before_.at).value) / kNanosPerSecond;
+    }
+    [[nodiscard]] Value gauge(std::string_view name) const {
+        return now_.scheduler ? now_.scheduler->value(name) : std::nullopt;
+    }
+    // Per second. Nothing between two runs of the scheduler.
+    [[nodiscard]] Value rate(std::string_view name) const {
+        if (!before_.scheduler || !now_.scheduler || before_.scheduler->pid != now_.scheduler->pid)
+            return std::nullopt;
+        const Value from = before_.scheduler->value(name);
+        const Value to = now_.scheduler->value(name);
+        const Value start = before_.scheduler->value("uptime");
+        const Value end = now_.scheduler->value("uptime");
+        if (!from || !to || !start || !end || *end <= *start)
+            return std::nullopt;
+        return std::max(0.0, (*to - *from) / (*end - *start));
+    }
+    // Share of the time that the CPU was busy.
+    [[nodiscard]] std::optional<double> busy(int cpu) const {
+        const auto from = before_.cpus.find(cpu);
+        const auto to = now_.cpus.find(cpu);
+        if (from == before_.cpus.end() || to == now_.cpus.end() ||
+            to->second.all <= from->second.all || to->second.busy < from->second.busy)
+            return std::nullopt;
+        return std::min(1.0, static_cast<double>(to->second.busy - from->second.busy) /
+                                 static_cast<double>(to->second.all - from->second.all));
+    }
+    struct ProcessRates {
+        double cpus = 0;           // CPUs that it used
+        double waiting = 0;        // threads that waited for a CPU, in the mean
+        std::optional<Nanos> wait; // of one time
+    };
+    [[nodiscard]] std::optional<ProcessRates> of(const WatchedProcess& process) const {
+        const auto from =
+            std::find_if(before_.processes.begin(), before_.processes.end(),
+                         [&](const WatchedProcess& p) { return p.pid == process.pid; });
+        if (from == before_.processes.end() || seconds() <= 0)
+            return std::nullopt;
+        // A thread that has ended takes its times along.
+        const auto growth = [](std::int64_t a, std::int64_t b) {
+            return std::max<std::int64_t>(b - a, 0);
+        };
+        const std::int64_t waited = growth(from->times.waited.value, process.times.waited.value);
+        const std::int64_t runs = growth(static_cast<std::int64_t>(from->times.runs),
+                                         static_cast<std::int64_t>(process.times.runs));
+        ProcessRates rates;
+        rates.cpus = static_cast<double>(growth(from->times.ran.value, process.times.ran.value)) /
+                     kNanosPerSecond / seconds();
+        rates.waiting = static_cast<double>(waited) / kNanosPerSecond / seconds();
+        if (runs > 0)
+            rates.wait = Nanos{waited / runs};
+        return rates;
+    }
+
+  private:
+    const TopMoment& before_;
+    const TopMoment& now_;
+};
+
+std::string text_of(const Value& value, int decimals = 0) {
+    return value ? fmt::format("{:.{}f}", *value, decimals) : "-";
+}
+
+std::string bar(double share, std::size_t width) {
+    const auto full = static_cast<std::size_t>(
+        std::lround(std::clamp(share, 0.0, 1.0) * static_cast<double>(width)));
+    return std::string(full, '|') + std::string(width - full, ' ');
+}
+
+std::string wait_text(const std::optional<Nanos>& wait) {
+    if (!wait)
+        return "-";
+    const auto micros = static_cast<double>(wait->value) / 1e3;
+    return micros < 1000 ? fmt::format("{:.0f} us", micros)
+                         : fmt::format("{:.1f} ms", micros / 1e3);
+}
+
+std::vector<Line> cpu_lines(const TopMoment& now, const Change& change, std::size_t columns) {
+    constexpr std::size_t kCell = 26; // "cpu12 [||||||||||||]  63 % "
+    constexpr std::size_t kBar = 12;
+    std::vector<Line> lines;
+    const std::size_t in_line = std::max<std::size_t>(1, columns / kCell);
+    std::size_t at = in_line;
+    for (const auto& [cpu, ticks] : now.cpus) {
+        if (at == in_line) {
+            lines.emplace_back();
+            at = 0;
+        }
+        ++at;
+        const auto busy = change.busy(cpu);
+        const Style style = !busy || *busy < 0.5 ? Style::Plain
+                            : *busy < 0.9        ? Style::Good
+                                                 : Style::Note;
+        lines.back().push_back({fmt::format("cpu{:<3}[", cpu), Style::Dim});
+        lines.back().push_back({bar(busy.value_or(0), kBar), style});
+        lines.back().push_back(
+            {fmt::format("]{:>4} % ", busy ? fmt::format("{:.0f}", *busy * 100) : "-"),
+             Style::Dim});
+    }
+    return lines;
+}
+
+// How tasks came to run.
+struct Kind {
+    const char* field;
+    const char* text;
+    bool fault; // should not be
+};
+constexpr Kind kKinds[] = {
+    {"idle", "found an idle CPU", false},
+    {"decided", "decided by the policy", false},
+    {"resumed", "went on with their slice", false},
+    {"bypass_kthread", "bound kernel threads", false},
+    {"fallback", "undecided, lease over", true},
+    {"congested", "undecided, ring full", true},
+    {"unasked", "undecided, policy silent", true},
+};
+
+std::vector<Line> kind_lines(const Change& change, std::size_t columns) {
+    double most = 0;
+    for (const Kind& kind : kKinds)
+        most = std::max(most, change.rate(kind.field).value_or(0));
+    constexpr std::size_t kText = 40;
+    const std::size_t width = columns > kText + 10 ? std::min<std::size_t>(columns - kText, 40) : 0;
+    std::vector<Line> lines;
+    for (const Kind& kind : kKinds) {
+        const Value rate = change.rate(kind.field);
+        const bool bad = kind.fault && rate.value_or(0) > 0;
+        lines.push_back(
+            {{fmt::format("{:<26}{:>10}/s  ", kind.text, text_of(rate)),
+              bad ? Style::Bad : Style::Plain},
+             {bar(most > 0 ? rate.value_or(0) / most : 0, width), bad ? Style::Bad : Style::Good}});
+    }
+    return lines;
+}
+
+void append(std::vector<Line>& to, std::vector<Line> more) {
+    for (Line& line : more)
+        to.push_back(std::move(line));
+}
+
+void heading(std::vector<Line>& lines, const char* text) {
+    lines.emplace_back();
+    lines.push_back({{text, Style::Title}});
+}
+
+std::vector<Line> scheduler_lines(const TopMoment& now, const Change& change, std::size_t columns) {
+    std::vector<Line> lines;
+    if (!now.scheduler) {
+        lines.push_back({{"no scheduler: ", Style::Note}, {safe(now.no_scheduler)}});
+        return lines;
+    }
+    const auto up = static_cast<std::int64_t>(change.gauge("uptime").value_or(0) * 1000);
+    lines.push_back({{"rustland " + safe(now.scheduler->version), Style::Title},
+                     {fmt::format("  policy {}  pid {}  up {}", safe(now.scheduler->policy),
+                                  now.scheduler->pid, uptime(up))}});
+    if (change.gauge("lease_active").value_or(0) > 0)
+        lines.push_back({{"on the lease: tasks run without decisions, as none come", Style::Bad}});
+    lines.push_back(
+        {{fmt::format("waiting    {} runnable, {} for a decision, {} held by the policy",
+                      text_of(change.gauge("runnable")), text_of(change.gauge("pending")),
+                      text_of(change.gauge("policy_waiting")))}});
+    lines.push_back(
+        {{fmt::format("foreground {}/s, background {}/s of the tasks that are decided",
+                      text_of(change.rate("foreground")), text_of(change.rate("background")))}});
+    lines.push_back(
+        {{fmt::format("kicked     {}/s woken, {}/s interrupted; {}/s taken over",
+                      text_of(change.rate("kick_idle")), text_of(change.rate("kick_preempt")),
+                      text_of(change.rate("stolen")))}});
+    const Value cpu = change.rate("thread_cpu");
+    const Value resident = change.gauge("resident");
+    lines.push_back(
+        {{fmt::format("costs      {} % of a CPU, {} MiB", text_of(cpu ? Value(*cpu * 100) : cpu, 1),
+                      text_of(resident ? Value(*resident * 0x1p-20) : resident, 1))}});
+    for (const auto& [field, text] :
+         {std::pair{"errors", "unknown tasks"},
+          std::pair{"page_faults", "page faults of the policy's thread"},
+          std::pair{"allocations", "allocations of the policy's thread"},
+          std::pair{"given_up", "decisions given up"}})
+        if (const Value count = change.gauge(field); count.value_or(0) > 0)
+            lines.push_back({{fmt::format("{:.0f} {}: should be 0", *count, text), Style::Bad}});
+    heading(lines, "How tasks came to run");
+    append(lines, kind_lines(change, columns));
+    return lines;
+}
+
+std::vector<Line> process_lines(const TopMoment& now, const Change& change) {
+    std::vector<Line> lines;
+    heading(lines,
+            "Workloads            pid  class       threads    CPUs  waiting  wait each time");
+    if (now.processes.empty())
+        lines.push_back({{"none", Style::Dim}});
+    for (const WatchedProcess& process : now.processes) {
+        const auto rates = change.of(process);
+        const Style style = process.task_class == "foreground" ? Style::Good : Style::Plain;
+        lines.push_back(
+            {{fmt::format("{:<15.15}{:>9}  {:<10}{:>9}{:>8}{:>9}  {:>14}", safe(process.comm),
+                          process.pid, safe(process.task_class), process.threads,
+                          rates ? fmt::format("{:.2f}", rates->cpus) : "-",
+                          rates ? fmt::format("{:.2f}", rates->waiting) : "-",
+                          wait_text(rates ? rates->wait : std::nullopt)),
+              style}});
+    }
+    return lines;
+}
+
+// A line that is too long would be wrapped by a terminal.
+void cut(Line& line, std::size_t columns) {
+    std::size_t used = 0;
+    for (Span& span : line) {
+        std::size_t length = std::min(span.text.size(), columns - used);
+        // Not in the middle of a character (UTF-8).
+        while (length > 0 && length < span.text.size() &&
+               (static_cast<unsigned char>(span.text[length]) & 0xC0U) == 0x80U)
+            --length;
+        span.text.resize(length);
+        used += span.text.size();
+    }
+}
+
+} // namespace
+
+std::map<int, CpuTicks> parse_cpu_ticks(const std::string& text) {
+    constexpr std::size_t kIdle = 3;
+    constexpr std::size_t kIoWait = 4;
+    constexpr std::size_t kCounted = 8; // guest time is in user time already
+    std::map<int, CpuTicks> cpus;
+    std::istringstream in(text);
+    for (std::string line; std::getline(in, line);) {
+        int cpu = 0;
+        const char* const end = line.data() + line.size();
+        if (!line.starts_with("cpu") ||
+            std::from_chars(line.data() + 3, end, cpu).ec != std::errc{})
+            continue; // the sum of all, or another line
+        std::istringstream words(line.substr(line.find(' ')));
+        CpuTicks ticks;
+        std::uint64_t value = 0;
+        for (std::size_t i = 0; i < kCounted && words >> value; ++i) {
+            ticks.all += value;
+            ticks.busy += i == kIdle || i == kIoWait ? 0 : value;
+        }
+        cpus.emplace(cpu, ticks);
+    }
+    return cpus;
+}
+
+TaskTimes& TaskTimes::operator+=(const TaskTimes& other) {
+    ran += other.ran;
+    waited += other.waited;
+    runs += other.runs;
+    return *this;
+}
+
+Result<TaskTimes> parse_schedstat(const std::string& text) {
+    std::istringstream in(text);
+    TaskTimes times;
+    if (!(in >> times.ran.value >> times.waited.value >> times.runs))
+        return Error("not the three numbers of a schedstat file");
+    return times;
+}
+
+std::vector<Line> top_lines(const TopMoment& before, const TopMoment& now, TopSize size) {
+    const Change change(before, now);
+    std::vector<Line> lines = scheduler_lines(now, change, size.columns);
+    heading(lines, "CPUs");
+    append(lines, cpu_lines(now, change, size.columns));
+    append(lines, process_lines(now, change));
+    heading(lines, "Supervisor");
+    lines.push_back({{safe(now.supervisor)}});
+    for (const std::string& event : now.events)
+        lines.push_back({{safe(event), Style::Dim}});
+    for (Line& line : lines)
+        cut(line, size.columns);
+    if (size.rows > 0 && lines.size() > size.rows)
+        lines.resize(size.rows);
+    return lines;
+}
+
+json top_json(const TopMoment& before, const TopMoment& now) {
+    const Change change(before, now);
+    json scheduler;
+    if (now.scheduler) {
+        json rates = json::object();
+        for (const Field& field : stats_fields()) {
+            const Value rate =
+                field.kind == FieldKind::Counter ? change.rate(field.name) : std::nullopt;
+            if (rate)
+                rates[field.name] = *rate;
+        }
+        scheduler = {{"version", now.scheduler->version},
+                     {"policy", now.scheduler->policy},
+                     {"pid", now.scheduler->pid},
+                     {"stats", to_json(now.scheduler->values)},
+                     {"per_second", rates}};
+    }
+    json cpus = json::array();
+    for (const auto& [cpu, ticks] : now.cpus) {
+        const auto busy = change.busy(cpu);
+        cpus.push_back({{"cpu", cpu}, {"busy", busy ? json(*busy) : json()}});
+    }
+    json processes = json::array();
+    for (const WatchedProcess& process : now.processes) {
+        const auto rates = change.of(process);
+        processes.push_back(
+            {{"pid", process.pid},
+             {"comm", process.comm},
+             {"rule", process.rule},
+             {"class", process.task_class},
+             {"threads", process.threads},
+             {"cpus", rates ? json(rates->cpus) : json()},
+             {"waiting", rates ? json(rates->waiting) : json()},
+             {"wait_us", rates && rates->wait ? json(static_cast<double>(rates->wait->value) / 1e3)
+                                              : json()}});
+    }
+    return {{"scheduler", scheduler},
+            {"cpus", cpus},
+            {"workloads", processes},
+            {"supervisor", now.supervisor},
+            {"events", now.events}};
+}
+
+std::vector<Line> top_help() {
+    return {{{"Keys", Style::Title}},
+            {{"q        end"}},
+            {{"space    stand still, and go on"}},
+            {{"?        this help, and back"}},
+            {},
+            {{"Workloads", Style::Title}},
+            {{"CPUs             how many it used"}},
+            {{"waiting          how many of its threads waited for a CPU, in the mean"}},
+            {{"wait each time   from runnable to running, in the mean of this interval"}},
+            {},
+            {{"How tasks came to run: see rustland --help-stats."}}};
+}
+
+} // namespace rustland::supervisor

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "rustland/common/clock.hpp"
+#include "rustland/common/file.hpp"
+#include "rustland/common/unique_fd.hpp"
+#include "supervisor/ctl/print.hpp"
+#include "supervisor/ctl/seeing.hpp"
+#include "supervisor/ctl/trace_record.hpp"
+#include "supervisor/ctl/trace_summary.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <csignal>
+#include <fmt/format.h>
+#include <optional>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace rustland::supervisor {
+namespace {
+
+constexpr std::chrono::milliseconds kCounterInterval(100);
+
+int complain(const CtlOptions& options, const Error& error) {
+    if (options.json)
+        print_json({{"ok", false}, {"error", error.message()}});
+    else
+        fmt::print(stderr, "rustlandctl: {}\n", error.message());
+    return kFailed;
+}
+
+// SIGINT, SIGTERM, SIGHUP and the end of the command, through a descriptor: the kernel's tracing
+// must be put back in any case.
+Result<UniqueFd> take_signals(sigset_t& before) {
+    sigset_t wanted;
+    ::sigemptyset(&wanted);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGCHLD})
+        ::sigaddset(&wanted, signal);
+    if (::sigprocmask(SIG_BLOCK, &wanted, &before) != 0)
+        return Error::from_errno("sigprocmask");
+    UniqueFd fd(::signalfd(-1, &wanted, SFD_CLOEXEC));
+    if (!fd)
+        return Error::from_errno("signalfd");
+    return fd;
+}
+
+// The command under observation.
+class Child {
+  public:
+    static Result<Child> start(const std::vector<std::string>& command, const sigset_t& signals) {
+        std::vector<char*> argv;
+        for (const std::string& word : command)
+            argv.push_back(const_cast<char*>(word.c_str()));
+        argv.push_back(nullptr);
+        const pid_t pid = ::fork();
+        if (pid < 0)
+            return Error::from_errno("fork");
+        if (pid == 0) {
+            ::sigprocmask(SIG_SETMASK, &signals, nullptr);
+            ::execvp(argv[0], argv.data());
+            const Error error = Error::from_errno(command.front());
+            fmt::print(stderr, "rustlandctl: {}\n", error.message());
+            ::_exit(error.code() == ENOENT ? 127 : 126);
+        }
+        return Child(pid);
+    }
+    // Its exit status once it has ended.
+    std::optional<int> ended() {
+        int status = 0;
+        if (pid_ <= 0 || ::waitpid(pid_, &status, WNOHANG) != pid_)
+            return std::nullopt;
+        pid_ = 0;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    }
+    // It is left alone where only the time is up; a signal for us is one for it, too.
+    void signal(int number) const {
+        if (pid_ > 0)
+            ::kill(pid_, number);
+    }
+
+  private:
+    explicit Child(pid_t pid) : pid_(pid) {}
+    pid_t pid_;
+};
+
+// The scheduler's statistics as tracks beside those of the CPUs.
+void mark(const TraceInstance& trace, const SchedulerSample& sample) {
+    for (const char* name :
+         {"pending", "policy_waiting", "queued", "decided", "idle", "fallback", "kick_preempt"})
+        if (const Value value = sample.value(name))
+            trace.counter(fmt::format("rustland {}", name), *value);
+}
+
+struct Recorded {
+    int interrupted = 0; // the signal
+    std::optional<int> command_status;
+};
+
+// Until the time is up, the command has ended or a signal comes.
+Result<Recorded> record(TraceInstance& trace, const TraceOptions& options) {
+    sigset_t before;
+    const auto signals = take_signals(before);
+    if (!signals)
+        return signals.error();
+    auto feed = SchedulerFeed::open(options.scheduler_socket, kCounterInterval);
+    if (auto done = trace.start(); !done)
+        return done.error();
+    std::optional<Child> child;
+    if (!options.command.empty()) {
+        auto started = Child::start(options.command, before);
+        if (!started)
+            return started.error();
+        child = *started;
+    }
+    constexpr double kDefaultSeconds = 10;
+    const bool timed = options.seconds > 0 || options.command.empty();
+    const Nanos end =
+        monotonic_now() +
+        Nanos{std::llround(1e9 * (options.seconds > 0 ? options.seconds : kDefaultSeconds))};
+    Recorded result;
+    for (;;) {
+        const std::int64_t left = (end - monotonic_now()).value / 1'000'000 + 1;
+        if (timed && left <= 0)
+            break;
+        std::array<pollfd, 2> wait{
+            {{signals->get(), POLLIN, 0}, {feed ? feed->fd() : -1, POLLIN, 0}}};
+        ::poll(wait.data(), wait.size(), timed ? static_cast<int>(left) : -1);
+        if (wait[1].revents != 0) {
+            const auto sample = feed->next();
+            if (sample)
+                mark(trace, *sample);
+            else
+                feed = sample.error(); // it has ended: without its tracks from here on
+        }
+        signalfd_siginfo info{};
+        if (wait[0].revents != 0 && ::read(signals->get(), &info, sizeof(info)) == sizeof(info)) {
+            const auto number = static_cast<int>(info.ssi_signo);
+            if (number == SIGCHLD) {
+                result.command_status = child ? child->ended() : std::nullopt;
+                if (result.command_status)
+                    break;
+            } else {
+                result.interrupted = number;
+                if (child)
+                    child->signal(number);
+                break;
+            }
+        }
+    }
+    if (auto done = trace.stop(); !done)
+        return done.error();
+    return result;
+}
+
+Result<TraceSummary> summary_of(const std::string& file) {
+    const auto text = read_file(file);
+    if (!text)
+        return text.error();
+    const auto trace = parse_trace(*text, file);
+    if (!trace)
+        return trace.error();
+    return summarise(*trace);
+}
+
+int show(const CtlOptions& options, const TraceSummary& summary) {
+    if (options.json)
+        print_json(to_json(summary));
+    else
+        fmt::print("{}", to_text(summary));
+    return kDone;
+}
+
+} // namespace
+
+int trace(const CtlOptions& options, const TraceOptions& trace) {
+    if (!trace.read.empty()) {
+        const auto summary = summary_of(trace.read);
+        return summary ? show(options, *summary) : complain(options, summary.error());
+    }
+    std::uint64_t lost = 0;
+    Recorded recorded;
+    {
+        auto instance = TraceInstance::create(trace.buffer_kib);
+        if (!instance)
+            return complain(options, instance.error());
+        const auto done = record(*instance, trace);
+        if (!done)
+            return complain(options, done.error());
+        recorded = *done;
+        lost = instance->lost();
+        if (const auto written = instance->write_to(trace.output); !written)
+            return complain(options, written.error());
+    }
+    if (recorded.command_status.value_or(0) != 0)
+        fmt::print(stderr, "rustlandctl: {} ended with status {}\n", trace.command.front(),
+                   *recorded.command_status);
+    auto summary = summary_of(trace.output);
+    if (!summary)
+        return complain(options, summary.error());
+    summary->lost = std::max(summary->lost, lost);
+    if (summary->lost > 0)
+        fmt::print(stderr,
+                   "rustlandctl: {} events found no room, the oldest are missing: take a larger "
+                   "--buffer, or a shorter time\n",
+                   summary->lost);
+    fmt::print(stderr, "rustlandctl: {} can be opened with https://ui.perfetto.dev\n",
+               trace.output);
+    return show(options, *summary);
+}
+
+} // namespace rustland::supervisor

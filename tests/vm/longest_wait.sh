@@ -5,6 +5,7 @@
 # affinity or as the kernel has disabled its migration.
 # vm cpus: 4
 # vm timeout: 90
+# vm pending: a nice-19 hog bound to a CPU waited 580 ms in ci/bench waits; not yet run with the bound
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -33,7 +34,7 @@ kinds() { # CLASS
 kinds background
 background=$(IFS=,; echo "${PIDS[*]}")
 kinds normal
-vm-tasks waits --warmup-ms $WARMUP_MS --duration-ms $DURATION_MS --threads 8 >/tmp/foreground &
+vm-tasks hogs --threads 8 --duration-ms 1000000 >/dev/null & # it outlasts all of them
 foreground=$!
 assert_ok "setting the classes" vm-tasks ask \
     "{\"request\":\"classes\",\"foreground\":[$foreground],\"background\":[$background]}"
@@ -46,8 +47,8 @@ for i in "${!NAMES[@]}"; do
     assert_le "longest wait of ${NAMES[i]}, ms" "${BASH_REMATCH[1]}" $BOUND_MS
     [ "${BASH_REMATCH[2]}" -gt 0 ] || fail "${NAMES[i]}: a task has done nothing"
 done
-wait $foreground || fail "the foreground ended with status $?"
-echo "foreground: $(cat /tmp/foreground)"
+kill -KILL $foreground || fail "the foreground has ended before the others"
+wait $foreground 2>/dev/null
 # Else all of them were of one class, and this has shown nothing.
 [ "$(counter foreground)" -gt 0 ] || fail "no task in the foreground was counted"
 [ "$(counter background)" -gt 0 ] || fail "no task in the background was counted"

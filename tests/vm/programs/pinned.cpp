@@ -12,8 +12,8 @@
 namespace rustland::vm {
 namespace {
 
-// The verifier follows each turn of the loop and looks at no more than a million instructions.
-constexpr std::int32_t kTurns = 200000;
+// The verifier follows each turn of the loop, which takes its time: not too many of them.
+constexpr std::int32_t kTurns = 20000;
 
 long bpf(int command, bpf_attr& attributes) {
     return ::syscall(SYS_bpf, command, &attributes, sizeof(attributes));

@@ -10,7 +10,7 @@ namespace rustland::vm {
 class PinnedLoop {
   public:
     static PinnedLoop load(); // ends the program if the kernel refuses it
-    void run() const;         // about a millisecond of CPU time
+    void run() const;         // about a tenth of a millisecond of CPU time
 
   private:
     explicit PinnedLoop(UniqueFd program) : program_(std::move(program)) {}

@@ -10,7 +10,7 @@ from testlib.report import FAIL, PASS, SKIP
 STEPS = ("version", "deb", "lintian", "blhc", "tests", "reproducible", "rpm", "rpmlint", "compare",
          "arm64", "vm")
 # Not yet seen to pass, or not as a whole: run with --all or --only.
-PENDING = {"reproducible", "rpm", "rpmlint", "compare", "vm"}
+PENDING = {"reproducible", "rpm", "rpmlint", "compare", "arm64", "vm"}
 LIMIT_SECONDS = 1800
 NAMES = tuple(f"package/{step}" for step in STEPS)
 

@@ -9,7 +9,7 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
 
 AS_PLAYER=(setpriv --reuid player --regid player --clear-groups)
 COMPACTION=/proc/sys/vm/compact_unevictable_allowed
-# Deadlines in seconds: the VM's clock goes on while the host does something else.
+# Deadlines in seconds: the VM's clock runs ahead while it waits for the disk.
 LONG=240 SHORT=90
 STAGE=/var/lib/installed-test-stage
 GAME=/home/player/games/supertuxkart

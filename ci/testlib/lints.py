@@ -105,11 +105,16 @@ def dependencies(build):
     return found
 
 
+def compiled_from(entry, depends):
+    output = re.search(r" -o (\S+)", entry["command"])
+    return depends.get(output[1], Compiled()) if output else Compiled()
+
+
 def tidy_one(entry, compiled, build, options, cache):
     """Findings in one source file; a clean result is remembered by content."""
     digest = hashlib.sha256("\n".join(options).encode())
     digest.update(read(os.path.join(ROOT, ".clang-tidy")))
-    digest.update(entry.get("command", "").replace(ROOT, "").encode())
+    digest.update(entry["command"].replace(ROOT, "").encode())
     for path in sorted({entry["file"], *compiled.files}):
         digest.update(os.path.relpath(path, ROOT).encode() + b"\0" + read(path))
     marker = os.path.join(cache, digest.hexdigest())
@@ -143,13 +148,13 @@ def clang_tidy(everything):
         options.append("--checks=-clang-analyzer-*")
         tests = os.path.join(ROOT, "tests") + os.sep
         entries = [entry for entry in entries if not entry["file"].startswith(tests)
-                   and not depends.get(entry.get("output", ""), Compiled()).heavy]
+                   and not compiled_from(entry, depends).heavy]
     cache = os.path.join(cache_dir(), "clang-tidy")
     os.makedirs(cache, exist_ok=True)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         findings = list(pool.map(
-            lambda entry: tidy_one(entry, depends.get(entry.get("output", ""), Compiled()), build,
-                                   options, cache), entries))
+            lambda entry: tidy_one(entry, compiled_from(entry, depends), build, options, cache),
+            entries))
     findings = [text for text in findings if text]
     return not findings, "\n".join(findings)
 

@@ -54,7 +54,7 @@ Status replace_file(const std::string& path, std::string_view text) {
     if (!fd)
         return Error::from_errno(fresh);
     const auto fail = [&] {
-        const Error error = Error::from_errno(path);
+        Error error = Error::from_errno(path);
         ::unlink(fresh.c_str());
         return error;
     };

@@ -32,13 +32,13 @@ class TraceInstance {
     // A figure at this moment, as a track of its own; lost where there is no room.
     void counter(std::string_view name, double value) const;
     // What was recorded, as the kernel writes it. Stop before.
-    Status write_to(const std::string& file) const;
+    [[nodiscard]] Status write_to(const std::string& file) const;
     // Events for which there was no room.
     [[nodiscard]] std::uint64_t lost() const;
 
   private:
     explicit TraceInstance(std::string path) : path_(std::move(path)) {}
-    Status set(const std::string& name, std::string_view value) const;
+    [[nodiscard]] Status set(const std::string& name, std::string_view value) const;
     std::string path_;
 };
 

@@ -52,16 +52,17 @@ void Authority::identify(const std::string& bus_name, Identified answer) {
                                "org.freedesktop.DBus", "GetConnectionCredentials");
     if (m)
         sd_bus_message_append(m.get(), "s", bus_name.c_str());
-    bus_.call(std::move(m), life_,
-              [bus_name, answer](sd_bus_message* reply, const Bus::Failure* failure) {
-                  Sender sender{bus_name, 0, {}};
-                  if (failure != nullptr)
-                      answer(Error("the caller is not known: " + failure->message));
-                  else if (!read_credentials(reply, sender))
-                      answer(Error("the caller is not known"));
-                  else
-                      answer(sender);
-              });
+    bus_.call(
+        std::move(m), life_,
+        [bus_name, answer = std::move(answer)](sd_bus_message* reply, const Bus::Failure* failure) {
+            Sender sender{bus_name, 0, {}};
+            if (failure != nullptr)
+                answer(Error("the caller is not known: " + failure->message));
+            else if (!read_credentials(reply, sender))
+                answer(Error("the caller is not known"));
+            else
+                answer(sender);
+        });
 }
 
 void Authority::check(const Sender& sender, const char* action, bool interactive, Checked answer) {
@@ -77,7 +78,7 @@ void Authority::check(const Sender& sender, const char* action, bool interactive
     const std::string name = action;
     bus_.call(
         std::move(m), life_,
-        [answer, name](sd_bus_message* reply, const Bus::Failure* failure) {
+        [answer = std::move(answer), name](sd_bus_message* reply, const Bus::Failure* failure) {
             int authorized = 0;
             int challenge = 0;
             if (failure != nullptr && absent(*failure))

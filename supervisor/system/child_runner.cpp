@@ -14,8 +14,6 @@
 #include <unistd.h>
 #include <vector>
 
-extern char** environ;
-
 namespace rustland::supervisor {
 namespace {
 
@@ -56,7 +54,7 @@ struct SpawnSettings {
 
 Result<std::unique_ptr<ChildRunner>> ChildRunner::create(Loop& loop, SchedExtReader kernel,
                                                          ProcReader proc,
-                                                         ChildRunnerOptions options) {
+                                                         const ChildRunnerOptions& options) {
     std::unique_ptr<ChildRunner> self(
         new ChildRunner(loop, std::move(kernel), std::move(proc), options));
     if (const Status status = self->init(); !status)

@@ -19,14 +19,15 @@ struct ChildRunnerOptions : StageOptions {
 
 class ChildRunner : public StagedRunner {
   public:
-    static Result<std::unique_ptr<ChildRunner>> create(Loop& loop, SchedExtReader kernel,
-                                                       ProcReader proc, ChildRunnerOptions options);
+    static Result<std::unique_ptr<ChildRunner>>
+    create(Loop& loop, SchedExtReader kernel, ProcReader proc, const ChildRunnerOptions& options);
     [[nodiscard]] const char* backend() const override { return "child"; }
 
   private:
     ChildRunner(Loop& loop, SchedExtReader kernel, ProcReader proc,
                 const ChildRunnerOptions& options)
-        : StagedRunner(loop, std::move(kernel), std::move(proc), options),
+        : StagedRunner(loop, std::move(kernel), std::move(proc),
+                       static_cast<const StageOptions&>(options)),
           log_path_(options.log_path) {}
 
     void launch(const SchedulerSpec& spec, bool take_over) override;

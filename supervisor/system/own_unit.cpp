@@ -21,7 +21,7 @@ BusMessage get_property(Bus& bus, const char* path, const char* interface, const
 } // namespace
 
 void ask_whether_restarting(Bus& bus, const std::shared_ptr<void>& owner, pid_t pid,
-                            std::function<void(bool)> answer) {
+                            const std::function<void(bool)>& answer) {
     using Failure = Bus::Failure;
     const auto type_known = [answer](sd_bus_message* reply, const Failure* failure) {
         const char* type = nullptr;

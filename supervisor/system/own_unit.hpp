@@ -12,6 +12,6 @@ namespace rustland::supervisor {
 // Whether systemd is ending the unit of process `pid` only to start it again: its job is then a
 // restart, not a stop. Answers "no" where systemd does not say in time.
 void ask_whether_restarting(Bus& bus, const std::shared_ptr<void>& owner, pid_t pid,
-                            std::function<void(bool)> answer);
+                            const std::function<void(bool)>& answer);
 
 } // namespace rustland::supervisor

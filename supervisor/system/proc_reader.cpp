@@ -115,7 +115,7 @@ std::optional<Entry> find_ancestor(const std::string& root, Pid pid, bool with_a
     const auto known = cache->entries.find(pid);
     if (known != cache->entries.end() && now < known->second.read + AncestorCache::kGoodFor)
         return known->second;
-    const auto entry = read_ancestor(root, pid, with_argv, now);
+    auto entry = read_ancestor(root, pid, with_argv, now);
     if (entry)
         cache->entries.insert_or_assign(pid, *entry);
     else

@@ -84,7 +84,9 @@ bool read_program(sd_bus_message* m, std::string& out) {
         if (first)
             out = path;
     }
-    return sd_bus_message_exit_container(m) >= 0 && sd_bus_message_exit_container(m) >= 0;
+    if (sd_bus_message_exit_container(m) < 0)
+        return false;
+    return sd_bus_message_exit_container(m) >= 0;
 }
 
 bool read_property(sd_bus_message* m, std::string_view name, UnitState& unit) {

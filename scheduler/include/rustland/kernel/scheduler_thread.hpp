@@ -21,7 +21,7 @@ struct ThreadSettings {
     // all others.
     bool realtime = false;
     Nanos slice = millis(5); // for tasks that the policy has no room for
-    std::size_t stack_bytes = 256 * 1024;
+    std::size_t stack_bytes = std::size_t{256} * 1024;
     // Work in a row, and the rest that it must be followed by.
     Nanos budget_work = millis(20);
     Nanos budget_pause = millis(1);

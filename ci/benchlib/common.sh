@@ -215,11 +215,31 @@ measure_one() {
     note "$label, seed $seed, $*: done"
 }
 
+# run_all FUNCTION LINE…: FUNCTION with the words of each line, $JOBS at a time; the first failure ends
+# this program.
+run_all() {
+    local function=$1 running=0 line words
+    shift
+    for line in "$@"; do
+        if [ $running -ge "$JOBS" ]; then
+            wait -n || exit 1
+            running=$((running - 1))
+        fi
+        read -ra words <<<"$line"
+        "$function" "${words[@]}" &
+        running=$((running + 1))
+    done
+    while [ $running -gt 0 ]; do
+        wait -n || exit 1
+        running=$((running - 1))
+    done
+}
+
 # measure_all DIR: every scheduler with every seed, $JOBS VMs at a time, and each fault in a VM of
 # its own, as it ends the scheduler. Sets RESULTS, the files in the order in which they are
 # compared. Stops at the first failure.
 measure_all() {
-    local dir=$1 scheduler seed fault base running=0 queue=() words
+    local dir=$1 scheduler seed fault base queue=()
     RESULTS=()
     for scheduler in $SCHEDULERS; do
         for seed in $SEEDS; do
@@ -238,19 +258,7 @@ measure_all() {
         done
     done
     rm -f "${RESULTS[@]}" # of an earlier run: none of them must pass for one of this
-    for words in "${queue[@]}"; do
-        if [ $running -ge "$JOBS" ]; then
-            wait -n || exit 1
-            running=$((running - 1))
-        fi
-        # shellcheck disable=SC2086 # its words are the arguments
-        measure_one $words &
-        running=$((running + 1))
-    done
-    while [ $running -gt 0 ]; do
-        wait -n || exit 1
-        running=$((running - 1))
-    done
+    run_all measure_one "${queue[@]}"
 }
 
 # Milliseconds until the scheduler was attached, one line for each VM.

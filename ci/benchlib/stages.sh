@@ -26,81 +26,48 @@ run_guest() {
     note "${base##*/}: done"
 }
 
-# run_queue LINE…: the words of each are run_guest's arguments; $JOBS VMs at a time.
-run_queue() {
-    local running=0 line words
-    for line in "$@"; do
-        if [ $running -ge "$JOBS" ]; then
-            wait -n || exit 1
-            running=$((running - 1))
-        fi
-        read -ra words <<<"$line"
-        run_guest "${words[@]}" &
-        running=$((running + 1))
-    done
-    while [ $running -gt 0 ]; do
-        wait -n || exit 1
-        running=$((running - 1))
-    done
-}
-
 head_line() {
     printf 'Kernel %s, %s CPUs, seeds %s; repeat with: ci/bench %s\n\n' "$KERNEL" "$CPUS" "$SEEDS" \
         "$STAGE $1"
 }
 
-measure_stages() {
-    local scheduler seed base queue=() files=()
-    for scheduler in $SCHEDULERS; do
-        [ "$scheduler" != rustland-fg ] ||
-            usage_error "stages: there is no game that rustland-fg could be told of"
-        for seed in $SEEDS; do
-            base=$OUTPUT/stages-${scheduler#peer:}-$seed
-            rm -f "$base.txt"
-            queue+=("$base minimal $scheduler $seed $((90 + DURATION * 8)) stages-guest $DURATION")
-            files+=("$(label_of "$scheduler")=$base.txt")
-        done
-    done
-    run_queue "${queue[@]}" || exit 1
-    head_line "$1"
-    "$ROOT_DIR/ci/benchlib/stage-table.py" stages "${files[@]}"
-}
-
-measure_waits() {
-    local scheduler seed base queue=() files=()
-    # So that a task can be preempted inside of the kernel, too, where it cannot migrate.
-    APPEND=preempt=full
-    for scheduler in $SCHEDULERS; do
-        for seed in $SEEDS; do
-            base=$OUTPUT/waits-${scheduler#peer:}-$seed
-            rm -f "$base.txt"
-            queue+=("$base minimal $scheduler $seed $((90 + DURATION * 3)) waits-guest $DURATION")
-            files+=("$(label_of "$scheduler")=$base.txt")
-        done
-    done
-    run_queue "${queue[@]}" || exit 1
-    head_line "$1"
-    "$ROOT_DIR/ci/benchlib/stage-table.py" waits "${files[@]}"
-}
-
-measure_real() {
-    local scheduler seed base told queue=() files=()
-    share_copy
-    cp "$ROOT_DIR/build/$PRESET/tests/vm/programs/libframe-times.so" "$SHARE" ||
-        die "build/$PRESET has no libframe-times.so"
+# measure_matrix OPTIONS ROOT TIMEOUT GUEST WORD…: the guest program under every scheduler with every
+# seed, and the table of its stage. Of the words, TOLD becomes 1 for a scheduler that is told the game.
+measure_matrix() {
+    local options=$1 root=$2 timeout=$3 guest=$4 scheduler seed base told queue=() files=()
+    local words=${*:5}
     for scheduler in $SCHEDULERS; do
         told=0
         [ "$scheduler" != rustland-fg ] || told=1
         for seed in $SEEDS; do
-            base=$OUTPUT/real-${scheduler#peer:}-$seed
+            base=$OUTPUT/$STAGE-${scheduler#peer:}-$seed
             rm -f "$base.txt"
-            queue+=("$base real $scheduler $seed 400 real-guest $told $MAKE_JOBS")
+            queue+=("$base $root $scheduler $seed $timeout $guest ${words//TOLD/$told}")
             files+=("$(label_of "$scheduler")=$base.txt")
         done
     done
-    run_queue "${queue[@]}" || exit 1
-    head_line "$1"
-    "$ROOT_DIR/ci/benchlib/stage-table.py" real "${files[@]}"
+    run_all run_guest "${queue[@]}"
+    head_line "$options"
+    "$ROOT_DIR/ci/benchlib/stage-table.py" "$STAGE" "${files[@]}"
+}
+
+measure_stages() {
+    [[ " $SCHEDULERS " != *" rustland-fg "* ]] ||
+        usage_error "stages: there is no game that rustland-fg could be told of"
+    measure_matrix "$1" minimal $((90 + DURATION * 8)) stages-guest "$DURATION"
+}
+
+measure_waits() {
+    # So that a task can be preempted inside of the kernel, too, where it cannot migrate.
+    APPEND=preempt=full
+    measure_matrix "$1" minimal $((90 + DURATION * 3)) waits-guest "$DURATION"
+}
+
+measure_real() {
+    share_copy
+    cp "$ROOT_DIR/build/$PRESET/tests/vm/programs/libframe-times.so" "$SHARE" ||
+        die "build/$PRESET has no libframe-times.so"
+    measure_matrix "$1" real 400 real-guest TOLD "$MAKE_JOBS"
 }
 
 # One run of the first scenario with the first seed, as the counting itself costs something.

@@ -175,8 +175,10 @@ void BPF_PROG(rl_cpu_offline, s32 cpu) {
         return;
     __sync_lock_test_and_set(&cc->offline, 1); /* before the look, as move_pending needs it */
     dry_clear(cc);
+    bpf_rcu_read_lock();
     evacuate(DSQ_CPU(cpu), cpu);
     bpf_for(i, 0, config.nr_llcs) evacuate(DSQ_LLC(i), cpu);
+    bpf_rcu_read_unlock();
 }
 
 static int big_cpus_init(void) {

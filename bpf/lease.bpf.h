@@ -27,7 +27,12 @@ struct {
     __type(value, struct timer_slot);
 } lease_timer SEC(".maps");
 
-u32 timer_armed;
+/*
+ * The timer's state. It is taken off only after it has found nothing pending twice: a task shows up
+ * in the pending DSQ only some time after its ops.enqueue armed the timer.
+ */
+enum { TIMER_OFF = 0, TIMER_LAST = 1, TIMER_ARMED = 2 };
+u32 timer_state;
 /* No pending task is older than this: the head of the DSQ when it was last looked at. */
 u64 oldest_hint;
 /* Since when a record lies in the ring without a wake-up; 0: none does. */
@@ -43,7 +48,8 @@ static __always_inline void timer_start(u64 delay) {
 
 /* Called at each enqueue into the pending DSQ; a plain read but for the first of a burst. */
 static __always_inline void lease_arm(void) {
-    if (!timer_armed && !__sync_val_compare_and_swap(&timer_armed, 0, 1))
+    if (timer_state != TIMER_ARMED &&
+        __sync_lock_test_and_set(&timer_state, TIMER_ARMED) == TIMER_OFF)
         timer_start(config.lease_ns);
 }
 
@@ -161,10 +167,10 @@ static int lease_timer_fired(void* map, u32* key, struct timer_slot* slot) {
         return 0;
     }
     if (scx_bpf_dsq_nr_queued(DSQ_PENDING) <= 0 && !c->lease_since) {
-        __sync_val_compare_and_swap(&timer_armed, 1, 0);
-        /* An enqueue between the look and the swap saw the timer armed. */
-        if (scx_bpf_dsq_nr_queued(DSQ_PENDING) > 0)
-            lease_arm();
+        if (__sync_val_compare_and_swap(&timer_state, TIMER_LAST, TIMER_OFF) == TIMER_LAST)
+            return 0;
+        __sync_val_compare_and_swap(&timer_state, TIMER_ARMED, TIMER_LAST);
+        bpf_timer_start(&slot->timer, config.lease_ns, 0);
         return 0;
     }
     /* Up to 6.17 the verifier takes a callback set by a sleepable program for sleepable, too. */

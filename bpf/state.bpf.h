@@ -60,13 +60,18 @@ struct {
  * The life of one enqueue that user space is asked about, in one word: seq << 2 | state. Whoever
  * moves the word out of PENDING counts the enqueue, and only one can:
  *
- *            enqueue                 commit: decided, lease: fallback
- *   IDLE ---------------> PENDING ------------------------------------> DONE
- *                           | runs, sleeps, leaves the class, or is enqueued again: dequeued
- *                           v
- *                          IDLE
+ *            enqueue             commit, lease
+ *   IDLE ---------------> PENDING ----------> CLAIMED    moved: decided or fallback
+ *                           | ^                | |
+ *                           | +----------------+ |       could not be moved
+ *                           |                    |
+ *                           +-----> IDLE <-------+       runs, sleeps, leaves the class, or is
+ *                                                        enqueued again
+ *
+ * From PENDING to IDLE counts as dequeued. From CLAIMED to IDLE is left to the claimer: it has
+ * moved the task, or finds the claim gone when it takes it back, and counts that as dequeued.
  */
-enum { WORD_IDLE = 0, WORD_PENDING = 1, WORD_DONE = 2, WORD_MASK = 3 };
+enum { WORD_IDLE = 0, WORD_PENDING = 1, WORD_CLAIMED = 2, WORD_MASK = 3 };
 
 struct task_ctx {
     u64 word;
@@ -175,13 +180,14 @@ static __always_inline u32 llc_of(s32 cpu) {
     return config.cpu_llc[index];
 }
 
-/* Ends an enqueue that nobody decided; called wherever a task turns up outside the pending DSQ. */
+/* Ends an enqueue; called wherever a task turns up outside the pending DSQ. */
 static __always_inline void word_forget(struct task_ctx* tc) {
-    u64 word = tc->word;
+    u64 word = tc->word, idle = (word & ~(u64)WORD_MASK) | WORD_IDLE;
 
-    if ((word & WORD_MASK) != WORD_PENDING)
+    if (word == idle)
         return;
-    if (__sync_val_compare_and_swap(&tc->word, word, (word & ~3ULL) | WORD_IDLE) == word)
+    /* A claim, or its taking back, can come between the two looks; another enqueue cannot. */
+    if ((__sync_lock_test_and_set(&tc->word, idle) & WORD_MASK) == WORD_PENDING)
         count(dequeued);
 }
 
@@ -198,14 +204,13 @@ static __always_inline u64 word_begin(struct task_ctx* tc) {
 static __always_inline bool word_claim(struct task_ctx* tc, u64 seq) {
     u64 word = seq << 2 | WORD_PENDING;
 
-    return __sync_val_compare_and_swap(&tc->word, word, seq << 2 | WORD_DONE) == word;
+    return __sync_val_compare_and_swap(&tc->word, word, seq << 2 | WORD_CLAIMED) == word;
 }
 
-/* Takes a claim back when the task could not be moved. False if it has been enqueued again in the
- * meantime: whoever did that saw the claim, and left it to us to count the enqueue that was over.
- */
+/* Takes a claim back when the task could not be moved. False if the enqueue is over by now: whoever
+ * ended it saw the claim, and left it to us to count. */
 static __always_inline bool word_unclaim(struct task_ctx* tc, u64 seq) {
-    u64 word = seq << 2 | WORD_DONE;
+    u64 word = seq << 2 | WORD_CLAIMED;
 
     if (__sync_val_compare_and_swap(&tc->word, word, seq << 2 | WORD_PENDING) == word)
         return true;

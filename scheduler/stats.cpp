@@ -27,6 +27,10 @@ Value share(double part, double whole) {
     return std::min(100.0 * part / whole, 100.0);
 }
 
+Value decided_share(double decided, double undecided) {
+    return share(decided, decided + undecided);
+}
+
 constexpr FieldKind kCounter = FieldKind::Counter;
 constexpr FieldKind kGauge = FieldKind::Gauge;
 
@@ -66,12 +70,12 @@ const std::array kFields{
           "that were interrupted and went on with the rest of their slice: no new decision",
           KERNEL_COUNTER(resumed)},
     Field{"decided_share", kGauge, "%",
-          "of the tasks for which no CPU was idle, those that the policy decided: below 90 the "
-          "policy does not run where it should",
+          "of the tasks that were sent on and for which no CPU was idle, those that the policy "
+          "decided: below 90 the policy does not run where it should",
           [](const Snapshot& s) {
-              return share(
+              return decided_share(
                   static_cast<double>(s.kernel.decided),
-                  static_cast<double>(s.kernel.queued + s.kernel.congested + s.kernel.unasked));
+                  static_cast<double>(s.kernel.fallback + s.kernel.congested + s.kernel.unasked));
           }},
     Field{"foreground", kCounter, "tasks", "given to the policy that are in the foreground",
           KERNEL_COUNTER(foreground)},
@@ -173,8 +177,10 @@ class Interval {
         return change && time > 0 ? Value(*change / time) : std::nullopt;
     }
     [[nodiscard]] Value decided_share() const {
-        return share(growth("decided").value_or(0),
-                     growth("queued").value_or(0) + growth("congested").value_or(0));
+        return rustland::decided_share(growth("decided").value_or(0),
+                                       growth("fallback").value_or(0) +
+                                           growth("congested").value_or(0) +
+                                           growth("unasked").value_or(0));
     }
 
   private:

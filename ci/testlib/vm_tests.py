@@ -67,14 +67,19 @@ class Case:
         needs = {key: value for key, value in self.needs.items() if key != "pending"}
         return dataclasses.replace(self, needs=needs)
 
+    def with_seed(self, seed):
+        """The same test with another seed: a different course of events."""
+        return dataclasses.replace(self, needs={**self.needs, "seed": str(seed)})
+
     def options(self):
         line = ["--kernel", self.kernel.series.removesuffix("-generic")]
         if self.kernel.series.endswith("-generic"):
             line.append("--generic")
-        if "realtime" in self.needs:
+        realtime = "realtime" in self.needs
+        if realtime:
             line.append("--realtime")
         for key in PASSED_ON:
-            if key in self.needs:
+            if key in self.needs and not (realtime and key == "seed"):
                 line.append(f"--{key}={self.needs[key]}")
         line += [f"--qemu={word}" for word in self.needs.get("qemu", "").split()]
         return line

@@ -50,12 +50,15 @@ TEST(Stats, NamesAreDistinctAndSpeakable) {
     }
 }
 
-TEST(Stats, DecidedShareIsOfAllThatFoundNoIdleCpu) {
+TEST(Stats, DecidedShareIsOfAllThatWereSentOnAndFoundNoIdleCpu) {
     Snapshot snapshot;
     EXPECT_FALSE(value_of(values_of(snapshot), "decided_share")) << "of nothing there is no share";
-    snapshot.kernel.queued = 80;
+    snapshot.kernel.queued = 120;
     snapshot.kernel.decided = 75;
-    snapshot.kernel.congested = 20;
+    snapshot.kernel.dequeued = 30; // nobody had to decide about those in the end
+    snapshot.kernel.fallback = 5;
+    snapshot.kernel.congested = 12;
+    snapshot.kernel.unasked = 8;
     EXPECT_DOUBLE_EQ(*value_of(values_of(snapshot), "decided_share"), 75);
 }
 

@@ -190,6 +190,25 @@ static __always_inline u64 home_dsq(struct task_struct* p, const cpumask_t* allo
     return cc && !cc->offline ? DSQ_CPU(cpu) : DSQ_LLC(0);
 }
 
+/*
+ * The kernel takes a CPU offline once no task counts as its own any more, and looks at that only
+ * when the CPU switches tasks. If its last waiting task is taken by another CPU while it is idle,
+ * it would wait for good: so it is made to look whenever any task starts.
+ */
+static __always_inline void let_leaving_cpu_look(void) {
+    s32 cpu = leaving_cpu;
+    const cpumask_t* online;
+
+    if (cpu < 0)
+        return;
+    online = scx_bpf_get_online_cpumask();
+    if (bpf_cpumask_test_cpu(cpu, online))
+        scx_bpf_kick_cpu(cpu, 0);
+    else
+        leaving_cpu = -1;
+    scx_bpf_put_cpumask(online);
+}
+
 /* Tasks that one call looks at: more cannot wait for a single CPU without being moved. */
 #define EVACUATE_MAX 65536
 
@@ -223,12 +242,6 @@ VERIFIED_ALONE int evacuate(u64 dsq, s32 cpu) {
     if (moved)
         scx_bpf_kick_cpu(cpu, 0);
     return 0;
-}
-
-static __always_inline bool is_offline(s32 cpu) {
-    struct cpu_ctx* cc = cpu_ctx_of(cpu);
-
-    return cc && cc->offline;
 }
 
 /* Moves a pending task to its place in deadline order. False if it is no longer pending. */

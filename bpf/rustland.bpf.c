@@ -53,6 +53,8 @@ void BPF_PROG(rl_dispatch, s32 cpu, struct task_struct* prev) {
         return;
     /* Say so before looking once more: a commit moves its task before it looks for dry CPUs. */
     dry_set(cc);
+    if (cc->offline)
+        dry_clear(cc); /* nobody may rely on it any more */
     if (scx_bpf_dsq_nr_queued(DSQ_LLC(llc)) > 0 || scx_bpf_dsq_nr_queued(DSQ_CPU(cpu)) > 0) {
         if (consume_own(cpu, DSQ_LLC(llc)))
             dry_clear(cc);
@@ -68,6 +70,7 @@ void BPF_PROG(rl_running, struct task_struct* p) {
     if (!tc || !cc)
         return;
     dry_clear(cc);
+    let_leaving_cpu_look();
     word_forget(tc);
     tc->started_at = now_ns();
     cc->preempted_at = 0;
@@ -159,6 +162,7 @@ void BPF_PROG(rl_cpu_online, s32 cpu) {
     struct cpu_ctx* cc = cpu_ctx_of(cpu);
 
     __sync_fetch_and_add(&nr_online, 1);
+    leaving_cpu = -1;
     if (cc)
         cc->offline = 0;
     /* Tasks that may run only here may have come before it. */
@@ -174,11 +178,10 @@ void BPF_PROG(rl_cpu_offline, s32 cpu) {
     if (!cc)
         return;
     __sync_lock_test_and_set(&cc->offline, 1); /* before the look, as move_pending needs it */
+    leaving_cpu = cpu;
     dry_clear(cc);
-    bpf_rcu_read_lock();
     evacuate(DSQ_CPU(cpu), cpu);
     bpf_for(i, 0, config.nr_llcs) evacuate(DSQ_LLC(i), cpu);
-    bpf_rcu_read_unlock();
 }
 
 static int big_cpus_init(void) {

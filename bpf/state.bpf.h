@@ -133,6 +133,9 @@ struct {
 s32 nr_dry;
 u32 nr_online;
 
+/* The CPU that is on its way offline, -1: none. The kernel takes them off one at a time. */
+s32 leaving_cpu = -1;
+
 /* The CPUs of large capacity, where CPUs differ. In a section of its own without any global
  * variable: libbpf from 1.5 on maps every section with one, and the kernel refuses to map a section
  * that holds a pointer of the kernel's. */
@@ -148,12 +151,27 @@ static __always_inline struct cpu_ctx* cpu_ctx_of(s32 cpu) {
     return bpf_map_lookup_elem(&cpus, &key);
 }
 
+static __always_inline bool is_offline(s32 cpu) {
+    struct cpu_ctx* cc = cpu_ctx_of(cpu);
+
+    return cc && cc->offline;
+}
+
 /* Claims an idle CPU, if there is one; where CPUs are kept apart by node, one near the CPU `near`.
- */
+ * A CPU that went offline stays in the kernel's mask until somebody claims it: the next claim then
+ * finds another. */
 static __always_inline s32 pick_idle_cpu(const cpumask_t* allowed, s32 near) {
-    if (config.numa_local && bpf_ksym_exists(scx_bpf_pick_idle_cpu_node))
-        return scx_bpf_pick_idle_cpu_node(allowed, scx_bpf_cpu_node(near), 0);
-    return scx_bpf_pick_idle_cpu(allowed, 0);
+    s32 cpu = -1, i;
+
+    bpf_for(i, 0, 4) {
+        if (config.numa_local && bpf_ksym_exists(scx_bpf_pick_idle_cpu_node))
+            cpu = scx_bpf_pick_idle_cpu_node(allowed, scx_bpf_cpu_node(near), 0);
+        else
+            cpu = scx_bpf_pick_idle_cpu(allowed, 0);
+        if (cpu < 0 || !is_offline(cpu))
+            return cpu;
+    }
+    return -1;
 }
 
 static __always_inline struct rl_control* the_control(void) {

@@ -17,6 +17,7 @@
 #include "lease.bpf.h"
 #include "cgroup.bpf.h"
 #include "class.bpf.h"
+#include "speed.bpf.h"
 #include "enqueue.bpf.h"
 #include "commit.bpf.h"
 
@@ -75,6 +76,7 @@ void BPF_PROG(rl_running, struct task_struct* p) {
     tc->started_at = now_ns();
     cc->preempted_at = 0;
     cc->self_coming = 0;
+    speed_running(cc, cpu, p, tc, tc->started_at);
     cc->self_running = p->tgid == config.self_tgid;
     if (cc->self_running)
         return;
@@ -86,22 +88,33 @@ void BPF_PROG(rl_running, struct task_struct* p) {
 SEC("struct_ops/stopping")
 void BPF_PROG(rl_stopping, struct task_struct* p, bool runnable) {
     struct task_ctx* tc = task_ctx_of(p);
-    struct cpu_ctx* cc = cpu_ctx_of(scx_bpf_task_cpu(p));
-    u64 now, ran;
+    s32 cpu = scx_bpf_task_cpu(p);
+    struct cpu_ctx* cc = cpu_ctx_of(cpu);
+    u64 now = now_ns(), ran;
 
     if (cc) {
         cc->pid = 0;
         cc->self_running = 0;
+        speed_account(cc, cpu, now, false);
     }
     if (!tc)
         return;
-    now = now_ns();
     ran = now - tc->started_at;
     tc->started_at = now;
     tc->sum_exec += ran;
     tc->burst_exec += ran;
     tc->key += ran;
     tc->used += ran;
+}
+
+/* A task can keep the CPU for many slices without ever being stopped. */
+SEC("struct_ops/tick")
+void BPF_PROG(rl_tick, struct task_struct* p) {
+    s32 cpu = bpf_get_smp_processor_id();
+    struct cpu_ctx* cc = cpu_ctx_of(cpu);
+
+    if (cc)
+        speed_account(cc, cpu, now_ns(), true);
 }
 
 SEC("struct_ops/quiescent")
@@ -254,6 +267,7 @@ struct sched_ext_ops rustland_ops = {
     .dispatch = (void*)rl_dispatch,
     .running = (void*)rl_running,
     .stopping = (void*)rl_stopping,
+    .tick = (void*)rl_tick,
     .quiescent = (void*)rl_quiescent,
     .set_weight = (void*)rl_set_weight,
     .cpu_release = (void*)rl_cpu_release,

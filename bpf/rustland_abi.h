@@ -116,7 +116,7 @@ struct rl_control {
     char exit_msg[1024];
 };
 
-/* Counters, one set a CPU, only ever growing. */
+/* Counters, one set a CPU, only ever growing but for the speed. */
 struct rl_counters {
     __u64 queued;         /* records given to user space */
     __u64 decided;        /* … that user space decided */
@@ -140,8 +140,13 @@ struct rl_counters {
     __u64 foreground; /* of the records, those of foreground tasks */
     __u64 background; /* … of background tasks */
     __u64 exits_lost; /* exits that user space was not told of: that ring was full */
-    __u64 reserved[2];
+    __u64 speed_hints; /* what the frequency governor was told about a CPU */
+    __u64 speed;       /* … the last word about this CPU, of RL_SPEED_FULL; 0: none yet */
+    __u64 reserved[8];
 };
+
+/* A CPU's largest speed; the kernel's own unit. */
+#define RL_SPEED_FULL 1024
 
 /* Constants of one run, set before the program is loaded. */
 struct rl_config {
@@ -161,6 +166,8 @@ struct rl_config {
     __u32 heterogeneous; /* CPUs differ in capacity: big_cpu tells which are large */
     __u32 numa_local;    /* the kernel looks for idle CPUs node by node */
     __u32 report_exits;  /* tell user space when a task is gone that it knows */
+    __u32 cpufreq;       /* tell the frequency governor how fast the CPUs should run */
+    __u32 reserved;
     __u16 cpu_llc[RL_MAX_CPUS];
     __u8 big_cpu[RL_MAX_CPUS];
 };
@@ -175,7 +182,7 @@ RL_STATIC_ASSERT(sizeof(struct rl_queued) == 112, "rl_queued");
 RL_STATIC_ASSERT(sizeof(struct rl_exited) == 8, "rl_exited");
 RL_STATIC_ASSERT(sizeof(struct rl_decision) == 80, "rl_decision");
 RL_STATIC_ASSERT(sizeof(struct rl_control) == 48 + 128 + 1024, "rl_control");
-RL_STATIC_ASSERT(sizeof(struct rl_counters) == 192, "rl_counters: whole cache lines");
-RL_STATIC_ASSERT(sizeof(struct rl_config) == 88 + 3 * RL_MAX_CPUS, "rl_config");
+RL_STATIC_ASSERT(sizeof(struct rl_counters) == 256, "rl_counters: whole cache lines");
+RL_STATIC_ASSERT(sizeof(struct rl_config) == 96 + 3 * RL_MAX_CPUS, "rl_config");
 
 #endif

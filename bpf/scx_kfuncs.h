@@ -22,6 +22,7 @@ s32 scx_bpf_pick_idle_cpu_node(const struct cpumask* cpus_allowed, int node,
 int scx_bpf_cpu_node(s32 cpu) __ksym __weak;
 bool scx_bpf_test_and_clear_cpu_idle(s32 cpu) __ksym;
 void scx_bpf_kick_cpu(s32 cpu, u64 flags) __ksym;
+void scx_bpf_cpuperf_set(s32 cpu, u32 perf) __ksym;
 const struct cpumask* scx_bpf_get_online_cpumask(void) __ksym;
 void scx_bpf_put_cpumask(const struct cpumask* cpumask) __ksym;
 void scx_bpf_exit_bstr(s64 exit_code, char* fmt, unsigned long long* data, u32 data__sz) __ksym;

@@ -116,7 +116,14 @@ struct cpu_ctx {
     s64 interrupted;  /* key of the task that our thread interrupted, S64_MAX: none */
     u32 turn;         /* which other queue to look into next */
     u32 offline;
-    u64 pad;
+    /* What speed.bpf.h keeps. */
+    u32 speed; /* last told, 0: nothing yet */
+    u32 pad;
+    u64 busy_from; /* since when it is busy, as far as it has not been added up; 0: it is idle */
+    u64 busy;      /* of this window */
+    u64 window_since;
+    u64 full_until;
+    u64 pad2[3]; /* to whole cache lines */
 };
 
 #define NO_TASK_INTERRUPTED ((s64)0x7fffffffffffffffLL)

@@ -267,6 +267,13 @@ const std::vector<OptionRow>& option_table() {
              o.percpu_local = true;
              return Status{};
          }},
+        {"no-cpufreq", nullptr, kKernelGroup,
+         "Do not tell the frequency governor schedutil how fast each CPU should run: it then runs "
+         "all of them at full speed. Other governors do not listen in any case.",
+         [](Options& o, const std::string&) {
+             o.cpufreq = false;
+             return Status{};
+         }},
         {"timeout-ms", "N", kKernelGroup,
          "The kernel's watchdog: a task that waits longer for a CPU ejects the scheduler; in "
          "milliseconds, 100 to 30000, which is the most that the kernel allows (default 10000).",

@@ -28,6 +28,7 @@ struct Options {
     bool partial = false;
     bool numa_local = false;
     bool percpu_local = false;
+    bool cpufreq = true;
     std::uint32_t timeout_ms = 10000;
     std::uint32_t exit_dump_len = 0; // 0: the kernel's default
     std::optional<Nanos> stats;      // how often to print

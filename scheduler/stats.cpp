@@ -101,6 +101,15 @@ const std::array kFields{
           KERNEL_COUNTER(stolen)},
     Field{"notified", kCounter, "wake-ups", "of the policy since queued work ran low",
           KERNEL_COUNTER(notified)},
+    Field{"speed_hints", kCounter, "times",
+          "that the frequency governor was told how fast a CPU should run",
+          KERNEL_COUNTER(speed_hints)},
+    Field{"speed", kGauge, "%",
+          "of full speed that the governor was asked for, in the mean of the CPUs",
+          [](const Snapshot& s) {
+              return share(static_cast<double>(s.kernel.speed),
+                           static_cast<double>(s.online_cpus.value_or(0) * RL_SPEED_FULL));
+          }},
     Field{"reenqueued", kCounter, "times",
           "that a higher class (real-time) took a CPU with tasks on it",
           KERNEL_COUNTER(reenqueued)},

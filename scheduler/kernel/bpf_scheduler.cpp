@@ -73,6 +73,7 @@ Status BpfScheduler::configure(const BpfSettings& settings) {
     config->nr_cpus = settings.nr_cpus;
     config->nr_online = settings.nr_online;
     config->percpu_local = settings.percpu_local ? 1 : 0;
+    config->cpufreq = settings.cpufreq ? 1 : 0;
     config->numa_local = settings.numa_local ? 1 : 0;
     config->heterogeneous = settings.big_cpu.empty() ? 0 : 1;
     for (std::size_t cpu = 0; cpu < std::min(settings.big_cpu.size(), std::size_t{RL_MAX_CPUS});

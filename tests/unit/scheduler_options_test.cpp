@@ -50,6 +50,7 @@ TEST(Options, DefaultsAreThoseOfTheManualPage) {
     EXPECT_EQ(options.timeout_ms, 10000U);
     EXPECT_FALSE(options.realtime);
     EXPECT_FALSE(options.partial || options.numa_local || options.percpu_local || options.verbose);
+    EXPECT_TRUE(options.cpufreq);
     EXPECT_FALSE(options.stats || options.monitor);
     EXPECT_EQ(options.socket, "/run/rustland/scheduler.sock");
 }
@@ -66,6 +67,7 @@ TEST(Options, EveryOptionReachesItsPlace) {
                                   "--partial",
                                   "--numa-local",
                                   "--percpu-local",
+                                  "--no-cpufreq",
                                   "--exit-dump-len",
                                   "65536",
                                   "--timeout-ms",
@@ -81,6 +83,7 @@ TEST(Options, EveryOptionReachesItsPlace) {
     EXPECT_EQ(options.lease, seconds(1));
     EXPECT_FALSE(options.realtime);
     EXPECT_TRUE(options.partial && options.numa_local && options.percpu_local && options.verbose);
+    EXPECT_FALSE(options.cpufreq);
     EXPECT_EQ(options.exit_dump_len, 65536U);
     EXPECT_EQ(options.timeout_ms, 30000U);
     EXPECT_EQ(options.stats, millis(500));

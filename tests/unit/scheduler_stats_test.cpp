@@ -31,6 +31,8 @@ TEST(Stats, EveryCounterOfTheKernelSideHasAField) {
     Snapshot before;
     const Values zero = values_of(before);
     for (std::size_t word = 0; word < kWords; ++word) {
+        if (word == offsetof(rl_counters, speed) / sizeof(std::uint64_t))
+            continue; // no counter: see SpeedIsTheMeanOfTheCpus
         std::array<std::uint64_t, kWords + kReserved> raw{};
         raw[word] = 1'000'003;
         Snapshot snapshot;
@@ -60,6 +62,14 @@ TEST(Stats, DecidedShareIsOfAllThatWereSentOnAndFoundNoIdleCpu) {
     snapshot.kernel.congested = 12;
     snapshot.kernel.unasked = 8;
     EXPECT_DOUBLE_EQ(*value_of(values_of(snapshot), "decided_share"), 75);
+}
+
+TEST(Stats, SpeedIsTheMeanOfTheCpus) {
+    Snapshot snapshot;
+    snapshot.kernel.speed = 3 * RL_SPEED_FULL;
+    EXPECT_FALSE(value_of(values_of(snapshot), "speed")) << "of how many, nobody knows";
+    snapshot.online_cpus = 4;
+    EXPECT_DOUBLE_EQ(*value_of(values_of(snapshot), "speed"), 75);
 }
 
 TEST(Stats, PendingIsWhatNobodyHasDealtWith) {

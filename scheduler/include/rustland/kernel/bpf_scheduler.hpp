@@ -34,6 +34,7 @@ struct BpfSettings {
     bool numa_local = false;          // look for idle CPUs per NUMA node
     bool defer = true;                // batch the records of tasks that used their slice up
     bool percpu_local = false;        // tasks bound to one CPU do not ask user space
+    bool cpufreq = true;              // tell the frequency governor how fast CPUs should run
     bool report_exits = false;        // for receive_exited(): Policy::wants_exits()
     std::uint32_t nr_cpus = 1;        // possible CPU ids
     std::uint32_t nr_online = 1;

@@ -122,11 +122,12 @@ TEST(Stats, TableShowsRatesBetweenTwoMoments) {
     snapshot.uptime = seconds(12);
     snapshot.kernel.queued = 1500;
     snapshot.kernel.decided = 1400;
+    snapshot.kernel.fallback = 100;
     snapshot.thread_cpu = millis(100);
     const std::string text = table.next(values_of(snapshot));
     EXPECT_THAT(text, HasSubstr("queued/s"));
     EXPECT_THAT(text, HasSubstr(" 250 ")) << "500 in 2 s";
-    EXPECT_THAT(text, HasSubstr(" 80.0 ")) << "400 of 500";
+    EXPECT_THAT(text, HasSubstr(" 80.0 ")) << "400 of 500 were decided";
     EXPECT_THAT(text, HasSubstr(" 5.00 ")) << "100 ms of CPU time in 2 s";
     EXPECT_EQ(text.find('\n'), stats_heading().size());
     const std::string line = text.substr(text.find('\n') + 1);

@@ -132,14 +132,14 @@ struct rl_counters {
     __u64 retried;        /* decisions that came before the enqueue was finished */
     __u64 kick_idle;
     __u64 kick_preempt;
-    __u64 kick_dry;   /* kicked a CPU that had just found nothing to run */
-    __u64 stolen;     /* taken from another CPU's or cache's queue */
-    __u64 notified;   /* user space woken because queued work ran low */
-    __u64 reenqueued; /* pushed off a CPU that a higher class took */
-    __u64 errors;     /* a task without our context: should stay 0 */
-    __u64 foreground; /* of the records, those of foreground tasks */
-    __u64 background; /* … of background tasks */
-    __u64 exits_lost; /* exits that user space was not told of: that ring was full */
+    __u64 kick_dry;    /* kicked a CPU that had just found nothing to run */
+    __u64 stolen;      /* taken from another CPU's or cache's queue */
+    __u64 notified;    /* user space woken because queued work ran low */
+    __u64 reenqueued;  /* pushed off a CPU that a higher class took */
+    __u64 errors;      /* a task without our context: should stay 0 */
+    __u64 foreground;  /* of the records, those of foreground tasks */
+    __u64 background;  /* … of background tasks */
+    __u64 exits_lost;  /* exits that user space was not told of: that ring was full */
     __u64 speed_hints; /* what the frequency governor was told about a CPU */
     __u64 speed;       /* … the last word about this CPU, of RL_SPEED_FULL; 0: none yet */
     __u64 reserved[8];

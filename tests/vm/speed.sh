@@ -15,7 +15,8 @@ speed_is() {
     for tries in 1 2 3 4 5 6 7 8 9 10; do
         read -r -t 1 -u 9
         speed=$(counter speed)
-        if [ "${speed%.*}" "$2" "$3" ]; then
+        if { [ "$2" = -le ] && [ "${speed%.*}" -le "$3" ]; } ||
+            { [ "$2" = -ge ] && [ "${speed%.*}" -ge "$3" ]; }; then
             echo "$1: asked for $speed % at look $tries"
             return
         fi

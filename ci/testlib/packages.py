@@ -9,8 +9,11 @@ from testlib.report import FAIL, PASS, SKIP
 # In the order in which they need each other.
 STEPS = ("version", "deb", "lintian", "blhc", "tests", "reproducible", "rpm", "rpmlint", "compare",
          "arm64", "vm")
-# Not yet seen to pass, or not as a whole: run with --all or --only.
-PENDING = {"reproducible", "rpm", "rpmlint", "compare", "arm64", "vm"}
+# Left out by default, with the reason.
+PENDING = {
+    "reproducible": "builds all of it a second time from nothing, ten minutes",
+    "arm64": "not yet seen to pass",
+}
 LIMIT_SECONDS = 1800
 NAMES = tuple(f"package/{step}" for step in STEPS)
 
@@ -22,7 +25,7 @@ def run_all(selected, report, in_any_case):
         if name not in selected:
             continue
         if step in PENDING and not in_any_case:
-            report.add(SKIP, name, "not yet seen to pass; runs with --all or --only")
+            report.add(SKIP, name, f"{PENDING[step]}; runs with --all or --only")
             continue
         missing = [needed for needed in ("deb", "rpm")
                    if built.get(needed) is False and step not in ("version", needed)]

@@ -221,6 +221,29 @@ static __always_inline bool may_not_migrate(const struct task_struct* p, u64 enq
     return bpf_core_field_exists(p->migration_disabled) && p->migration_disabled > ours;
 }
 
+/*
+ * A task that may not leave its CPU for a moment waits for that one, without user space: in the
+ * order of what was last said about it. Not before all others, since a program can spend all its
+ * time in such sections.
+ */
+static __always_inline void enqueue_in_place(struct task_struct* p, struct task_ctx* tc,
+                                             u64 enq_flags, bool wakeup, u64 now) {
+    s32 cpu = scx_bpf_task_cpu(p);
+    u64 rest = tc->granted - tc->used;
+
+    count(bypass_kthread);
+    if (wakeup || tc->granted < tc->used + RESUME_MIN_NS) {
+        rest = config.slice_busy_ns;
+        grant(tc, rest, now + tc->decided_key);
+    }
+    if (p->tgid == config.self_tgid || is_offline(cpu)) {
+        dsq_insert(p, SCX_DSQ_LOCAL, rest, enq_flags);
+        return;
+    }
+    dsq_insert_vtime(p, DSQ_CPU(cpu), rest, tc->deadline, enq_flags);
+    scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
+}
+
 SEC("struct_ops/enqueue")
 void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     u64 wakeup = enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_WAKEUP);
@@ -238,11 +261,14 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
         return;
     }
     word_forget(tc);
-    if (bypasses_user_space(p) || (config.percpu_local && p->nr_cpus_allowed == 1) ||
-        may_not_migrate(p, enq_flags)) {
+    if (bypasses_user_space(p) || (config.percpu_local && p->nr_cpus_allowed == 1)) {
         count(bypass_kthread);
         grant(tc, config.slice_busy_ns, now);
         dsq_insert(p, SCX_DSQ_LOCAL, config.slice_busy_ns, enq_flags);
+        return;
+    }
+    if (may_not_migrate(p, enq_flags)) {
+        enqueue_in_place(p, tc, enq_flags, wakeup, now);
         return;
     }
     allowed = p->cpus_ptr;

@@ -8,6 +8,7 @@
 
 #include "class.bpf.h"
 #include "lease.bpf.h"
+#include "waits.bpf.h"
 
 /* A task that is overdue by more keeps its place in deadline order when it is interrupted. */
 #define AGED_NS 100000000ULL
@@ -101,8 +102,10 @@ s32 BPF_PROG(rl_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags)
 
         count(idle);
         tc = task_ctx_of(p);
-        if (tc)
+        if (tc) {
             grant(tc, slice, now_ns());
+            wait_begins(tc, tc->deadline);
+        }
         dsq_insert(p, SCX_DSQ_LOCAL, slice, 0);
     }
     return cpu;
@@ -261,6 +264,7 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
         return;
     }
     word_forget(tc);
+    wait_begins(tc, now);
     if (bypasses_user_space(p) || (config.percpu_local && p->nr_cpus_allowed == 1)) {
         count(bypass_kthread);
         grant(tc, config.slice_busy_ns, now);

@@ -80,6 +80,7 @@ void BPF_PROG(rl_running, struct task_struct* p) {
     cc->self_running = p->tgid == config.self_tgid;
     if (cc->self_running)
         return;
+    wait_ends(p, tc, cpu, tc->started_at);
     cc->started_at = tc->started_at;
     cc->key = tc->key;
     cc->pid = p->pid;
@@ -165,8 +166,10 @@ SEC("struct_ops/disable")
 void BPF_PROG(rl_disable, struct task_struct* p) {
     struct task_ctx* tc = task_ctx_of(p);
 
-    if (tc)
+    if (tc) {
         word_forget(tc);
+        tc->waits_since = 0;
+    }
 }
 
 /* Present so that the scheduler stays attached when CPUs come and go. */

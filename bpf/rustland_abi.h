@@ -21,6 +21,8 @@
 /* Processes, and cgroups, that can have a class of their own at a time. */
 #define RL_MAX_CLASSED_PROCESSES 4096
 #define RL_MAX_CLASSED_CGROUPS 256
+/* Buckets of a histogram of waits: up to half a second, and all above. */
+#define RL_WAIT_BUCKETS 20
 /* Words of policy state that the kernel side keeps for each task. */
 #define RL_STATE_WORDS 4
 
@@ -38,6 +40,7 @@ enum rl_class {
     RL_CLASS_NORMAL = 0,
     RL_CLASS_FOREGROUND = 1,
     RL_CLASS_BACKGROUND = 2,
+    RL_CLASSES = 3,
 };
 
 enum rl_queued_flags {
@@ -148,6 +151,18 @@ struct rl_counters {
 /* A CPU's largest speed; the kernel's own unit. */
 #define RL_SPEED_FULL 1024
 
+/* How long tasks waited from becoming runnable to running, one set a CPU, only ever growing; our
+ * own threads are left out. */
+struct rl_wait_histogram {
+    __u64 count[RL_WAIT_BUCKETS]; /* waits below 2 << i us that no bucket before holds; the last one
+                                     holds all that are longer */
+    __u64 sum_ns;                 /* of all waits together */
+};
+struct rl_waits {
+    struct rl_wait_histogram of[RL_CLASSES]; /* by enum rl_class */
+    __u64 reserved;
+};
+
 /* Constants of one run, set before the program is loaded. */
 struct rl_config {
     __u64 lease_ns;          /* longest wait for a decision */
@@ -183,6 +198,7 @@ RL_STATIC_ASSERT(sizeof(struct rl_exited) == 8, "rl_exited");
 RL_STATIC_ASSERT(sizeof(struct rl_decision) == 80, "rl_decision");
 RL_STATIC_ASSERT(sizeof(struct rl_control) == 48 + 128 + 1024, "rl_control");
 RL_STATIC_ASSERT(sizeof(struct rl_counters) == 256, "rl_counters: whole cache lines");
+RL_STATIC_ASSERT(sizeof(struct rl_waits) == 512, "rl_waits: whole cache lines");
 RL_STATIC_ASSERT(sizeof(struct rl_config) == 96 + 3 * RL_MAX_CPUS, "rl_config");
 
 #endif

@@ -76,6 +76,7 @@ enum { WORD_IDLE = 0, WORD_PENDING = 1, WORD_CLAIMED = 2, WORD_MASK = 3 };
 struct task_ctx {
     u64 word;
     u64 enqueued_at;
+    u64 waits_since; /* became runnable then and has not run yet; 0: it does not wait */
     u64 started_at;
     u64 slept_at;
     u64 last_sleep;

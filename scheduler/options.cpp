@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "options.hpp"
 
+#include "protocol.hpp"
 #include "rustland/common/describe.hpp"
 #include "rustland/common/version.hpp"
 #include "stats.hpp"
@@ -37,13 +38,11 @@ Result<std::uint32_t> parse_whole(const std::string& text, std::uint32_t least,
 }
 
 Result<Nanos> parse_seconds(const std::string& text) {
-    constexpr double kLeast = 0.1;
-    constexpr double kMost = 3600;
     const auto value = parse_number<double>(text);
     // Written so that a NaN is refused, too.
-    if (!value || !(*value >= kLeast && *value <= kMost))
-        return Error(
-            fmt::format("'{}' is not a number of seconds from {} to {}", text, kLeast, kMost));
+    if (!value || !(*value >= kShortestInterval && *value <= kLongestInterval))
+        return Error(fmt::format("'{}' is not a number of seconds from {} to {}", text,
+                                 kShortestInterval, kLongestInterval));
     return Nanos{std::llround(*value * 1e9)};
 }
 
@@ -286,7 +285,7 @@ const std::vector<OptionRow>& option_table() {
              return store(parse_whole(v, 1024, 1048576), o.exit_dump_len);
          }},
         {"stats", "SECONDS", kStatsGroup,
-         "Print statistics this often while scheduling; 0.1 to 3600, fractions allowed.",
+         "Print statistics this often while scheduling; 0.01 to 3600, fractions allowed.",
          [](Options& o, const std::string& v) { return set_period(o.stats, v); }},
         {"monitor", "SECONDS", kStatsGroup,
          "Do not schedule: print the statistics of the running rustland this often.",

@@ -2,13 +2,12 @@
 #include "protocol.hpp"
 
 #include <cmath>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace rustland {
 namespace {
 
-constexpr double kShortestInterval = 0.1;
-constexpr double kLongestInterval = 3600;
 constexpr std::int64_t kMostPid = 4194304; // PID_MAX_LIMIT of the kernel
 
 Result<Nanos> parse_interval(const nlohmann::json& message) {
@@ -17,7 +16,8 @@ Result<Nanos> parse_interval(const nlohmann::json& message) {
         return Error("subscribe needs an interval in seconds");
     const auto value = interval->get<double>();
     if (!(value >= kShortestInterval && value <= kLongestInterval))
-        return Error("the interval must be from 0.1 to 3600 seconds");
+        return Error(fmt::format("the interval must be from {} to {} seconds", kShortestInterval,
+                                 kLongestInterval));
     return Nanos{std::llround(value * 1e9)};
 }
 

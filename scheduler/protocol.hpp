@@ -23,6 +23,10 @@
 
 namespace rustland {
 
+// Of subscriptions and tables, in seconds.
+inline constexpr double kShortestInterval = 0.01;
+inline constexpr double kLongestInterval = 3600;
+
 struct Request {
     enum class Kind { Stats, Subscribe, Classes, Stop };
     Kind kind = Kind::Stats;

@@ -8,6 +8,7 @@
 #include "rustland/common/version.hpp"
 #include "rustland/kernel/cgroup_limits.hpp"
 #include "rustland/kernel/process_figures.hpp"
+#include "waits.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -152,6 +153,7 @@ Snapshot Session::snapshot() {
     // The parts before the whole: then a task between the two is never counted as decided before
     // it was queued.
     now.kernel = scheduler_->counters();
+    now.waits = scheduler_->waits();
     now.lease_active = scheduler_->control().lease_since != 0;
     now.cpu_max_set = scheduler_->control().cpu_max_set;
     now.set_loop(thread_->loop_counters());
@@ -179,10 +181,14 @@ std::string Session::stats_answer() {
     nlohmann::json own = nlohmann::json::object();
     for (const NamedCounter& counter : policy_counters_)
         own[counter.name] = counter.value->get();
-    const nlohmann::json answer{
-        {"scheduler", "rustland"}, {"version", kVersion},
-        {"pid", ::getpid()},       {"policy", policy_->name()},
-        {"policy_counters", own},  {"stats", to_json(values_of(snapshot()))}};
+    const Snapshot now = snapshot();
+    const nlohmann::json answer{{"scheduler", "rustland"},
+                                {"version", kVersion},
+                                {"pid", ::getpid()},
+                                {"policy", policy_->name()},
+                                {"policy_counters", own},
+                                {"stats", to_json(values_of(now))},
+                                {"waits", to_json(waits_of(now.waits))}};
     return answer.dump() + "\n";
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "stats.hpp"
 
+#include "waits.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -302,7 +304,7 @@ std::string help_stats_text() {
         out += fmt::format("  {:<15} {:<8} {}{}{}\n", field.name,
                            field.kind == FieldKind::Counter ? "counter" : "gauge", field.unit,
                            *field.unit != '\0' ? " " : "", field.help);
-    return out;
+    return out + help_waits_text();
 }
 
 } // namespace rustland

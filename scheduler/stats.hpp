@@ -20,6 +20,7 @@ namespace rustland {
 struct Snapshot {
     Nanos uptime;
     rl_counters kernel{};
+    rl_waits waits{};
     // What the kernel side tells of itself.
     bool lease_active = false;
     std::uint64_t cpu_max_set = 0;

@@ -26,7 +26,8 @@ common_usage() {
   --seeds "1 2 …"       seeds of the VM and of the load (default "$SEEDS")
   --scenarios "…"       such as build:8, hog:32, none (default "$SCENARIOS")
   --schedulers "…"      eevdf (the kernel's own), rustland, rustland-fg (which is told the game),
-                        rustland-fifo (default "$SCHEDULERS")
+                        rustland-fifo, example-fifo (examples/fifo.cpp)
+                        (default "$SCHEDULERS")
   --rustland-args ARGS  options for rustland
   --peer "PATH [ARGS]"  measure this sched_ext scheduler, too; it runs in the VM as root, with the
                         libraries that it is linked to here (may be given several times)
@@ -133,8 +134,9 @@ check_options() {
             usage_error "--faults: '$word' is not such as build:8:stop or hog:8:kill"
     done
     for word in $SCHEDULERS; do
-        [[ $word =~ ^(eevdf|rustland|rustland-fg|rustland-fifo|peer:.*)$ ]] ||
-            usage_error "--schedulers: '$word' is not eevdf, rustland, rustland-fg or rustland-fifo"
+        [[ $word =~ ^(eevdf|rustland|rustland-fg|rustland-fifo|example-fifo|peer:.*)$ ]] ||
+            usage_error "--schedulers: '$word' is not eevdf, rustland, rustland-fg, rustland-fifo or" \
+                "example-fifo"
     done
     is_positive "$DURATION" || usage_error "--duration: '$DURATION' is not a number of seconds"
     is_positive "$CPUS" || usage_error "--cpus: '$CPUS' is not a number"
@@ -175,6 +177,7 @@ scheduler_command() {
     case $1 in
     eevdf) echo eevdf ;;
     rustland-fifo) echo "rustland --policy fifo${RUSTLAND_ARGS:+ $RUSTLAND_ARGS}" ;;
+    example-fifo) echo "example-fifo${RUSTLAND_ARGS:+ $RUSTLAND_ARGS}" ;;
     peer:*)
         own=${PEERS[${1#peer:}]}
         echo "env LD_LIBRARY_PATH=/share/libraries /share/peers/${1#peer:}${own#"${own%% *}"}"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# The further measurements of ci/bench: "stages", "real" and "waits". Needs common.sh.
+# The further measurements of ci/bench: "stages", "real", "waits", "costs" and "reader". Needs common.sh.
 
 APPEND=
 MAKE_JOBS=8
@@ -81,4 +81,24 @@ measure_costs() {
     printf 'Kernel %s, %s CPUs, seed %s, %s, %s; repeat with: ci/bench costs %s\n\n' "$KERNEL" "$CPUS" \
         "${SEEDS%% *}" "$scenario" "$(label_of "$scheduler")" "$1"
     "$ROOT_DIR/ci/benchlib/cost-table.py" "$base.txt" "$CPUS"
+}
+
+# Beside the first scenario, with each seed: a second without the reader and one with it in turn.
+measure_reader() {
+    local base told=0 scheduler=${SCHEDULERS%% *} scenario=${SCENARIOS%% *} seed queue=() files=()
+    [ "$scheduler" != rustland-fg ] || told=1
+    [ "$scheduler" != eevdf ] || usage_error "reader: --schedulers must begin with rustland"
+    for seed in $SEEDS; do
+        base=$OUTPUT/reader-$seed
+        rm -f "$base.txt"
+        files+=("$base.txt")
+        queue+=("$base minimal $scheduler $seed $((90 + DURATION * 6)) reader-guest $told $DURATION
+            --iterations-per-ms $((ITERATIONS_PER_MS_ALL_CPUS / CPUS)) --seed $seed
+            --warmup $WARMUP --scenario $scenario")
+    done
+    queue=("${queue[@]//$'\n'/ }")
+    run_all run_guest "${queue[@]}"
+    printf 'Kernel %s, %s CPUs, %s, %s, %s s with and %s s without; repeat with: ci/bench reader %s\n\n' \
+        "$KERNEL" "$CPUS" "$scenario" "$(label_of "$scheduler")" "$DURATION" "$DURATION" "$1"
+    "$ROOT_DIR/ci/benchlib/reader-table.py" "${files[@]}"
 }

@@ -74,6 +74,20 @@ def man_pages():
     return verdict(run(["mandoc", "-T", "lint", "-W", "warning", *pages]))
 
 
+def example_lines():
+    """docs/benchmarks.md says how long each example is."""
+    with open(os.path.join(ROOT, "docs", "benchmarks.md"), encoding="utf-8") as file:
+        said = {name: int(lines) for name, lines in
+                re.findall(r"^\| `(examples/\w+\.cpp)` \| (\d+) \|", file.read(), re.MULTILINE)}
+    found = {}
+    for name in sources(".cpp"):
+        if re.fullmatch(r"examples/\w+\.cpp", name):
+            found[name] = read(os.path.join(ROOT, name)).count(b"\n")
+    bad = [f"docs/benchmarks.md: {name} has {found.get(name, 'no')} lines, not {said.get(name)}"
+           for name in sorted(found.keys() | said.keys()) if found.get(name) != said.get(name)]
+    return bool(found) and not bad, "\n".join(bad)
+
+
 def read(path):
     with open(path, "rb") as file:
         return file.read()
@@ -172,6 +186,7 @@ ALL = {
     "lint/licence-lines": (licence_lines, False),
     "lint/spelling": (spelling, False),
     "lint/man-pages": (man_pages, False),
+    "lint/example-lines": (example_lines, False),
     "lint/clang-tidy": (lambda: clang_tidy(everything=False), True),
     "lint/clang-tidy-all": (lambda: clang_tidy(everything=True), True),
 }

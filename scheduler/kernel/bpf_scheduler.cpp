@@ -21,6 +21,18 @@ constexpr std::uint32_t kDefaultDumpLen = 32768; // the kernel's SCX_EXIT_DUMP_D
 
 std::uint64_t ns(Nanos value) { return static_cast<std::uint64_t>(value.value); }
 
+// Of a table of numbers with a row for each CPU.
+template <typename Row> Row sum_of(const Mapped<Row>& rows) {
+    using Words = std::array<std::uint64_t, sizeof(Row) / sizeof(std::uint64_t)>;
+    Words sum{};
+    for (std::size_t cpu = 0; cpu < rows.size(); ++cpu) {
+        const auto row = std::bit_cast<Words>(rows[cpu]);
+        for (std::size_t i = 0; i < sum.size(); ++i)
+            sum[i] += row[i];
+    }
+    return std::bit_cast<Row>(sum);
+}
+
 } // namespace
 
 Result<std::unique_ptr<BpfScheduler>> BpfScheduler::load(const BpfSettings& settings) {
@@ -91,7 +103,7 @@ Status BpfScheduler::configure(const BpfSettings& settings) {
         config->nr_llcs = std::max<std::uint32_t>(config->nr_llcs, llc + 1U);
     }
 
-    for (const char* name : {"counters", "cpus"}) {
+    for (const char* name : {"counters", "waits", "cpus"}) {
         bpf_map* table = bpf_object__find_map_by_name(object_, name);
         if (const int err = bpf_map__set_max_entries(table, settings.nr_cpus); err != 0)
             return Error::from_code(std::string("sizing the BPF table ") + name, -err);
@@ -147,11 +159,15 @@ Status BpfScheduler::map_tables(const BpfSettings& settings) {
     auto control = Mapped<rl_control>::map(fd("control"), 1, "control");
     auto decisions = Mapped<rl_decision>::map(fd("decisions"), RL_MAX_DECISIONS, "decisions");
     auto counters = Mapped<rl_counters>::map(fd("counters"), settings.nr_cpus, "counters");
+    auto waits = Mapped<rl_waits>::map(fd("waits"), settings.nr_cpus, "waits");
     if (!control || !decisions || !counters)
         return !control ? control.error() : !decisions ? decisions.error() : counters.error();
+    if (!waits)
+        return waits.error();
     control_ = *std::move(control);
     decisions_ = *std::move(decisions);
     counters_ = *std::move(counters);
+    waits_ = *std::move(waits);
     news_fd_ = fd("news_ring");
     dump_fd_ = fd("exit_dump");
     queued_fd_ = fd("queued_ring");
@@ -270,15 +286,8 @@ ExitInfo BpfScheduler::exit_info() const {
     return info;
 }
 
-rl_counters BpfScheduler::counters() const {
-    constexpr std::size_t kFields = sizeof(rl_counters) / sizeof(std::uint64_t);
-    std::array<std::uint64_t, kFields> sum{};
-    for (std::size_t cpu = 0; cpu < counters_.size(); ++cpu) {
-        const auto row = std::bit_cast<std::array<std::uint64_t, kFields>>(counters_[cpu]);
-        for (std::size_t i = 0; i < kFields; ++i)
-            sum[i] += row[i];
-    }
-    return std::bit_cast<rl_counters>(sum);
-}
+rl_counters BpfScheduler::counters() const { return sum_of(counters_); }
+
+rl_waits BpfScheduler::waits() const { return sum_of(waits_); }
 
 } // namespace rustland

@@ -38,6 +38,8 @@ const char* type_name(Type type, MetricsFormat format) {
         return "counter";
     case Type::Info:
         return format == MetricsFormat::OpenMetrics ? "info" : "gauge";
+    case Type::Histogram:
+        return "histogram";
     case Type::Gauge:
         break;
     }
@@ -50,6 +52,7 @@ const char* suffix(Type type) {
         return "_total";
     case Type::Info:
         return "_info";
+    case Type::Histogram: // its samples have suffixes of their own
     case Type::Gauge:
         break;
     }
@@ -70,14 +73,36 @@ std::string to_text(const MetricFamily& family, MetricsFormat format) {
         for (const auto& [key, value] : sample.labels)
             labels +=
                 fmt::format("{}{}=\"{}\"", labels.empty() ? "" : ",", key, escaped(value, true));
-        text += fmt::format("{}{} {}\n", sample_name, labels.empty() ? "" : "{" + labels + "}",
-                            sample.value);
+        text += fmt::format("{}{}{} {}\n", sample_name, sample.suffix,
+                            labels.empty() ? "" : "{" + labels + "}", sample.value);
     }
     return text;
 }
 
 MetricFamily gauge(std::string name, std::string help, double value) {
-    return {std::move(name), Type::Gauge, "", std::move(help), {{{}, value}}};
+    return {std::move(name), Type::Gauge, "", std::move(help), {{{}, value, ""}}};
+}
+
+MetricFamily wait_histograms(const Waits& waits) {
+    MetricFamily family{"rustland_scheduler_wait_seconds",
+                        Type::Histogram,
+                        "seconds",
+                        "From becoming runnable to running, for each class of tasks.",
+                        {}};
+    for (std::size_t i = 0; i < waits.size(); ++i) {
+        const std::pair<std::string, std::string> label{"class", wait_classes()[i].name};
+        std::uint64_t below = 0;
+        for (std::size_t bucket = 0; bucket < RL_WAIT_BUCKETS; ++bucket) {
+            below += waits[i].counts[bucket];
+            const auto limit = wait_limit(bucket);
+            const std::string le =
+                limit ? fmt::format("{}", static_cast<double>(limit->value) / 1e9) : "+Inf";
+            family.samples.push_back({{label, {"le", le}}, static_cast<double>(below), "_bucket"});
+        }
+        family.samples.push_back({{label}, static_cast<double>(below), "_count"});
+        family.samples.push_back({{label}, static_cast<double>(waits[i].sum.value) / 1e9, "_sum"});
+    }
+    return family;
 }
 
 std::optional<double> number_at(const json& status, const json::json_pointer& path) {
@@ -141,7 +166,7 @@ std::vector<MetricFamily> scheduler_metrics(const std::optional<SchedulerSample>
                         Type::Info,
                         "",
                         "Which scheduler this is.",
-                        {{{{"version", sample->version}, {"policy", sample->policy}}, 1}}});
+                        {{{{"version", sample->version}, {"policy", sample->policy}}, 1, ""}}});
     const auto fields = stats_fields();
     for (std::size_t i = 0; i < fields.size(); ++i) {
         const Value& value = sample->values.at(i);
@@ -159,8 +184,10 @@ std::vector<MetricFamily> scheduler_metrics(const std::optional<SchedulerSample>
                             fields[i].kind == FieldKind::Counter ? Type::Counter : Type::Gauge,
                             unit,
                             things + fields[i].help,
-                            {{{}, *value}}});
+                            {{{}, *value, ""}}});
     }
+    if (sample->waits)
+        families.push_back(wait_histograms(*sample->waits));
     return families;
 }
 
@@ -174,12 +201,12 @@ std::vector<MetricFamily> supervisor_metrics(const std::optional<json>& status) 
                         Type::Info,
                         "",
                         "Which supervisor this is.",
-                        {{{{"version", text_at(*status, "version")}}, 1}}});
+                        {{{{"version", text_at(*status, "version")}}, 1, ""}}});
     families.push_back({"rustland_supervisor_phase",
                         Type::Gauge,
                         "",
                         "Always 1; the label is what the supervisor is at.",
-                        {{{{"phase", text_at(*status, "state")}}, 1}}});
+                        {{{{"phase", text_at(*status, "state")}}, 1, ""}}});
     for (const StatusField& field : kStatusFields) {
         const json::json_pointer path(field.path);
         std::optional<double> value = number_at(*status, path);
@@ -190,7 +217,7 @@ std::vector<MetricFamily> supervisor_metrics(const std::optional<json>& status) 
                                 field.type,
                                 field.unit,
                                 field.help,
-                                {{{}, *value * field.factor}}});
+                                {{{}, *value * field.factor, ""}}});
     }
     MetricFamily workloads{"rustland_supervisor_workload_processes",
                            Type::Gauge,
@@ -199,7 +226,7 @@ std::vector<MetricFamily> supervisor_metrics(const std::optional<json>& status) 
                            {}};
     for (const json& workload : status->value("workloads", json::array()))
         if (const auto count = number_at(workload, json::json_pointer("/processes")))
-            workloads.samples.push_back({{{"rule", text_at(workload, "rule")}}, *count});
+            workloads.samples.push_back({{{"rule", text_at(workload, "rule")}}, *count, ""});
     families.push_back(std::move(workloads));
     return families;
 }

@@ -16,10 +16,11 @@ namespace rustland::supervisor {
 struct MetricSample {
     std::vector<std::pair<std::string, std::string>> labels;
     double value = 0;
+    std::string suffix; // empty: that of the type
 };
 
 struct MetricFamily {
-    enum class Type { Counter, Gauge, Info };
+    enum class Type { Counter, Gauge, Info, Histogram };
     std::string name; // with the unit, without "_total" and "_info"
     Type type = Type::Gauge;
     std::string unit; // what the name then ends with; empty for plain numbers

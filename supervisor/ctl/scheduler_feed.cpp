@@ -43,6 +43,12 @@ Result<SchedulerSample> sample_from(const json& answer) {
         return Error("rustland answered what is not understood");
     }
     sample.values = *std::move(values);
+    if (const auto waits = answer.find("waits"); waits != answer.end()) {
+        const auto read = waits_from_json(*waits);
+        if (!read)
+            return read.error().with("rustland");
+        sample.waits = *read;
+    }
     return sample;
 }
 

@@ -4,8 +4,10 @@
 
 #include "stats.hpp"
 #include "supervisor/ctl/client.hpp"
+#include "waits.hpp"
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 namespace rustland::supervisor {
@@ -18,6 +20,7 @@ struct SchedulerSample {
     std::string policy;
     std::int64_t pid = 0;
     Values values; // in the order of stats_fields()
+    std::optional<Waits> waits;
 
     [[nodiscard]] Value value(std::string_view name) const;
 };

@@ -36,7 +36,8 @@ int print_metrics(const CtlOptions& options, const MetricsOptions& metrics) {
         if (sample)
             scheduler = {{"version", sample->version},
                          {"policy", sample->policy},
-                         {"stats", to_json(sample->values)}};
+                         {"stats", to_json(sample->values)},
+                         {"waits", sample->waits ? to_json(*sample->waits) : json()}};
         print_json(
             {{"ok", true}, {"scheduler", scheduler}, {"supervisor", status ? *status : json()}});
         return kDone;

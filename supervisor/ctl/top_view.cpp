@@ -2,6 +2,7 @@
 #include "supervisor/ctl/top_view.hpp"
 
 #include "supervisor/ctl/print.hpp"
+#include "supervisor/ctl/wait_view.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -16,6 +17,7 @@ using nlohmann::json;
 namespace {
 
 constexpr double kNanosPerSecond = 1e9;
+constexpr std::size_t kTall = 40; // rows of a terminal
 
 // What happened between two moments.
 class Change {
@@ -28,17 +30,27 @@ class Change {
     [[nodiscard]] Value gauge(std::string_view name) const {
         return now_.scheduler ? now_.scheduler->value(name) : std::nullopt;
     }
-    // Per second. Nothing between two runs of the scheduler.
-    [[nodiscard]] Value rate(std::string_view name) const {
+    // Of the scheduler's time. Nothing between two runs of it.
+    [[nodiscard]] std::optional<double> uptime_grown() const {
         if (!before_.scheduler || !now_.scheduler || before_.scheduler->pid != now_.scheduler->pid)
+            return std::nullopt;
+        const Value start = before_.scheduler->value("uptime");
+        const Value end = now_.scheduler->value("uptime");
+        return start && end && *end > *start ? Value(*end - *start) : std::nullopt;
+    }
+    // Per second.
+    [[nodiscard]] Value rate(std::string_view name) const {
+        const auto time = uptime_grown();
+        if (!time)
             return std::nullopt;
         const Value from = before_.scheduler->value(name);
         const Value to = now_.scheduler->value(name);
-        const Value start = before_.scheduler->value("uptime");
-        const Value end = now_.scheduler->value("uptime");
-        if (!from || !to || !start || !end || *end <= *start)
+        return from && to ? Value(std::max(0.0, (*to - *from) / *time)) : std::nullopt;
+    }
+    [[nodiscard]] std::optional<Waits> waits() const {
+        if (!uptime_grown() || !before_.scheduler->waits || !now_.scheduler->waits)
             return std::nullopt;
-        return std::max(0.0, (*to - *from) / (*end - *start));
+        return waits_between(*before_.scheduler->waits, *now_.scheduler->waits);
     }
     // Share of the time that the CPU was busy.
     [[nodiscard]] std::optional<double> busy(int cpu) const {
@@ -90,14 +102,6 @@ std::string bar(double share, std::size_t width) {
     const auto full = static_cast<std::size_t>(
         std::lround(std::clamp(share, 0.0, 1.0) * static_cast<double>(width)));
     return std::string(full, '|') + std::string(width - full, ' ');
-}
-
-std::string wait_text(const std::optional<Nanos>& wait) {
-    if (!wait)
-        return "-";
-    const auto micros = static_cast<double>(wait->value) / 1e3;
-    return micros < 1000 ? fmt::format("{:.0f} us", micros)
-                         : fmt::format("{:.1f} ms", micros / 1e3);
 }
 
 std::vector<Line> cpu_lines(const TopMoment& now, const Change& change, std::size_t columns) {
@@ -287,6 +291,12 @@ Result<TaskTimes> parse_schedstat(const std::string& text) {
 std::vector<Line> top_lines(const TopMoment& before, const TopMoment& now, TopSize size) {
     const Change change(before, now);
     std::vector<Line> lines = scheduler_lines(now, change, size.columns);
+    if (now.scheduler) {
+        lines.emplace_back();
+        // A small terminal has room for more than that.
+        const std::size_t height = size.rows == 0 || size.rows >= kTall ? 3 : 1;
+        append(lines, wait_lines(change.waits(), change.uptime_grown().value_or(0), height));
+    }
     heading(lines, "CPUs");
     append(lines, cpu_lines(now, change, size.columns));
     append(lines, process_lines(now, change));
@@ -316,7 +326,8 @@ json top_json(const TopMoment& before, const TopMoment& now) {
                      {"policy", now.scheduler->policy},
                      {"pid", now.scheduler->pid},
                      {"stats", to_json(now.scheduler->values)},
-                     {"per_second", rates}};
+                     {"per_second", rates},
+                     {"waits", wait_json(change.waits(), change.uptime_grown().value_or(0))}};
     }
     json cpus = json::array();
     for (const auto& [cpu, ticks] : now.cpus) {
@@ -354,6 +365,11 @@ std::vector<Line> top_help() {
             {{"CPUs             how many it used"}},
             {{"waiting          how many of its threads waited for a CPU, in the mean"}},
             {{"wait each time   from runnable to running, in the mean of this interval"}},
+            {},
+            {{"Waits", Style::Title}},
+            {{"of each class    from runnable to running, since the view before"}},
+            {{"half, 99 %, all  how long so many of them waited at most"}},
+            {{"bars             waits below 2 us, 4 us, 8 us and so on; the highest is full"}},
             {},
             {{"How tasks came to run: see rustland --help-stats."}}};
 }

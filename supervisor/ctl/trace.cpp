@@ -31,20 +31,53 @@ int complain(const CtlOptions& options, const Error& error) {
     return kFailed;
 }
 
-// SIGINT, SIGTERM, SIGHUP and the end of the command, through a descriptor: the kernel's tracing
-// must be put back in any case.
-Result<UniqueFd> take_signals(sigset_t& before) {
-    sigset_t wanted;
-    ::sigemptyset(&wanted);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGCHLD})
-        ::sigaddset(&wanted, signal);
-    if (::sigprocmask(SIG_BLOCK, &wanted, &before) != 0)
-        return Error::from_errno("sigprocmask");
-    UniqueFd fd(::signalfd(-1, &wanted, SFD_CLOEXEC));
-    if (!fd)
-        return Error::from_errno("signalfd");
-    return fd;
-}
+// SIGINT, SIGTERM, SIGHUP and the end of the command, through a descriptor while this lives: the
+// kernel's tracing must be put back in any case.
+class Signals {
+  public:
+    static Result<Signals> take() {
+        sigset_t wanted;
+        sigset_t before;
+        ::sigemptyset(&wanted);
+        for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGCHLD})
+            ::sigaddset(&wanted, signal);
+        if (::sigprocmask(SIG_BLOCK, &wanted, &before) != 0)
+            return Error::from_errno("sigprocmask");
+        UniqueFd fd(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
+        if (!fd)
+            return Error::from_errno("signalfd");
+        return Signals(std::move(fd), before);
+    }
+    Signals(Signals&&) = default;
+    Signals& operator=(Signals&&) = delete;
+    ~Signals() {
+        if (fd_)
+            ::sigprocmask(SIG_SETMASK, &before_, nullptr);
+    }
+
+    [[nodiscard]] int fd() const { return fd_.get(); }
+    // As it was before: for the command.
+    [[nodiscard]] const sigset_t& before() const { return before_; }
+    // The next one, 0: none came.
+    [[nodiscard]] int next() const {
+        signalfd_siginfo info{};
+        return ::read(fd_.get(), &info, sizeof(info)) == sizeof(info)
+                   ? static_cast<int>(info.ssi_signo)
+                   : 0;
+    }
+    // Whether one asks for the end.
+    [[nodiscard]] bool interrupted() const {
+        int number = next();
+        while (number == SIGCHLD)
+            number = next();
+        return number != 0;
+    }
+
+  private:
+    Signals(UniqueFd fd, const sigset_t& before) : fd_(std::move(fd)), before_(before) {}
+    UniqueFd fd_;
+    sigset_t before_;
+};
 
 // The command under observation.
 class Child {
@@ -99,17 +132,13 @@ struct Recorded {
 };
 
 // Until the time is up, the command has ended or a signal comes.
-Result<Recorded> record(TraceInstance& trace, const TraceOptions& options) {
-    sigset_t before;
-    const auto signals = take_signals(before);
-    if (!signals)
-        return signals.error();
+Result<Recorded> record(TraceInstance& trace, const Signals& signals, const TraceOptions& options) {
     auto feed = SchedulerFeed::open(options.scheduler_socket, kCounterInterval);
     if (auto done = trace.start(); !done)
         return done.error();
     std::optional<Child> child;
     if (!options.command.empty()) {
-        auto started = Child::start(options.command, before);
+        auto started = Child::start(options.command, signals.before());
         if (!started)
             return started.error();
         child = *started;
@@ -125,7 +154,7 @@ Result<Recorded> record(TraceInstance& trace, const TraceOptions& options) {
         if (timed && left <= 0)
             break;
         std::array<pollfd, 2> wait{
-            {{signals->get(), POLLIN, 0}, {feed ? feed->fd() : -1, POLLIN, 0}}};
+            {{signals.fd(), POLLIN, 0}, {feed ? feed->fd() : -1, POLLIN, 0}}};
         ::poll(wait.data(), wait.size(), timed ? static_cast<int>(left) : -1);
         if (wait[1].revents != 0) {
             const auto sample = feed->next();
@@ -134,19 +163,16 @@ Result<Recorded> record(TraceInstance& trace, const TraceOptions& options) {
             else
                 feed = sample.error(); // it has ended: without its tracks from here on
         }
-        signalfd_siginfo info{};
-        if (wait[0].revents != 0 && ::read(signals->get(), &info, sizeof(info)) == sizeof(info)) {
-            const auto number = static_cast<int>(info.ssi_signo);
-            if (number == SIGCHLD) {
-                result.command_status = child ? child->ended() : std::nullopt;
-                if (result.command_status)
-                    break;
-            } else {
-                result.interrupted = number;
-                if (child)
-                    child->signal(number);
+        const int number = wait[0].revents != 0 ? signals.next() : 0;
+        if (number == SIGCHLD) {
+            result.command_status = child ? child->ended() : std::nullopt;
+            if (result.command_status)
                 break;
-            }
+        } else if (number != 0) {
+            result.interrupted = number;
+            if (child)
+                child->signal(number);
+            break;
         }
     }
     if (auto done = trace.stop(); !done)
@@ -182,15 +208,22 @@ int trace(const CtlOptions& options, const TraceOptions& trace) {
     std::uint64_t lost = 0;
     Recorded recorded;
     {
+        const auto signals = Signals::take();
+        if (!signals)
+            return complain(options, signals.error());
         auto instance = TraceInstance::create(trace.buffer_kib);
         if (!instance)
             return complain(options, instance.error());
-        const auto done = record(*instance, trace);
+        const auto done = record(*instance, *signals, trace);
         if (!done)
             return complain(options, done.error());
         recorded = *done;
         lost = instance->lost();
-        if (const auto written = instance->write_to(trace.output); !written)
+        // It may take longer than the recording did: beside a load, the kernel makes the text.
+        fmt::print(stderr, "rustlandctl: recorded, writing {}\n", trace.output);
+        const auto written =
+            instance->write_to(trace.output, [&] { return signals->interrupted(); });
+        if (!written)
             return complain(options, written.error());
     }
     if (recorded.command_status.value_or(0) != 0)

@@ -3,6 +3,7 @@
 
 #include "rustland/common/file.hpp"
 
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <filesystem>
@@ -80,17 +81,9 @@ void TraceInstance::counter(std::string_view name, double value) const {
         set("trace_marker", fmt::format("C|{}|{}|{:.0f}\n", ::getpid(), name, value)));
 }
 
-Status TraceInstance::write_to(const std::string& file) const {
-    std::ifstream in(path_ + "/trace", std::ios::binary);
-    std::ofstream out(file, std::ios::binary | std::ios::trunc);
-    if (!out)
-        return Error::from_errno(file);
-    // Made piece by piece while it is read, so it is not held in memory as a whole.
-    out << in.rdbuf();
-    out.close();
-    if (!in || !out)
-        return Error::from_errno("writing the trace to " + file);
-    return {};
+Status TraceInstance::write_to(const std::string& file,
+                               const std::function<bool()>& give_up) const {
+    return copy_trace(path_ + "/trace", file, give_up);
 }
 
 std::uint64_t TraceInstance::lost() const {
@@ -108,6 +101,27 @@ std::uint64_t TraceInstance::lost() const {
                 }
     }
     return lost;
+}
+
+Status copy_trace(const std::string& from, const std::string& file,
+                  const std::function<bool()>& give_up) {
+    std::ifstream in(from, std::ios::binary);
+    if (!in)
+        return Error::from_errno(from);
+    std::ofstream out(file, std::ios::binary | std::ios::trunc);
+    if (!out)
+        return Error::from_errno(file);
+    std::array<char, 65536> piece{};
+    while (in.good() && out.good()) {
+        if (give_up())
+            return Error(file + " is incomplete: its writing was interrupted", EINTR);
+        in.read(piece.data(), piece.size());
+        out.write(piece.data(), in.gcount());
+    }
+    out.close();
+    if (in.bad() || !out)
+        return Error::from_errno("writing the trace to " + file);
+    return {};
 }
 
 } // namespace rustland::supervisor

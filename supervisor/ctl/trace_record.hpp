@@ -5,6 +5,7 @@
 #include "rustland/common/result.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -31,8 +32,9 @@ class TraceInstance {
     Status stop();
     // A figure at this moment, as a track of its own; lost where there is no room.
     void counter(std::string_view name, double value) const;
-    // What was recorded, as the kernel writes it. Stop before.
-    [[nodiscard]] Status write_to(const std::string& file) const;
+    // What was recorded, as the kernel writes it. Stop before. See copy_trace().
+    [[nodiscard]] Status write_to(const std::string& file,
+                                  const std::function<bool()>& give_up) const;
     // Events for which there was no room.
     [[nodiscard]] std::uint64_t lost() const;
 
@@ -41,5 +43,10 @@ class TraceInstance {
     [[nodiscard]] Status set(const std::string& name, std::string_view value) const;
     std::string path_;
 };
+
+// Piece by piece, as the kernel makes a trace while it is read, which takes its time on a busy
+// machine: EINTR as soon as `give_up` says so between two pieces. The file then ends somewhere.
+Status copy_trace(const std::string& from, const std::string& file,
+                  const std::function<bool()>& give_up);
 
 } // namespace rustland::supervisor

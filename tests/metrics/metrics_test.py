@@ -57,9 +57,23 @@ def check_figures(found):
     assert found[("rustland_supervisor_holds", ())] == 1
     assert found[("rustland_supervisor_foreground_processes", ())] == 2
     assert found[("rustland_supervisor_phase", (("phase", "on"),))] == 1
+    check_waits(found)
     rules = {labels: value for (name, labels), value in found.items()
              if name == "rustland_supervisor_workload_processes"}
     assert rules == {(("rule", 'steam "quoted"\\'),): 12, (("rule", "wine"),): 1}, rules
+
+
+def check_waits(found):
+    for name, (counts, seconds) in fake_sockets.WAITS.items():
+        label = ("class", name)
+        buckets = {dict(labels)["le"]: value for (sample, labels), value in found.items()
+                   if sample == "rustland_scheduler_wait_seconds_bucket" and label in labels}
+        assert len(buckets) == len(counts), buckets
+        assert buckets["2e-06"] == counts[0], buckets
+        assert buckets["0.065536"] == sum(counts[:16]), buckets
+        assert buckets["+Inf"] == sum(counts), buckets
+        assert found[("rustland_scheduler_wait_seconds_count", (label,))] == sum(counts)
+        assert found[("rustland_scheduler_wait_seconds_sum", (label,))] == seconds
 
 
 def check_with_promtool(text):
@@ -108,7 +122,7 @@ def main():
         assert not [name for name in os.listdir(folder) if name.endswith(".new")]
         families = list(text_parser.text_string_to_metric_families(text))
         # Under the type that the file says, not as something untyped.
-        assert all(family.type in ("counter", "gauge") for family in families)
+        assert all(family.type in ("counter", "gauge", "histogram") for family in families)
         assert values(families) == openmetrics
         assert text == ctl.metrics("--format", "prometheus")
         check_with_promtool(text)

@@ -17,6 +17,13 @@ STATS = {
     "moved": 4980, "given_up": 0, "no_room": 0, "budget_sleeps": 0, "thread_cpu": 0.155,
     "realtime": 1, "page_faults": 0, "allocations": None, "resident": 10590618,
 }
+LIMITS_US = [2 << i for i in range(19)]
+# Most foreground tasks start within microseconds, those in the background wait for slices to end.
+WAITS = {
+    "foreground": ([40, 300, 900, 700, 260, 90, 30, 12, 6, 3, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0], 0.0443),
+    "normal": ([10, 80, 300, 260, 180, 120, 90, 80, 110, 190, 420, 800, 760, 300, 90, 20, 4, 0, 0, 0], 15.3),
+    "background": ([0, 0, 1, 2, 3, 2, 1, 1, 2, 3, 4, 5, 8, 9, 12, 18, 11, 6, 2, 1], 5.2),
+}
 GAUGES = ("online_cpus", "runnable", "pending", "policy_waiting", "decided_share", "lease_active",
           "realtime", "page_faults", "resident", "errors", "cpu_max_set", "given_up", "no_room")
 STATUS = {
@@ -43,7 +50,14 @@ def stats_at(seconds):
         if grows and name not in ("uptime", "thread_cpu"):
             stats[name] = int(stats[name])
     return {"scheduler": "rustland", "version": "0.1.0", "pid": 4242, "policy": "deadline",
-            "stats": stats}
+            "stats": stats, "waits": waits_at(seconds)}
+
+
+def waits_at(seconds):
+    grown = 1 + seconds / 2.0
+    return {"limits_us": LIMITS_US,
+            **{name: {"counts": [int(count * grown) for count in counts], "seconds": total * grown}
+               for name, (counts, total) in WAITS.items()}}
 
 
 def _serve_scheduler(connection, request, started):

@@ -69,6 +69,13 @@ TEST(Abi, CountersOfACpuFillWholeCacheLinesWithWords) {
               sizeof(rl_counters));
 }
 
+TEST(Abi, WaitsOfACpuFillWholeCacheLinesWithWords) {
+    EXPECT_EQ(sizeof(rl_waits) % 64, 0U);
+    EXPECT_EQ(offsetof(rl_wait_histogram, sum_ns), RL_WAIT_BUCKETS * sizeof(std::uint64_t));
+    EXPECT_EQ(offsetof(rl_waits, reserved), RL_CLASSES * sizeof(rl_wait_histogram));
+    EXPECT_EQ(RL_CLASSES, RL_CLASS_BACKGROUND + 1);
+}
+
 TEST(Abi, ConfigHasARowForEveryCpu) {
     EXPECT_EQ(offsetof(rl_config, lease_ns), 0U);
     EXPECT_EQ(offsetof(rl_config, leave_ns), 8U);

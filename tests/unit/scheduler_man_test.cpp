@@ -4,6 +4,7 @@
 #include "options.hpp"
 #include "rustland/common/file.hpp"
 #include "stats.hpp"
+#include "waits.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -106,6 +107,19 @@ TEST(ManPage, ListsTheStatisticsInTheirOrder) {
     for (const Field& field : stats_fields())
         expected.emplace_back(field.name);
     EXPECT_EQ(items("Statistics", ".It Va "), expected);
+}
+
+TEST(ManPage, ListsTheClassesOfTheHistograms) {
+    std::vector<std::string> expected;
+    for (const WaitClass& one : wait_classes())
+        expected.emplace_back(one.name);
+    EXPECT_EQ(items("Histograms", ".It Va "), expected);
+    std::string text;
+    for (const std::string& line : section("Histograms"))
+        text += line + " ";
+    EXPECT_NE(text.find("The " + std::to_string(RL_WAIT_BUCKETS) + " counts"), std::string::npos);
+    const std::string longest = std::to_string(wait_limit(RL_WAIT_BUCKETS - 2)->value / 1000);
+    EXPECT_NE(text.find(longest.substr(0, 3) + "." + longest.substr(3) + " ms"), std::string::npos);
 }
 
 TEST(ManPage, DefaultsAreThoseOfTheProgram) {

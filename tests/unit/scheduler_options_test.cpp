@@ -90,6 +90,7 @@ TEST(Options, EveryOptionReachesItsPlace) {
     EXPECT_EQ(options.socket, "/s");
     EXPECT_TRUE(options.socket_given);
     EXPECT_EQ(good({"--monitor", "2"}).monitor, seconds(2));
+    EXPECT_EQ(good({"--monitor", "0.01"}).monitor, millis(10)) << "100 times a second";
 }
 
 TEST(Options, BadValuesAreRefusedInOneLineThatNamesOptionAndValue) {
@@ -113,7 +114,8 @@ TEST(Options, BadValuesAreRefusedInOneLineThatNamesOptionAndValue) {
         {{"--timeout-ms", "30001"},
          "--timeout-ms: '30001' is not a whole number from 100 to 30000"},
         {{"--exit-dump-len", "10"}, "--exit-dump-len: '10'"},
-        {{"--stats", "0"}, "--stats: '0' is not a number of seconds from 0.1 to 3600"},
+        {{"--stats", "0"}, "--stats: '0' is not a number of seconds from 0.01 to 3600"},
+        {{"--stats", "0.009"}, "--stats: '0.009'"},
         {{"--stats", "1s"}, "--stats: '1s'"},
         {{"--stats", "nan"}, "--stats: 'nan'"},
         {{"--stats", "inf"}, "--stats: 'inf'"},

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "monitor.hpp"
+#include "rustland/common/clock.hpp"
 #include "stats.hpp"
 #include "stats_server.hpp"
 #include "support/temp_tree.hpp"
@@ -157,6 +158,17 @@ TEST_F(StatsSocket, SubscribersGetOneAtOnceAndMoreLater) {
     EXPECT_EQ(client.line(), R"({"stats":{}})");
     EXPECT_EQ(client.line(), R"({"stats":{}})");
     EXPECT_GE(server.asked, 3);
+}
+
+TEST_F(StatsSocket, SubscribersMayReadAHundredTimesASecond) {
+    RunningServer server(path);
+    TestClient client(path);
+    const Nanos began = monotonic_now();
+    EXPECT_EQ(client.ask(R"({"request":"subscribe","interval":0.01})"), R"({"stats":{}})");
+    for (int i = 0; i < 50; ++i)
+        EXPECT_EQ(client.line(), R"({"stats":{}})");
+    // Half a second, and on a busy machine more; at a tenth of the rate it would be five.
+    EXPECT_LT(monotonic_now() - began, seconds(4));
 }
 
 TEST_F(StatsSocket, AClientThatLeavesEndsItsSubscription) {

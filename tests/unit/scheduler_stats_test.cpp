@@ -160,6 +160,9 @@ TEST(Protocol, UnderstandsItsRequests) {
     EXPECT_EQ(subscribe->kind, Request::Kind::Subscribe);
     EXPECT_EQ(subscribe->interval, millis(500));
     EXPECT_FALSE(subscribe->needs_root());
+    const auto often = parse_request(R"({"request":"subscribe","interval":0.01})");
+    ASSERT_TRUE(often);
+    EXPECT_EQ(often->interval, millis(10));
     EXPECT_TRUE(parse_request(R"({"request":"stop"})")->needs_root());
     const auto classes = parse_request(R"({"request":"classes","foreground":[7,8]})");
     ASSERT_TRUE(classes);
@@ -183,9 +186,10 @@ TEST(Protocol, RefusesTheRestWithAReason) {
         {R"({"request":"dance"})", "unknown request"},
         {R"({"request":"subscribe"})", "needs an interval"},
         {R"({"request":"subscribe","interval":"1"})", "needs an interval"},
-        {R"({"request":"subscribe","interval":0})", "0.1 to 3600"},
-        {R"({"request":"subscribe","interval":-1})", "0.1 to 3600"},
-        {R"({"request":"subscribe","interval":1e300})", "0.1 to 3600"},
+        {R"({"request":"subscribe","interval":0})", "0.01 to 3600"},
+        {R"({"request":"subscribe","interval":0.0099})", "0.01 to 3600"},
+        {R"({"request":"subscribe","interval":-1})", "0.01 to 3600"},
+        {R"({"request":"subscribe","interval":1e300})", "0.01 to 3600"},
         {R"({"request":"classes","foreground":7})", "foreground must be a list of process ids"},
         {R"({"request":"classes","background":["7"]})", "background must be a list"},
         {R"({"request":"classes","foreground":[0]})", "foreground must be a list"},

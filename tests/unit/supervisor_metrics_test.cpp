@@ -23,7 +23,7 @@ const MetricFamily kCounter{"x_seconds",
                             MetricFamily::Type::Counter,
                             "seconds",
                             "What \"it\" is.\nTwo lines.",
-                            {{{{"rule", "a\"b\\c\nd"}}, 1.5}}};
+                            {{{{"rule", "a\"b\\c\nd"}}, 1.5, ""}}};
 
 } // namespace
 
@@ -55,6 +55,30 @@ TEST(Metrics, EveryStatisticIsAMetricAndWhatIsNotKnownIsLeftOut) {
                 Not(HasSubstr("rustland_scheduler_queued_total")));
 }
 
+TEST(Metrics, WaitsAreAHistogram) {
+    SchedulerSample with = sample(json::object());
+    with.waits.emplace();
+    WaitHistogram& foreground = (*with.waits)[0];
+    foreground.counts[0] = 3;
+    foreground.counts[2] = 4;
+    foreground.counts[RL_WAIT_BUCKETS - 1] = 1;
+    foreground.sum = millis(1500);
+    const MetricFamily family = scheduler_metrics(with).back();
+    const std::string text = to_text({family}, MetricsFormat::OpenMetrics);
+    EXPECT_THAT(text, HasSubstr("# TYPE rustland_scheduler_wait_seconds histogram\n"
+                                "# UNIT rustland_scheduler_wait_seconds seconds\n"
+                                "rustland_scheduler_wait_seconds_bucket{class=\"foreground\",le="
+                                "\"2e-06\"} 3\n"));
+    EXPECT_THAT(text, HasSubstr("_bucket{class=\"foreground\",le=\"8e-06\"} 7\n"));
+    EXPECT_THAT(text, HasSubstr("_bucket{class=\"foreground\",le=\"0.524288\"} 7\n"));
+    EXPECT_THAT(text, HasSubstr("_bucket{class=\"foreground\",le=\"+Inf\"} 8\n"));
+    EXPECT_THAT(text, HasSubstr("_count{class=\"foreground\"} 8\n"));
+    EXPECT_THAT(text, HasSubstr("_sum{class=\"foreground\"} 1.5\n"));
+    EXPECT_THAT(text, HasSubstr("_count{class=\"background\"} 0\n"));
+    EXPECT_THAT(to_text({family}, MetricsFormat::Prometheus),
+                HasSubstr("# TYPE rustland_scheduler_wait_seconds histogram\n"));
+}
+
 TEST(Metrics, LargeCountersKeepTheirDigits) {
     EXPECT_THAT(
         to_text(scheduler_metrics(sample({{"queued", 123456789012}})), MetricsFormat::OpenMetrics),
@@ -80,6 +104,8 @@ TEST(SchedulerSample, RefusesWhatIsNone) {
     EXPECT_FALSE(sample_from(json::object()));
     EXPECT_FALSE(sample_from({{"stats", {{"queued", "many"}}}}));
     EXPECT_FALSE(sample_from({{"stats", json::object()}, {"pid", "x"}}));
+    EXPECT_FALSE(sample_from({{"stats", json::object()}, {"waits", 1}}));
+    EXPECT_FALSE(sample({{"queued", 5}}).waits) << "an older scheduler does not tell them";
     EXPECT_EQ(sample({{"queued", 5}}).value("queued"), 5);
     EXPECT_EQ(sample({{"queued", 5}}).value("idle"), std::nullopt);
     EXPECT_EQ(sample({{"queued", 5}}).value("nonsense"), std::nullopt);

@@ -104,6 +104,28 @@ TEST(TopView, ShowsNoRatesWhereThereAreNone) {
     EXPECT_THAT(line_with(text(top_lines(first(), other, {})), "decided by"), HasSubstr(" -/s"));
 }
 
+TEST(TopView, ShowsWaitsSinceTheMomentBefore) {
+    TopMoment before = first();
+    TopMoment now = second();
+    before.scheduler->waits.emplace();
+    (*before.scheduler->waits)[0].counts[15] = 900; // long ago
+    now.scheduler->waits = before.scheduler->waits;
+    EXPECT_THAT(line_with(text(top_lines(before, now, {})), "foreground        0"),
+                HasSubstr(" -           -           - |"));
+    (*now.scheduler->waits)[0].counts[3] = 120;
+    EXPECT_THAT(line_with(text(top_lines(before, now, {})), "foreground      120"),
+                HasSubstr("     < 16 us     < 16 us     < 16 us |   |"));
+    EXPECT_EQ(top_json(before, now)["scheduler"]["waits"]["foreground"]["p99_below_us"], 16);
+    EXPECT_EQ(top_json(before, now)["scheduler"]["waits"]["foreground"]["per_second"], 120);
+    EXPECT_TRUE(top_json(before, now)["scheduler"]["waits"]["normal"]["p50_below_us"].is_null());
+    // A tall terminal has room for tall bars.
+    EXPECT_EQ(top_lines(before, now, {80, 0}).size(), top_lines(before, now, {80, 39}).size() + 6);
+    now.scheduler->pid = 8;
+    EXPECT_THAT(line_with(text(top_lines(before, now, {})), "foreground        -"),
+                HasSubstr(" -           -           - |"));
+    EXPECT_TRUE(top_json(before, now)["scheduler"]["waits"].is_null());
+}
+
 TEST(TopView, FaultsAreRed) {
     TopMoment bad = second();
     bad.scheduler =

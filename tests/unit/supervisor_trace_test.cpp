@@ -168,6 +168,28 @@ TEST(DurationHistogram, BoundsBelongToTheNextBucket) {
     EXPECT_EQ(histogram.longest, seconds(5));
 }
 
+TEST(TraceFile, IsWrittenAsTheKernelMakesItUnlessSomebodyAsksForTheEnd) {
+    const test::TempDir dir;
+    const std::string text(200'000, 'x');
+    dir.write("trace", text);
+    const auto go_on = [] { return false; };
+    ASSERT_TRUE(copy_trace(dir.path("trace"), dir.path("out"), go_on));
+    EXPECT_EQ(*read_file(dir.path("out")), text);
+
+    int pieces = 0;
+    const auto interrupted =
+        copy_trace(dir.path("trace"), dir.path("out"), [&] { return ++pieces == 2; });
+    ASSERT_FALSE(interrupted);
+    EXPECT_EQ(interrupted.error().code(), EINTR);
+    EXPECT_THAT(interrupted.error().message(), HasSubstr("is incomplete"));
+    EXPECT_LT(read_file(dir.path("out"))->size(), text.size());
+
+    EXPECT_THAT(copy_trace(dir.path("none"), dir.path("out"), go_on).error().message(),
+                HasSubstr("none: No such file"));
+    EXPECT_THAT(copy_trace(dir.path("trace"), dir.path("no/out"), go_on).error().message(),
+                HasSubstr("no/out: No such file"));
+}
+
 TEST(TraceInstance, SaysWhatIsMissingAndLeavesNothing) {
     const test::TempDir dir;
     EXPECT_THAT(TraceInstance::create(64, dir.path("tracing")).error().message(),

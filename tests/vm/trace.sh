@@ -46,6 +46,20 @@ assert_match "summary" "The longest waits, and what ran on that CPU meanwhile" "
 stop_spinners
 stop_scheduler
 
+echo "more events than there is room for"
+vm-tasks wakeups --messengers 2 --workers 2 --work 0 --pause-us 0 --warmup-ms 0 --duration-ms 60000 >/dev/null &
+storm=$!
+before=$(now_ms)
+assert_ok "trace" rustlandctl trace --seconds 1 --buffer 64 -o $TRACE --json
+took=$(($(now_ms) - before))
+echo "done after $took ms"
+kill $storm
+JSON=$(sed -n '/^{/,$p' <<<"$OUTPUT")
+[ "$(number lost)" -gt 1000 ] || fail "only $(number lost) events are said to be lost"
+assert_match "what it says" "rustlandctl: $(number lost) events found no room" "$OUTPUT"
+# One second, and what it takes to write down and to read 64 KiB for each CPU beside the storm.
+assert_le "time of all, ms" "$took" 10000
+
 echo "ended by a signal, it cleans up and keeps what it has"
 rustlandctl trace --seconds 60 -o $TRACE >/tmp/out 2>&1 &
 pid=$!

@@ -90,6 +90,7 @@ class BpfScheduler final : public Kernel {
     [[nodiscard]] ExitInfo exit_info() const;
     // The sum over all CPUs.
     [[nodiscard]] rl_counters counters() const;
+    [[nodiscard]] rl_waits waits() const;
     [[nodiscard]] const rl_control& control() const { return *control_; }
 
   private:
@@ -116,6 +117,7 @@ class BpfScheduler final : public Kernel {
     Mapped<rl_control> control_;
     Mapped<rl_decision> decisions_;
     Mapped<rl_counters> counters_;
+    Mapped<rl_waits> waits_;
     // Where on_record() puts what it reads during one receive().
     std::span<QueuedTask> sink_;
     std::size_t received_ = 0;

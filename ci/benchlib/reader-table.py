@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""reader-table.py FILE…: Markdown of what reader-guest has printed, one file for each seed."""
+
+import statistics
+import sys
+
+LEAST_RATE = 30  # samples a second: the VM is slow, but with fewer nobody has read often
+
+
+def read(path):
+    values = {}
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            name, *pairs = line.split()
+            for pair in pairs:
+                key, _, value = pair.partition("=")
+                values[f"{name}.{key}"] = int(value)
+    return values
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__.strip())
+    print("| seed | us a decision without the reader | with it | change | decisions a second "
+          "without | with | samples a second | us of the answering thread for each |")
+    print("|---|--:|--:|--:|--:|--:|--:|--:|")
+    changes = []
+    for path in sys.argv[1:]:
+        values = read(path)
+        # A figure that is missing, or nothing that was decided, ends this with an error.
+        cost = {on: values[f"{on}.cpu_us"] / values[f"{on}.decisions"] for on in ("off", "on")}
+        rate = {on: values[f"{on}.decisions"] * 1000 / values[f"{on}.elapsed_ms"]
+                for on in ("off", "on")}
+        samples = values["reader.samples"] * 1000 / values["on.elapsed_ms"]
+        answer = (values["on.answering_us"] - values["off.answering_us"]) / values["reader.samples"]
+        if samples < LEAST_RATE:
+            sys.exit(f"reader-table: {path}: only {samples:.0f} samples a second")
+        changes.append(100 * (cost["on"] / cost["off"] - 1))
+        seed = path.rpartition("-")[2].removesuffix(".txt")
+        print(f"| {seed} | {cost['off']:.2f} | {cost['on']:.2f} | {changes[-1]:+.2f} % | "
+              f"{rate['off']:.0f} | {rate['on']:.0f} | {samples:.0f} | {answer:.0f} |")
+    print(f"\nCPU time of the scheduling thread for each decision, median of the seeds: "
+          f"{statistics.median(changes):+.2f} % (aim: less than 1 %).")
+
+
+if __name__ == "__main__":
+    main()

@@ -87,10 +87,10 @@ for i in "${!NAMES[@]}"; do
         read -r _ count ns < <(grep "^$thread " <<<"$WAITS") || fail "${NAMES[i]}: $thread never waited"
         [ "$count" -gt 0 ] || fail "${NAMES[i]}: thread $thread never waited"
         waits=$((waits + count))
-        [ "$ns" -le $longest ] || longest=$ns
+        [ "$ns" -le "$longest" ] || longest=$ns
     done
     echo "${NAMES[i]}: waits=$waits longest_ms=$((longest / 1000000))"
-    [ $waits -gt 0 ] || fail "${NAMES[i]}: no task of it ever waited"
+    [ "$waits" -gt 0 ] || fail "${NAMES[i]}: no task of it ever waited"
     assert_le "longest wait of ${NAMES[i]}, ms" $((longest / 1000000)) $BOUND_MS
 done
 # Else all of them were of one class, and this has shown nothing.

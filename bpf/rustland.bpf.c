@@ -64,7 +64,7 @@ void BPF_PROG(rl_dispatch, s32 cpu, struct task_struct* prev) {
 
 SEC("struct_ops/running")
 void BPF_PROG(rl_running, struct task_struct* p) {
-    s32 cpu = bpf_get_smp_processor_id();
+    s32 cpu = scx_bpf_task_cpu(p); /* not always this one: attaching starts tasks for all CPUs */
     struct task_ctx* tc = task_ctx_of(p);
     struct cpu_ctx* cc = cpu_ctx_of(cpu);
 

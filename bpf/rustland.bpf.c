@@ -54,8 +54,6 @@ void BPF_PROG(rl_dispatch, s32 cpu, struct task_struct* prev) {
         return;
     /* Say so before looking once more: a commit moves its task before it looks for dry CPUs. */
     dry_set(cc);
-    if (cc->offline)
-        dry_clear(cc); /* nobody may rely on it any more */
     if (scx_bpf_dsq_nr_queued(DSQ_LLC(llc)) > 0 || scx_bpf_dsq_nr_queued(DSQ_CPU(cpu)) > 0) {
         if (consume_own(cpu, DSQ_LLC(llc)))
             dry_clear(cc);
@@ -67,20 +65,23 @@ void BPF_PROG(rl_running, struct task_struct* p) {
     s32 cpu = scx_bpf_task_cpu(p); /* not always this one: attaching starts tasks for all CPUs */
     struct task_ctx* tc = task_ctx_of(p);
     struct cpu_ctx* cc = cpu_ctx_of(cpu);
+    u32 class;
 
     if (!tc || !cc)
         return;
+    /* A task that always finds an idle CPU has nobody else to look its class up. */
+    class = class_of(p, tc);
     dry_clear(cc);
     let_leaving_cpu_look();
     word_forget(tc);
     tc->started_at = now_ns();
     cc->preempted_at = 0;
     cc->self_coming = 0;
-    speed_running(cc, cpu, p, tc, tc->started_at);
+    speed_running(cc, cpu, class, tc->started_at);
     cc->self_running = p->tgid == config.self_tgid;
     if (cc->self_running)
         return;
-    wait_ends(p, tc, cpu, tc->started_at);
+    wait_ends(tc, class, cpu, tc->started_at);
     cc->started_at = tc->started_at;
     cc->key = tc->key;
     cc->pid = p->pid;

@@ -17,7 +17,7 @@
 #ifndef RUSTLAND_SPEED_BPF_H
 #define RUSTLAND_SPEED_BPF_H
 
-#include "class.bpf.h"
+#include "state.bpf.h"
 
 #define SPEED_LEAST (RL_SPEED_FULL / 16)
 #define SPEED_STEP (RL_SPEED_FULL / 32) /* a smaller change is not worth telling */
@@ -40,12 +40,11 @@ static __always_inline void speed_tell(struct cpu_ctx* cc, s32 cpu, u32 speed) {
 }
 
 /* A task starts on the CPU. */
-static __always_inline void speed_running(struct cpu_ctx* cc, s32 cpu, struct task_struct* p,
-                                          struct task_ctx* tc, u64 now) {
+static __always_inline void speed_running(struct cpu_ctx* cc, s32 cpu, u32 class, u64 now) {
     if (!config.cpufreq)
         return;
     cc->busy_from = now;
-    if (class_of(p, tc) != RL_CLASS_FOREGROUND)
+    if (class != RL_CLASS_FOREGROUND)
         return;
     cc->full_until = now + SPEED_HOLD_NS;
     speed_tell(cc, cpu, RL_SPEED_FULL);

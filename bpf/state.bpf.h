@@ -251,17 +251,20 @@ static __always_inline void grant(struct task_ctx* tc, u64 slice, u64 deadline) 
     tc->used = 0;
 }
 
-static __always_inline void dry_set(struct cpu_ctx* cc) {
-    if (!__sync_val_compare_and_swap(&cc->dry, 0, 1))
-        __sync_fetch_and_add(&nr_dry, 1);
-}
-
 /* True for the one who took the mark off. */
 static __always_inline bool dry_clear(struct cpu_ctx* cc) {
     if (!cc->dry || !__sync_val_compare_and_swap(&cc->dry, 1, 0))
         return false;
     __sync_fetch_and_add(&nr_dry, -1);
     return true;
+}
+
+static __always_inline void dry_set(struct cpu_ctx* cc) {
+    if (!__sync_val_compare_and_swap(&cc->dry, 0, 1))
+        __sync_fetch_and_add(&nr_dry, 1);
+    /* The mark of a CPU that goes offline would mislead: it may not look any more. */
+    if (cc->offline)
+        dry_clear(cc);
 }
 
 #endif

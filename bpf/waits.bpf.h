@@ -10,9 +10,9 @@
 #ifndef RUSTLAND_WAITS_BPF_H
 #define RUSTLAND_WAITS_BPF_H
 
-#include "class.bpf.h"
+#include "state.bpf.h"
 
-/* One row a CPU; written by whatever runs on that CPU, with interrupts off. */
+/* One row a CPU; written with the run queue of that CPU locked. */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(map_flags, BPF_F_MMAPABLE);
@@ -29,41 +29,28 @@ static __always_inline void wait_begins(struct task_ctx* tc, u64 now) {
 /* The bucket of a wait, see struct rl_waits. */
 static __always_inline u32 wait_bucket(u64 ns) {
     u64 us = ns / 1000;
-    u32 bucket = 0;
+    u32 bucket = 0, step;
 
     if (us >> RL_WAIT_BUCKETS)
         return RL_WAIT_BUCKETS - 1;
-    if (us >> 16) {
-        us >>= 16;
-        bucket += 16;
+    for (step = 16; step > 0; step /= 2) {
+        if (us >> step) {
+            us >>= step;
+            bucket += step;
+        }
     }
-    if (us >> 8) {
-        us >>= 8;
-        bucket += 8;
-    }
-    if (us >> 4) {
-        us >>= 4;
-        bucket += 4;
-    }
-    if (us >> 2) {
-        us >>= 2;
-        bucket += 2;
-    }
-    return bucket + (us >> 1);
+    return bucket;
 }
 
-static __always_inline void wait_ends(struct task_struct* p, struct task_ctx* tc, u32 cpu,
-                                      u64 now) {
+static __always_inline void wait_ends(struct task_ctx* tc, u32 class, u32 cpu, u64 now) {
     struct rl_waits* row;
     u64 ns = now - tc->waits_since;
-    u32 bucket, class;
+    u32 bucket;
 
     if (!tc->waits_since)
         return;
     tc->waits_since = 0;
     row = bpf_map_lookup_elem(&waits, &cpu);
-    /* A task that always finds an idle CPU has nobody else to look its class up. */
-    class = class_of(p, tc);
     if (!row || class >= RL_CLASSES || (s64)ns < 0)
         return;
     bucket = wait_bucket(ns);

@@ -53,6 +53,12 @@ template <typename T> Status store(Result<T> parsed, T& place) {
     return {};
 }
 
+template <bool Options::*kPlace, bool kValue>
+Status set_flag(Options& options, const std::string&) {
+    options.*kPlace = kValue;
+    return {};
+}
+
 Status store_micros(const std::string& text, std::uint32_t least, std::uint32_t most,
                     Nanos& place) {
     const auto parsed = parse_whole(text, least, most);
@@ -236,43 +242,25 @@ const std::vector<OptionRow>& option_table() {
          "Run the policy's thread as SCHED_FIFO. It then wakes on the CPU where it ran last "
          "instead of the one where it is needed: more predictable beside many real-time tasks, "
          "slower elsewhere.",
-         [](Options& o, const std::string&) {
-             o.realtime = true;
-             return Status{};
-         }},
+         set_flag<&Options::realtime, true>},
         {"no-realtime", nullptr, kPolicyGroup,
          "Run the policy's thread as a task of rustland itself that comes before all others. This "
          "is the default.",
-         [](Options& o, const std::string&) {
-             o.realtime = false;
-             return Status{};
-         }},
+         set_flag<&Options::realtime, false>},
         {"partial", nullptr, kKernelGroup,
          "Schedule only tasks that asked for it with SCHED_EXT; the kernel's own scheduler keeps "
          "the others.",
-         [](Options& o, const std::string&) {
-             o.partial = true;
-             return Status{};
-         }},
+         set_flag<&Options::partial, true>},
         {"numa-local", nullptr, kKernelGroup,
          "Look for idle CPUs on the task's own NUMA node first.",
-         [](Options& o, const std::string&) {
-             o.numa_local = true;
-             return Status{};
-         }},
+         set_flag<&Options::numa_local, true>},
         {"percpu-local", nullptr, kKernelGroup,
          "Send a task that may run on one CPU only to that CPU at once, without asking the policy.",
-         [](Options& o, const std::string&) {
-             o.percpu_local = true;
-             return Status{};
-         }},
+         set_flag<&Options::percpu_local, true>},
         {"no-cpufreq", nullptr, kKernelGroup,
          "Do not tell the frequency governor schedutil how fast each CPU should run: it then runs "
          "all of them at full speed. Other governors do not listen in any case.",
-         [](Options& o, const std::string&) {
-             o.cpufreq = false;
-             return Status{};
-         }},
+         set_flag<&Options::cpufreq, false>},
         {"timeout-ms", "N", kKernelGroup,
          "The kernel's watchdog: a task that waits longer for a CPU ejects the scheduler; in "
          "milliseconds, 100 to 30000, which is the most that the kernel allows (default 10000).",
@@ -295,10 +283,7 @@ const std::vector<OptionRow>& option_table() {
          "Where the running rustland answers (default /run/rustland/scheduler.sock).", set_socket},
         {"verbose", nullptr, kOtherGroup,
          "Log more: what is done at start, and all that libbpf and the verifier say.",
-         [](Options& o, const std::string&) {
-             o.verbose = true;
-             return Status{};
-         }},
+         set_flag<&Options::verbose, true>},
         {"version", nullptr, kOtherGroup, "Print the version and exit.", nullptr},
         {"help", nullptr, kOtherGroup, "Print this text and exit.", nullptr},
     };

@@ -5,18 +5,11 @@
 import statistics
 import sys
 
+sys.dont_write_bytecode = True
+
+import figures  # noqa: E402  pylint: disable=wrong-import-position
+
 LEAST_RATE = 30  # samples a second: the VM is slow, but with fewer nobody has read often
-
-
-def read(path):
-    values = {}
-    with open(path, encoding="utf-8") as file:
-        for line in file:
-            name, *pairs = line.split()
-            for pair in pairs:
-                key, _, value = pair.partition("=")
-                values[f"{name}.{key}"] = int(value)
-    return values
 
 
 def main():
@@ -27,7 +20,7 @@ def main():
     print("|---|--:|--:|--:|--:|--:|--:|--:|")
     changes = []
     for path in sys.argv[1:]:
-        values = read(path)
+        values = figures.read(path)
         # A figure that is missing, or nothing that was decided, ends this with an error.
         cost = {on: values[f"{on}.cpu_us"] / values[f"{on}.decisions"] for on in ("off", "on")}
         rate = {on: values[f"{on}.decisions"] * 1000 / values[f"{on}.elapsed_ms"]

@@ -10,6 +10,10 @@ import collections
 import statistics
 import sys
 
+sys.dont_write_bytecode = True
+
+import figures  # noqa: E402  pylint: disable=wrong-import-position
+
 LESS, MORE = "less", "more"  # which is better
 WAITERS = (
     ("2 hogs", "hogs"), ("2 hogs, nice 19", "hogs_nice19"), ("a hog bound to each CPU", "hogs_bound"),
@@ -50,17 +54,6 @@ STAGES = {
 }
 
 
-def read(path):
-    values = {}
-    with open(path, encoding="utf-8") as file:
-        for line in file:
-            name, *pairs = line.split()
-            for pair in pairs:
-                key, _, value = pair.partition("=")
-                values[f"{name}.{key}"] = float(value)
-    return values
-
-
 def figure(value):
     return f"{value:,.0f}" if value >= 1000 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
@@ -78,7 +71,7 @@ def main():
     runs = collections.defaultdict(list)
     for argument in sys.argv[2:]:
         label, _, path = argument.rpartition("=")
-        runs[label].append(read(path))
+        runs[label].append(figures.read(path))
     labels = list(runs)
     print("| | " + " | ".join([labels[0], *(f"{label} | worst seed | ratio"
                                              for label in labels[1:])]) + " |")

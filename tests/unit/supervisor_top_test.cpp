@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/ctl/top_source.hpp"
 #include "supervisor/ctl/top_view.hpp"
+#include "support/screen_text.hpp"
 #include "support/temp_dir.hpp"
 
 #include <algorithm>
@@ -46,16 +47,6 @@ TopMoment second() {
     m.supervisor = "on: wine";
     m.events = {"now  started"};
     return m;
-}
-
-std::string text(const std::vector<Line>& lines) {
-    std::string all;
-    for (const Line& line : lines) {
-        for (const Span& span : line)
-            all += span.text;
-        all += '\n';
-    }
-    return all;
 }
 
 std::string line_with(const std::string& all, const std::string& part) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "stats.hpp"
 #include "supervisor/ctl/wait_view.hpp"
+#include "support/screen_text.hpp"
 #include "waits.hpp"
 
 #include <gmock/gmock.h>
@@ -21,16 +22,6 @@ Waits sample() {
     counted.of[RL_CLASS_FOREGROUND].sum_ns = 1'500'000'000;
     counted.of[RL_CLASS_BACKGROUND].count[RL_WAIT_BUCKETS - 1] = 1;
     return waits_of(counted);
-}
-
-std::string text(const std::vector<Line>& lines) {
-    std::string all;
-    for (const Line& line : lines) {
-        for (const Span& span : line)
-            all += span.text;
-        all += '\n';
-    }
-    return all;
 }
 
 } // namespace

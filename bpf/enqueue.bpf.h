@@ -6,15 +6,12 @@
 #ifndef RUSTLAND_ENQUEUE_BPF_H
 #define RUSTLAND_ENQUEUE_BPF_H
 
-#include "class.bpf.h"
+#include "hand_on.bpf.h"
 #include "lease.bpf.h"
 #include "waits.bpf.h"
 
 /* A task that is overdue by more keeps its place in deadline order when it is interrupted. */
 #define AGED_NS 100000000ULL
-
-/* The rest of a slice that is still worth a turn. */
-#define RESUME_MIN_NS 300000ULL
 
 static __always_inline u64 kernel_slice(s32 cpu) {
     return scx_bpf_dsq_nr_queued(DSQ_LLC(llc_of(cpu))) > 0 ? config.slice_busy_ns : config.slice_ns;
@@ -107,6 +104,8 @@ s32 BPF_PROG(rl_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags)
             wait_begins(tc, tc->deadline);
         }
         dsq_insert(p, SCX_DSQ_LOCAL, slice, 0);
+    } else {
+        hand_on(p, wake_flags, now_ns());
     }
     return cpu;
 }
@@ -192,7 +191,7 @@ static __always_inline bool resume_interrupted(struct task_struct* p, const cpum
     s64 offset = tc->key;
     u64 dsq;
 
-    if (tc->granted < tc->used + RESUME_MIN_NS)
+    if (tc->granted < tc->used + REST_MIN_NS)
         return false;
     count(resumed);
     target.cpu = pick_dry_cpu(allowed);
@@ -235,7 +234,7 @@ static __always_inline void enqueue_in_place(struct task_struct* p, struct task_
     u64 rest = tc->granted - tc->used;
 
     count(bypass_kthread);
-    if (wakeup || tc->granted < tc->used + RESUME_MIN_NS) {
+    if (wakeup || tc->granted < tc->used + REST_MIN_NS) {
         rest = config.slice_busy_ns;
         grant(tc, rest, now + tc->decided_key);
     }
@@ -279,6 +278,8 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     if (!selected && enqueue_on_idle_cpu(p, allowed, tc, enq_flags, now))
         return;
     self = p->tgid == config.self_tgid;
+    if (wakeup && take_handed(p, allowed, tc, enq_flags, now))
+        return;
     if (wakeup)
         grant(tc, 0, now);
     else if (!self && resume_interrupted(p, allowed, tc, enq_flags, now))

@@ -145,7 +145,8 @@ struct rl_counters {
     __u64 exits_lost;  /* exits that user space was not told of: that ring was full */
     __u64 speed_hints; /* what the frequency governor was told about a CPU */
     __u64 speed;       /* … the last word about this CPU, of RL_SPEED_FULL; 0: none yet */
-    __u64 reserved[8];
+    __u64 handed_on;   /* woken by a task that sleeps, and given the rest of its slice */
+    __u64 reserved[7];
 };
 
 /* A CPU's largest speed; the kernel's own unit. */
@@ -182,7 +183,7 @@ struct rl_config {
     __u32 numa_local;    /* the kernel looks for idle CPUs node by node */
     __u32 report_exits;  /* tell user space when a task is gone that it knows */
     __u32 cpufreq;       /* tell the frequency governor how fast the CPUs should run */
-    __u32 reserved;
+    __u32 hand_on;       /* a task that sleeps can hand its slice on to one that it wakes */
     __u16 cpu_llc[RL_MAX_CPUS];
     __u8 big_cpu[RL_MAX_CPUS];
 };

@@ -89,7 +89,13 @@ struct task_ctx {
     u64 deadline;    /* of the present slice */
     u64 granted;     /* slice of the last decision */
     u64 used;        /* how much of it is gone */
+    u64 turn_until;  /* until when it can be handed on, 0: it has not been; see hand_on.bpf.h */
+    /* What the task that woke it hands on to it. */
+    u64 handed_rest; /* 0: nothing */
+    u64 handed_deadline;
+    u64 handed_until;
     struct rl_state state;
+    s32 woke;       /* the last one that it woke on its way to sleep */
     u32 nice_weight;
     u32 weight; /* nice_weight through the cgroups; valid for weight_generation */
     u32 weight_generation;
@@ -249,6 +255,7 @@ static __always_inline void grant(struct task_ctx* tc, u64 slice, u64 deadline) 
     tc->deadline = deadline;
     tc->granted = slice;
     tc->used = 0;
+    tc->turn_until = 0;
 }
 
 /* True for the one who took the mark off. */

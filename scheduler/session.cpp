@@ -60,6 +60,7 @@ BpfSettings to_settings(const Options& options, const Topology& topology, const 
     settings.numa_local = options.numa_local;
     settings.percpu_local = options.percpu_local;
     settings.cpufreq = options.cpufreq;
+    settings.hand_on = policy.hands_on();
     settings.report_exits = policy.wants_exits();
     settings.nr_cpus = topology.nr_ids;
     settings.nr_online = topology.nr_online;

@@ -71,6 +71,9 @@ const std::array kFields{
     Field{"resumed", kCounter, "tasks",
           "that were interrupted and went on with the rest of their slice: no new decision",
           KERNEL_COUNTER(resumed)},
+    Field{"handed_on", kCounter, "tasks",
+          "that a task on its way to sleep woke and gave the rest of its slice: no new decision",
+          KERNEL_COUNTER(handed_on)},
     Field{"decided_share", kGauge, "%",
           "of the tasks that were sent on and for which no CPU was idle, those that the policy "
           "decided: below 90 the policy does not run where it should",

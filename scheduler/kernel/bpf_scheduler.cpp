@@ -95,6 +95,7 @@ Status BpfScheduler::configure(const BpfSettings& settings) {
     config->self_tgid = ::getpid();
     config->dump_len = dump_len_;
     config->report_exits = settings.report_exits ? 1 : 0;
+    config->hand_on = settings.hand_on ? 1 : 0;
     config->defer = settings.defer ? 1 : 0;
     for (std::size_t cpu = 0; cpu < std::min(settings.cpu_llc.size(), std::size_t{RL_MAX_CPUS});
          ++cpu) {

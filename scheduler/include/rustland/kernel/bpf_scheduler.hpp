@@ -33,6 +33,7 @@ struct BpfSettings {
     bool partial = false;             // only tasks of class SCHED_EXT
     bool numa_local = false;          // look for idle CPUs per NUMA node
     bool defer = true;                // batch the records of tasks that used their slice up
+    bool hand_on = false;             // Policy::hands_on()
     bool percpu_local = false;        // tasks bound to one CPU do not ask user space
     bool cpufreq = true;              // tell the frequency governor how fast CPUs should run
     bool report_exits = false;        // for receive_exited(): Policy::wants_exits()

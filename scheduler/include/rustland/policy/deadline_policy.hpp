@@ -60,6 +60,7 @@ class DeadlinePolicy final : public Policy {
     [[nodiscard]] const char* name() const override { return "deadline"; }
     [[nodiscard]] bool enqueue(const QueuedTask& task, Nanos now) override;
     [[nodiscard]] std::optional<Decision> pick(Nanos now) override;
+    [[nodiscard]] bool hands_on() const override { return true; }
     [[nodiscard]] std::size_t waiting() const override { return queue_.size(); }
 
     // Longest distance between the moment of enqueue and the deadline.

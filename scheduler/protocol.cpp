@@ -81,7 +81,7 @@ std::string error_line(std::string_view message) {
 
 std::optional<std::string> LineReader::next() {
     const std::size_t end = buffer_.find('\n');
-    if (end == std::string::npos || end > kMaxLine)
+    if (end > kMaxLine) // also if there is none
         return std::nullopt;
     std::string line = buffer_.substr(0, end);
     buffer_.erase(0, end + 1);

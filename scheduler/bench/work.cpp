@@ -65,11 +65,11 @@ std::uint64_t measure_cpu(int cpu, Rendezvous& meet) {
     std::uint64_t done = 0;
     const Nanos start = thread_cpu_now();
     Nanos used{};
-    while (used < kMeasureFor) {
+    do {
         state = spin(state, kProbeIterations);
         done += kProbeIterations;
         used = thread_cpu_now() - start;
-    }
+    } while (used < kMeasureFor);
     meet.measured.fetch_add(1);
     while (meet.measured.load() < meet.expected)
         state = spin(state, kProbeIterations);

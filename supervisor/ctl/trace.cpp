@@ -48,6 +48,8 @@ class Signals {
             return Error::from_errno("signalfd");
         return Signals(std::move(fd), before);
     }
+    Signals(const Signals&) = delete;
+    Signals& operator=(const Signals&) = delete;
     Signals(Signals&&) = default;
     Signals& operator=(Signals&&) = delete;
     ~Signals() {

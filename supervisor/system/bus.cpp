@@ -158,7 +158,7 @@ BusMessage Bus::method(const char* destination, const char* path, const char* in
     return BusMessage(message);
 }
 
-void Bus::call(BusMessage message, const std::shared_ptr<void>& owner, Answer answer,
+void Bus::call(BusMessage message, const std::shared_ptr<void>& owner, const Answer& answer,
                Nanos timeout) {
     int r = -ENOTCONN;
     if (bus_ != nullptr && message) {

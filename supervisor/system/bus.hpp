@@ -76,7 +76,7 @@ class Bus {
         std::string message;
     };
     using Answer = std::function<void(sd_bus_message* reply, const Failure* failure)>;
-    void call(BusMessage message, const std::shared_ptr<void>& owner, Answer answer,
+    void call(BusMessage message, const std::shared_ptr<void>& owner, const Answer& answer,
               Nanos timeout = seconds(25));
     // Without interest in the answer.
     void post(BusMessage message);

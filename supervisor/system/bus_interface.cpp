@@ -85,7 +85,7 @@ Status read_hold(sd_bus_message* m, BusRequest& request) {
     if (const int r = sd_bus_message_read_basic(m, 's', &reason); r < 0)
         return bad_arguments(r);
     request.body["reason"] = reason;
-    const Status status = read_scheduler(m, request.body);
+    Status status = read_scheduler(m, request.body);
     // To name a program is to have it run as root.
     if (request.body.contains("scheduler") || request.body.contains("arguments"))
         request.action = kManage;
@@ -95,7 +95,7 @@ Status read_hold(sd_bus_message* m, BusRequest& request) {
 Status read_arguments(sd_bus_message* m, std::string_view member, BusRequest& request) {
     int r = 0;
     if (member == "Start") {
-        if (const Status status = read_scheduler(m, request.body); !status)
+        if (Status status = read_scheduler(m, request.body); !status)
             return status;
         int take_over = 0;
         r = sd_bus_message_read_basic(m, 'b', &take_over);
@@ -103,7 +103,7 @@ Status read_arguments(sd_bus_message* m, std::string_view member, BusRequest& re
     } else if (member == "Switch") {
         return read_scheduler(m, request.body);
     } else if (member == "HoldPidfd") {
-        if (const Status status = read_pidfd(m, request); !status)
+        if (Status status = read_pidfd(m, request); !status)
             return status;
         return read_hold(m, request);
     } else if (member == "Hold") {

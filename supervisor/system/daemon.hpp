@@ -79,9 +79,9 @@ class Daemon {
   private:
     Daemon(Loop& loop, DaemonOptions options);
     Status init();
-    Result<std::shared_ptr<const Config>> read_config() const;
+    [[nodiscard]] Result<std::shared_ptr<const Config>> read_config() const;
     Status open_uevents();
-    std::optional<RunRecord> left_behind() const;
+    [[nodiscard]] std::optional<RunRecord> left_behind() const;
     void adopt(const RunRecord& left);
 
     struct HoldOwner {

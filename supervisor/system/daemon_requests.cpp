@@ -189,7 +189,7 @@ Status Daemon::own_hold(Request& request, std::uint64_t id, const event::HoldAdd
         owner.process = info->key;
     }
     if (request.pidfd)
-        if (const Status status = bind_hold(id, owner, std::move(request.pidfd)); !status)
+        if (Status status = bind_hold(id, owner, std::move(request.pidfd)); !status)
             return status;
     hold_owners_.insert_or_assign(id, std::move(owner));
     return {};

@@ -232,7 +232,7 @@ void SystemdRunner::start_answered(sd_bus_message* reply, const Bus::Failure* fa
 // Our own unit may see /proc/sysrq-trigger read-only (ProtectKernelTunables=); then another one
 // does it.
 Status SystemdRunner::evict() {
-    const Status written = StagedRunner::evict();
+    Status written = StagedRunner::evict();
     if (written || !bus_.connected())
         return written;
     BusMessage m = manager("StartTransientUnit");

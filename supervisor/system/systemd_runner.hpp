@@ -34,8 +34,9 @@ class SystemdRunner : public StagedRunner {
   private:
     SystemdRunner(Loop& loop, Bus& bus, SchedExtReader kernel, ProcReader proc,
                   SystemdRunnerOptions options)
-        : StagedRunner(loop, std::move(kernel), std::move(proc), options), bus_(bus),
-          environment_path_(std::move(options.environment_path)),
+        : StagedRunner(loop, std::move(kernel), std::move(proc),
+                       static_cast<const StageOptions&>(options)),
+          bus_(bus), environment_path_(std::move(options.environment_path)),
           read_output_(std::move(options.output)) {}
 
     void launch(const SchedulerSpec& spec, bool take_over) override;
@@ -57,8 +58,8 @@ class SystemdRunner : public StagedRunner {
     void process_gone();
     void no_word();
     void over(const ProcessEnd& end);
-    BusMessage manager(const char* method) const;
-    BusMessage get_unit(const std::string& unit) const;
+    [[nodiscard]] BusMessage manager(const char* method) const;
+    [[nodiscard]] BusMessage get_unit(const std::string& unit) const;
 
     Bus& bus_;
     std::string environment_path_;

@@ -66,7 +66,7 @@ class DaemonTest : public testing::Test {
             .handle({{ProcessEvent::Kind::Comm, Pid{pid}, Pid{tgid}}});
     }
     template <typename Done> bool until(const Done& done) { return run_until(*loop, done); }
-    json ask(json request, uid_t uid = 0, ClientId client = 1, Right right = Right::Look) {
+    json ask(const json& request, uid_t uid = 0, ClientId client = 1, Right right = Right::Look) {
         const std::size_t before = answers.size();
         daemon->request({client, uid, Pid{1}, right}, request,
                         [this](const json& answer) { answers.push_back(answer); });

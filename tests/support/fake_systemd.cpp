@@ -131,8 +131,9 @@ int FakeSystemd::start_transient(sd_bus_message* m) {
         }
         r = sd_bus_message_exit_container(m);
     }
-    if (r < 0 || (r = sd_bus_message_exit_container(m)) < 0 ||
-        (r = sd_bus_message_skip(m, "a(sa(sv))")) < 0)
+    r = r < 0 ? r : sd_bus_message_exit_container(m);
+    r = r < 0 ? r : sd_bus_message_skip(m, "a(sa(sv))");
+    if (r < 0)
         return r;
     ++unit.references;
     // Variables, as systemd puts them in.

@@ -15,8 +15,6 @@
 #include <unistd.h>
 #include <vector>
 
-extern char** environ;
-
 namespace rustland::test {
 
 inline pid_t spawn(const std::vector<std::string>& command, int output = -1) {

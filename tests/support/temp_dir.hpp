@@ -30,6 +30,7 @@ class TempDir {
     [[nodiscard]] std::string path(const std::string& name) const { return root_ + "/" + name; }
 
     // Writes a file, with the directories above it; returns its path.
+    // NOLINTNEXTLINE(modernize-use-nodiscard): most callers know the path
     std::string write(const std::string& name, const std::string& text) const {
         const std::filesystem::path file(path(name));
         std::filesystem::create_directories(file.parent_path());

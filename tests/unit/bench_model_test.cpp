@@ -36,7 +36,7 @@ TEST(Scenario, RefusesWhatItDoesNotUnderstandAndSaysWhatToWrite) {
                              "none:kill", "none:1", "", ":", "compile:3", "BUILD:3"}) {
         const auto scenario = parse_scenario(text);
         ASSERT_FALSE(scenario) << text;
-        EXPECT_NE(scenario.error().message().find("'"), std::string::npos) << text;
+        EXPECT_NE(scenario.error().message().find('\''), std::string::npos) << text;
     }
     EXPECT_NE(parse_scenario("build").error().message().find("build:8"), std::string::npos);
     EXPECT_NE(parse_scenario("foo:1").error().message().find("build, hog, mixed or none"),

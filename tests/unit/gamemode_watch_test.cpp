@@ -41,7 +41,7 @@ class PrivateBus {
         const ssize_t n = ::read(pipe[0], text.data(), text.size() - 1);
         ::close(pipe[0]);
         address_.assign(text.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
-        address_.erase(address_.find_last_not_of("\n") + 1);
+        address_.erase(address_.find_last_not_of('\n') + 1);
     }
     PrivateBus(const PrivateBus&) = delete;
     PrivateBus& operator=(const PrivateBus&) = delete;

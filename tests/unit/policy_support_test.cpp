@@ -152,7 +152,7 @@ TEST(TaskPolicy, FreesTheContextOfATaskThatIsGone) {
 }
 
 TEST(PolicyMemory, UsesAgainWhatIsGivenBack) {
-    PolicyMemory memory(256 * 1024);
+    PolicyMemory memory(std::size_t{256} * 1024);
     std::pmr::map<int, int> map(memory.resource());
     for (int round = 0; round < 1000; ++round) {
         for (int i = 0; i < 100; ++i)
@@ -179,7 +179,7 @@ TEST(PolicyMemory, WithoutMemoryAllComesFromTheHeap) {
 }
 
 TEST(PolicyMemory, ARunQueueFits) {
-    PolicyMemory memory(1024 * 1024);
+    PolicyMemory memory(std::size_t{1024} * 1024);
     RunQueue queue(4096, memory.resource());
     for (int i = 0; i < 4096; ++i)
         EXPECT_TRUE(queue.push({}));

@@ -66,7 +66,7 @@ TEST(Stats, DecidedShareIsOfAllThatWereSentOnAndFoundNoIdleCpu) {
 
 TEST(Stats, SpeedIsTheMeanOfTheCpus) {
     Snapshot snapshot;
-    snapshot.kernel.speed = 3 * RL_SPEED_FULL;
+    snapshot.kernel.speed = 3ULL * RL_SPEED_FULL;
     EXPECT_FALSE(value_of(values_of(snapshot), "speed")) << "of how many, nobody knows";
     snapshot.online_cpus = 4;
     EXPECT_DOUBLE_EQ(*value_of(values_of(snapshot), "speed"), 75);

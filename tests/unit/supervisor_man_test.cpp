@@ -51,7 +51,7 @@ std::set<std::string> options_of(const json& command, bool of_a_command) {
             argument = argument.substr(0, argument.find(':'));
             for (char& c : argument)
                 c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-            argument = " Ar " + argument;
+            argument.insert(0, " Ar ");
         }
         std::string item;
         std::vector<std::string> names;

@@ -44,7 +44,7 @@ class ChildRunnerTest : public testing::Test {
         });
         return *std::move(runner);
     }
-    SchedulerSpec spec(std::vector<std::string> args) const {
+    [[nodiscard]] SchedulerSpec spec(std::vector<std::string> args) const {
         args.insert(args.end(), {"--root", fixture.sched_ext()});
         // Under our scheduler's name, so that its exit codes are believed.
         const std::string program = fixture.dir().path("rustland");

@@ -22,7 +22,6 @@
 using namespace rustland;
 using namespace rustland::supervisor;
 using testing::ElementsAre;
-using testing::IsEmpty;
 
 TEST(SchedExt, ReadsTheKernelsState) {
     test::ProcFixture fixture;

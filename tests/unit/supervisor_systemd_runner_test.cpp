@@ -53,13 +53,13 @@ class SystemdRunnerTest : public testing::Test {
         });
         return *std::move(runner);
     }
-    std::string program(const std::string& name) const {
-        const std::string path = fixture.dir().path(name);
+    [[nodiscard]] std::string program(const std::string& name) const {
+        std::string path = fixture.dir().path(name);
         if (!std::filesystem::exists(path))
             std::filesystem::create_symlink(FAKE_SCHEDULER, path);
         return path;
     }
-    SchedulerSpec spec(const std::string& name, std::vector<std::string> args) const {
+    [[nodiscard]] SchedulerSpec spec(const std::string& name, std::vector<std::string> args) const {
         args.insert(args.end(), {"--root", fixture.sched_ext()});
         return {program(name), std::move(args)};
     }

@@ -190,7 +190,7 @@ struct Receiver {
     int ended = 0;
 
     // False at the end of what is sent.
-    bool read(int fd) const {
+    [[nodiscard]] bool read(int fd) const {
         std::vector<ProcessEvent> events;
         bool more = true;
         for (int i = 0; i < 256; ++i) {

@@ -15,6 +15,12 @@ constexpr std::size_t kRoom = 1 << 18; // frames; nothing is allocated while the
 struct Recorder {
     std::size_t count = 0;
     std::int64_t frames[kRoom] = {};
+
+    Recorder() = default;
+    Recorder(const Recorder&) = delete;
+    Recorder& operator=(const Recorder&) = delete;
+    Recorder(Recorder&&) = delete;
+    Recorder& operator=(Recorder&&) = delete;
     ~Recorder() {
         const char* path = std::getenv("FRAME_TIMES");
         if (!path || count == 0) // a helper of the game inherits us, too

@@ -29,6 +29,7 @@ std::uint64_t address(const void* pointer) {
 PinnedLoop PinnedLoop::load() {
     const bpf_insn program[] = {
         {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
+        // NOLINTNEXTLINE(misc-redundant-expression): two of these names are 0
         {.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 1},
         {.code = BPF_JMP | BPF_JLT | BPF_K, .dst_reg = 0, .src_reg = 0, .off = -2, .imm = kTurns},
         {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},

@@ -116,7 +116,7 @@ int starts(const StartsOptions& options) {
     for (unsigned i = 0; i < options.count; ++i) {
         wait_until("sched_ext is disabled", [] { return kernel("state") == "disabled"; });
         // Not in step with anything that happens at regular times.
-        sleep_for(millis(400) + micros(i * 1237));
+        sleep_for(millis(400) + micros(std::int64_t{i} * 1237));
         const OpenWatch opened(options.scheduler);
         const std::uint64_t before = enable_seq();
         const Game game = start_game(options.command, shared);

@@ -18,7 +18,7 @@ namespace {
 void print_flat(const nlohmann::json& value, const std::string& name) {
     if (value.is_structured()) {
         for (const auto& [key, child] : value.items())
-            print_flat(child, name.empty() ? key : name + "." + key);
+            print_flat(child, name.empty() ? key : fmt::format("{}.{}", name, key));
     } else if (value.is_number_float() && std::trunc(value.get<double>()) == value.get<double>()) {
         // Most are counters: a shell can compute with whole numbers.
         fmt::print("{} {:.0f}\n", name, value.get<double>());

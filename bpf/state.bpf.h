@@ -95,7 +95,7 @@ struct task_ctx {
     u64 handed_deadline;
     u64 handed_until;
     struct rl_state state;
-    s32 woke;       /* the last one that it woke on its way to sleep */
+    s32 woke; /* the last one that it woke on its way to sleep */
     u32 nice_weight;
     u32 weight; /* nice_weight through the cgroups; valid for weight_generation */
     u32 weight_generation;

@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -79,6 +80,7 @@ class Session {
     std::unique_ptr<StatsServer> server_;
     std::optional<IntervalTimer> print_timer_;
     StatsTable table_;
+    nlohmann::json answer_; // of the socket, kept since most of it stays the same
     std::unique_ptr<SchedulerThread> thread_;
 };
 

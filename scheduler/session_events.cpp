@@ -178,18 +178,18 @@ Snapshot Session::snapshot() {
 }
 
 std::string Session::stats_answer() {
-    nlohmann::json own = nlohmann::json::object();
+    if (answer_.is_null())
+        answer_ = {{"scheduler", "rustland"},
+                   {"version", kVersion},
+                   {"pid", ::getpid()},
+                   {"policy", policy_->name()},
+                   {"policy_counters", nlohmann::json::object()}};
     for (const NamedCounter& counter : policy_counters_)
-        own[counter.name] = counter.value->get();
+        answer_["policy_counters"][counter.name] = counter.value->get();
     const Snapshot now = snapshot();
-    const nlohmann::json answer{{"scheduler", "rustland"},
-                                {"version", kVersion},
-                                {"pid", ::getpid()},
-                                {"policy", policy_->name()},
-                                {"policy_counters", own},
-                                {"stats", to_json(values_of(now))},
-                                {"waits", to_json(waits_of(now.waits))}};
-    return answer.dump() + "\n";
+    update_json(answer_["stats"], values_of(now));
+    update_json(answer_["waits"], waits_of(now.waits));
+    return answer_.dump() + "\n";
 }
 
 } // namespace rustland

@@ -250,19 +250,23 @@ Values values_of(const Snapshot& snapshot) {
     return values;
 }
 
-nlohmann::json to_json(const Values& values) {
-    nlohmann::json json = nlohmann::json::object();
+void update_json(nlohmann::json& json, const Values& values) {
     for (std::size_t i = 0; i < kFields.size(); ++i) {
         auto& place = json[kFields[i].name];
         const Value& value = values.at(i);
         if (!value)
-            continue;
+            place = nullptr;
         // Whole numbers without ".0".
-        if (*value == std::floor(*value) && std::fabs(*value) < 0x1p53)
+        else if (*value == std::floor(*value) && std::fabs(*value) < 0x1p53)
             place = static_cast<std::int64_t>(*value);
         else
             place = *value;
     }
+}
+
+nlohmann::json to_json(const Values& values) {
+    nlohmann::json json = nlohmann::json::object();
+    update_json(json, values);
     return json;
 }
 

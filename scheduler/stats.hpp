@@ -75,6 +75,8 @@ Values values_of(const Snapshot& snapshot);
 
 // {"queued": 12, …}; null for what is not known.
 nlohmann::json to_json(const Values& values);
+// The same into an object that may be there from the last time: a fraction of the cost.
+void update_json(nlohmann::json& json, const Values& values);
 // The reverse. Unknown names are passed over and missing ones stay unknown, so that two versions
 // understand each other; anything but an object with numbers is an error.
 Result<Values> values_from_json(const nlohmann::json& json);

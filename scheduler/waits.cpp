@@ -68,11 +68,21 @@ Waits waits_between(const Waits& before, const Waits& now) {
     return grown;
 }
 
+void update_json(nlohmann::json& json, const Waits& waits) {
+    if (json.is_null())
+        json["limits_us"] = limits_us();
+    for (std::size_t i = 0; i < waits.size(); ++i) {
+        nlohmann::json& of_class = json[kClasses[i].name];
+        nlohmann::json& counts = of_class["counts"];
+        for (std::size_t bucket = 0; bucket < RL_WAIT_BUCKETS; ++bucket)
+            counts[bucket] = waits[i].counts[bucket];
+        of_class["seconds"] = static_cast<double>(waits[i].sum.value) / 1e9;
+    }
+}
+
 nlohmann::json to_json(const Waits& waits) {
-    nlohmann::json json{{"limits_us", limits_us()}};
-    for (std::size_t i = 0; i < waits.size(); ++i)
-        json[kClasses[i].name] = {{"counts", waits[i].counts},
-                                  {"seconds", static_cast<double>(waits[i].sum.value) / 1e9}};
+    nlohmann::json json;
+    update_json(json, waits);
     return json;
 }
 

@@ -47,6 +47,8 @@ Waits waits_between(const Waits& before, const Waits& now);
 
 // {"limits_us":[2,…],"foreground":{"counts":[…],"seconds":0.1},…}
 nlohmann::json to_json(const Waits& waits);
+// The same into what is null or from the last time.
+void update_json(nlohmann::json& json, const Waits& waits);
 // The reverse; nothing where another version has other buckets.
 Result<std::optional<Waits>> waits_from_json(const nlohmann::json& json);
 

@@ -139,6 +139,7 @@ constexpr Kind kKinds[] = {
     {"idle", "found an idle CPU", false},
     {"decided", "decided by the policy", false},
     {"resumed", "went on with their slice", false},
+    {"handed_on", "took a slice over", false},
     {"bypass_kthread", "bound kernel threads", false},
     {"fallback", "undecided, lease over", true},
     {"congested", "undecided, ring full", true},

@@ -102,6 +102,19 @@ TEST(Stats, JsonGoesThereAndBack) {
     EXPECT_EQ(*back, values);
 }
 
+TEST(Stats, JsonFromTheLastTimeIsReplacedWhole) {
+    Snapshot snapshot;
+    snapshot.runnable = 7;
+    snapshot.kernel.queued = 12;
+    auto json = to_json(values_of(snapshot));
+    snapshot.runnable = std::nullopt; // known before, not now
+    snapshot.online_cpus = 4;
+    snapshot.kernel.queued = 13;
+    update_json(json, values_of(snapshot));
+    EXPECT_EQ(json, to_json(values_of(snapshot)));
+    EXPECT_TRUE(json.at("runnable").is_null());
+}
+
 TEST(Stats, JsonOfAnotherVersionIsUnderstood) {
     const auto values = values_from_json({{"queued", 7}, {"from_the_future", 1}});
     ASSERT_TRUE(values);

@@ -75,6 +75,12 @@ TEST(Waits, JsonGoesThereAndBack) {
     EXPECT_EQ(*back, sample());
 }
 
+TEST(Waits, JsonFromTheLastTimeIsReplacedWhole) {
+    auto json = to_json(Waits{});
+    update_json(json, sample());
+    EXPECT_EQ(json, to_json(sample()));
+}
+
 TEST(Waits, JsonOfAnotherVersionIsNotKnownAndNonsenseIsRefused) {
     auto other = to_json(sample());
     other["limits_us"][0] = 3;

@@ -19,6 +19,10 @@
 /* A smaller rest of a slice is not worth a turn. */
 #define REST_MIN_NS 300000ULL
 
+/* Who has computed for longer since it last slept is not about to: what it wakes may be in a hurry,
+ * and is asked about. Nor is it the one that wakes if that is done in an interrupt on top of it. */
+#define SHORT_BURST_NS 1000000ULL
+
 /* What is left of the slice that runs on this CPU, as the current task's; 0 if it may not be
  * handed on. */
 static __always_inline u64 rest_to_hand_on(struct task_ctx* from, u64 now) {
@@ -37,8 +41,7 @@ static __always_inline u64 rest_to_hand_on(struct task_ctx* from, u64 now) {
 }
 
 /* The current task wakes p: whether p is to take over what is left of its slice. Foreground tasks
- * are always decided about, a class hands nothing to another, and one that is more urgent than what
- * runs here may deserve another CPU at once. */
+ * are always decided about, and a class hands nothing to another. */
 static __always_inline void hand_on(struct task_struct* p, u64 wake_flags, u64 now) {
     struct task_struct* waker = (void*)bpf_get_current_task_btf();
     struct cpu_ctx* cc = cpu_ctx_of(bpf_get_smp_processor_id());
@@ -57,7 +60,7 @@ static __always_inline void hand_on(struct task_struct* p, u64 wake_flags, u64 n
     from->woke = p->pid;
     class = class_of(waker, from);
     if (!again || is_restricted(p) || class == RL_CLASS_FOREGROUND || class_of(p, to) != class ||
-        to->decided_key + FAR_NS < from->key)
+        from->burst_exec + (now - from->started_at) > SHORT_BURST_NS)
         return;
     to->handed_rest = rest_to_hand_on(from, now);
     to->handed_deadline = from->deadline;

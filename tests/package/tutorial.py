@@ -241,8 +241,13 @@ def main():
          after(f"    if ({tutorial.said(which)} == 0)\n        {tutorial.said(mistake)}\n"))
     run("cmake --build build")
     first = Terminal(start)
-    log = tutorial.said("the policy my-policy threw in enqueue(): …")
-    first.wait_for(re.escape(log).replace("…", "no idea"))
+    log = re.escape(tutorial.said("the policy my-policy threw in enqueue(): …")).replace("…", "no idea")
+
+    def thrown():
+        subprocess.run(["true"], check=True)  # a new task with the next PID
+        return re.search(log, first.output)
+
+    first.wait(log, thrown)
     if first.control_c() != 0:
         fail("Ctrl-C does not end it")
 

@@ -9,6 +9,7 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
 
 AS_PLAYER=(setpriv --reuid player --regid player --clear-groups)
 COMPACTION=/proc/sys/vm/compact_unevictable_allowed
+RECORD=/run/rustland/state.json
 # Deadlines in seconds: the VM's clock runs ahead while it waits for the disk.
 LONG=240 SHORT=90
 STAGE=/var/lib/installed-test-stage
@@ -69,7 +70,11 @@ stop_playing() { # [SIGNAL]
     wait_for $LONG "the scheduler goes after the game" scx_is disabled
     wait_for $SHORT "the machine is as before" as_before
 }
-as_before() { [ "$(systemctl is-active rustland)" != active ] && [ "$(cat $COMPACTION)" = 1 ]; }
+# The daemon's record goes when it has heard that the scheduler has ended, a little after the scheduler.
+as_before() {
+    unit_is_not_active rustland && [ "$(cat $COMPACTION)" = 1 ] && [ ! -e $RECORD ]
+}
+unit_is_not_active() { [ "$(systemctl is-active "$1")" != active ]; }
 
 first_boot() {
     find /etc /usr /var/lib /var/cache -xdev \( -name '*rustland*' -o -path '*rustland*' \) >/root/before
@@ -209,9 +214,9 @@ daemon_crashes() {
     local attached
     attached=$(scx_enable_seq)
     start_game
-    wait_for $SHORT "a start is on record" test -e /run/rustland/state.json
+    wait_for $SHORT "a start is on record" test -e $RECORD
     systemctl kill --signal=KILL --kill-whom=main rustlandd
-    grep -q '"ops": ""' /run/rustland/state.json || fail "it was attached already"
+    grep -q '"ops": ""' $RECORD || fail "it was attached already"
     wait_in_hand
     assert_eq "schedulers that were attached" 1 $(($(scx_enable_seq) - attached))
 }
@@ -282,8 +287,9 @@ another_program() {
     assert_eq "its process after a restart of the daemon" "$pid" \
         "$(systemctl show $OTHER_UNIT -p MainPID --value)"
     assert_ok "stop" rustlandctl stop
-    wait_for $SHORT "it is gone" scx_is disabled
-    wait_for $SHORT "its unit is gone" test "$(systemctl is-active $OTHER_UNIT)" != active
+    wait_for $SHORT "its unit is gone" unit_is_not_active $OTHER_UNIT
+    wait_for $SHORT "the machine is as before" as_before
+    assert_eq "sched_ext without it" disabled "$(scx_state)"
 }
 
 taking_over() {
@@ -301,7 +307,6 @@ taking_over() {
     assert_ok "stop" rustlandctl stop
     wait_for $SHORT "the machine is as before" as_before
 }
-unit_is_not_active() { [ "$(systemctl is-active "$1")" != active ]; }
 
 # Always on, because the administrator wants it so.
 administrators_own() {

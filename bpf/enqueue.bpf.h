@@ -105,7 +105,7 @@ s32 BPF_PROG(rl_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags)
         }
         dsq_insert(p, SCX_DSQ_LOCAL, slice, 0);
     } else {
-        hand_on(p, wake_flags, now_ns());
+        hand_on(p, wake_flags);
     }
     return cpu;
 }
@@ -189,9 +189,9 @@ static __always_inline bool resume_interrupted(struct task_struct* p, const cpum
     s32 cpu = scx_bpf_task_cpu(p);
     struct cpu_ctx* cc = cpu_ctx_of(cpu);
     s64 offset = tc->key;
-    u64 dsq;
+    u64 rest = rest_of_slice(tc, tc->used), dsq;
 
-    if (tc->granted < tc->used + REST_MIN_NS)
+    if (!rest)
         return false;
     count(resumed);
     target.cpu = pick_dry_cpu(allowed);
@@ -205,8 +205,8 @@ static __always_inline bool resume_interrupted(struct task_struct* p, const cpum
                 dsq = DSQ_CPU(cpu);
         }
     }
-    dsq_insert_vtime(p, dsq, tc->granted - tc->used,
-                     tc->deadline + AGED_NS < now ? tc->deadline : now + offset, enq_flags);
+    dsq_insert_vtime(p, dsq, rest, tc->deadline + AGED_NS < now ? tc->deadline : now + offset,
+                     enq_flags);
     kick_target(&target, dsq, now);
     return true;
 }
@@ -231,10 +231,10 @@ static __always_inline bool may_not_migrate(const struct task_struct* p, u64 enq
 static __always_inline void enqueue_in_place(struct task_struct* p, struct task_ctx* tc,
                                              u64 enq_flags, bool wakeup, u64 now) {
     s32 cpu = scx_bpf_task_cpu(p);
-    u64 rest = tc->granted - tc->used;
+    u64 rest = wakeup ? 0 : rest_of_slice(tc, tc->used);
 
     count(bypass_kthread);
-    if (wakeup || tc->granted < tc->used + REST_MIN_NS) {
+    if (!rest) {
         rest = config.slice_busy_ns;
         grant(tc, rest, now + tc->decided_key);
     }

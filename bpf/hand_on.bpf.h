@@ -16,9 +16,6 @@
 #include "class.bpf.h"
 #include "place.bpf.h"
 
-/* A smaller rest of a slice is not worth a turn. */
-#define REST_MIN_NS 300000ULL
-
 /* Who has computed for longer since it last slept is not about to: what it wakes may be in a hurry,
  * and is asked about. Nor is it the one that wakes if that is done in an interrupt on top of it. */
 #define SHORT_BURST_NS 1000000ULL
@@ -26,10 +23,9 @@
 /* What is left of the slice that runs on this CPU, as the current task's; 0 if it may not be
  * handed on. */
 static __always_inline u64 rest_to_hand_on(struct task_ctx* from, u64 now) {
-    u64 gone = from->used + (now - from->started_at);
-    u64 rest = from->granted - gone;
+    u64 rest = rest_of_slice(from, from->used + (now - from->started_at));
 
-    if (gone >= from->granted)
+    if (!rest)
         return 0;
     if (!from->turn_until)
         from->turn_until = now + rest;
@@ -42,23 +38,26 @@ static __always_inline u64 rest_to_hand_on(struct task_ctx* from, u64 now) {
 
 /* The current task wakes p: whether p is to take over what is left of its slice. Foreground tasks
  * are always decided about, and a class hands nothing to another. */
-static __always_inline void hand_on(struct task_struct* p, u64 wake_flags, u64 now) {
+static __always_inline void hand_on(struct task_struct* p, u64 wake_flags) {
     struct task_struct* waker = (void*)bpf_get_current_task_btf();
-    struct cpu_ctx* cc = cpu_ctx_of(bpf_get_smp_processor_id());
     struct task_ctx *from, *to;
+    struct cpu_ctx* cc;
     bool again;
     u32 class;
+    u64 now;
 
-    if (!config.hand_on || !cc || cc->pid != waker->pid ||
-        !(wake_flags & bpf_core_enum_value(enum scx_wake_flags, SCX_WAKE_SYNC)))
+    if (!config.hand_on || !(wake_flags & bpf_core_enum_value(enum scx_wake_flags, SCX_WAKE_SYNC)))
         return;
+    cc = cpu_ctx_of(bpf_get_smp_processor_id());
     from = task_ctx_of(waker);
     to = task_ctx_of(p);
-    if (!from || !to)
+    if (!cc || cc->pid != waker->pid || !from || !to)
         return;
     again = from->woke == p->pid;
     from->woke = p->pid;
+    to->handed_rest = 0;
     class = class_of(waker, from);
+    now = now_ns();
     if (!again || is_restricted(p) || class == RL_CLASS_FOREGROUND || class_of(p, to) != class ||
         from->burst_exec + (now - from->started_at) > SHORT_BURST_NS)
         return;

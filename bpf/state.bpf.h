@@ -258,6 +258,14 @@ static __always_inline void grant(struct task_ctx* tc, u64 slice, u64 deadline) 
     tc->turn_until = 0;
 }
 
+/* A smaller rest of a slice is not worth a turn. */
+#define REST_MIN_NS 300000ULL
+
+/* What is left of the slice of which that much is used; 0 if that is not worth a turn. */
+static __always_inline u64 rest_of_slice(const struct task_ctx* tc, u64 used) {
+    return tc->granted >= used + REST_MIN_NS ? tc->granted - used : 0;
+}
+
 /* True for the one who took the mark off. */
 static __always_inline bool dry_clear(struct cpu_ctx* cc) {
     if (!cc->dry || !__sync_val_compare_and_swap(&cc->dry, 1, 0))

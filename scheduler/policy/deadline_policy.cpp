@@ -47,6 +47,9 @@ constexpr Nanos kOtherSpan = seconds(1);
 constexpr Nanos kMostOwed = millis(50);
 constexpr Nanos kForegroundBurst = millis(50);
 constexpr std::int64_t kBackgroundDivisor = 10;
+// Of the tasks that wait for each CPU so many shorten the slices. Who is in a hurry interrupts, so
+// shorter slices would help nobody and cost a task switch and a decision each.
+constexpr std::int64_t kMostSlices = 4;
 
 // Brings the mean burst up to date with the bursts that ended since the last decision. They count
 // whole, whatever number of slices they took, and by their average if there were several.
@@ -82,7 +85,8 @@ void DeadlinePolicy::learn_heaviest(const QueuedTask& task) {
 
 Nanos DeadlinePolicy::slice_for(const QueuedTask& task) const {
     const std::int64_t per_cpu =
-        1 + std::int64_t{task.nr_waiting} / std::int64_t{std::max(params_.nr_cpus, 1U)};
+        std::min(1 + std::int64_t{task.nr_waiting} / std::int64_t{std::max(params_.nr_cpus, 1U)},
+                 kMostSlices);
     const std::int64_t weight = std::min<std::int64_t>(task.weight, heaviest_);
     const Nanos slice =
         std::max(params_.slice_max / per_cpu * weight / heaviest_, params_.slice_min);

@@ -37,7 +37,7 @@ struct DeadlineParams {
 //            since it last slept if that is more; at most burst_cap
 // boost      boost_burst / burst, between 1 and boost_max: tasks with short bursts (input, audio,
 //            frames) may use more than an equal share
-// slice      slice_max / (1 + waiting tasks per CPU) * weight / heaviest, at least slice_min;
+// slice      slice_max / min(1 + waiting tasks per CPU, 4) * weight / heaviest, at least slice_min;
 //            heaviest is the largest weight of the tasks that lately computed without sleeping
 //
 // Foreground tasks, unless they have left less than others_share to the rest of late:

@@ -321,7 +321,8 @@ static __always_inline bool fetch_overdue(struct cpu_ctx* cc, s32 cpu, u32 own_l
     if (dsq == DSQ_LLC(own_llc) || dsq == DSQ_CPU(cpu) || scx_bpf_dsq_nr_queued(dsq) <= 0)
         return false;
     theirs = head_deadline(dsq);
-    if (theirs + OVERDUE_NS >= now || theirs >= head_deadline(DSQ_LLC(own_llc)))
+    if (theirs + OVERDUE_NS >= now || theirs >= head_deadline(DSQ_LLC(own_llc)) ||
+        theirs >= head_deadline(DSQ_CPU(cpu)))
         return false;
     if (!head_allows(dsq, cpu) || !dsq_move_to_local(dsq))
         return false;

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""stage-table.py STAGE LABEL=FILE…: Markdown of what the guests of a stage have printed.
+"""stage-table.py STAGE JSON LABEL=FILE…: Markdown of what the guests of a stage have printed; all
+figures of all seeds go to the file JSON.
 
 Each file holds lines of a name and KEY=VALUE pairs, from one VM; files with the same label are
 seeds of one scheduler, of which the median is taken. Ratios are to the first label.
 """
 
 import collections
+import json
 import statistics
 import sys
 
@@ -66,12 +68,17 @@ def ratio(value, base, better):
 
 
 def main():
-    if len(sys.argv) < 3 or sys.argv[1] not in STAGES:
+    if len(sys.argv) < 4 or sys.argv[1] not in STAGES:
         sys.exit(__doc__.strip())
     runs = collections.defaultdict(list)
-    for argument in sys.argv[2:]:
+    for argument in sys.argv[3:]:
         label, _, path = argument.rpartition("=")
-        runs[label].append(figures.read(path))
+        # Single frames repeat, and go to logs of their own.
+        runs[label].append({key: value for key, value in figures.read(path).items()
+                            if not key.endswith("_frame.ms")})
+    with open(sys.argv[2], "w", encoding="utf-8") as file:
+        json.dump({"stage": sys.argv[1], "runs": runs}, file, indent=1)
+        file.write("\n")
     labels = list(runs)
     print("| | " + " | ".join([labels[0], *(f"{label} | worst seed | ratio"
                                              for label in labels[1:])]) + " |")

@@ -48,7 +48,7 @@ measure_matrix() {
     done
     run_all run_guest "${queue[@]}"
     head_line "$options"
-    "$ROOT_DIR/ci/benchlib/stage-table.py" "$STAGE" "${files[@]}"
+    "$ROOT_DIR/ci/benchlib/stage-table.py" "$STAGE" "$OUTPUT/$STAGE.json" "${files[@]}"
 }
 
 measure_stages() {
@@ -68,6 +68,23 @@ measure_real() {
     cp "$ROOT_DIR/build/$PRESET/tests/vm/programs/libframe-times.so" "$SHARE" ||
         die "build/$PRESET has no libframe-times.so"
     measure_matrix "$1" real 400 real-guest TOLD "$MAKE_JOBS"
+    plot_real
+}
+
+# plot_real: a page with the frame times of the paced games, as logs of the form that MangoHud writes.
+plot_real() {
+    local scheduler seed base logs=()
+    for scheduler in $SCHEDULERS; do
+        for seed in $SEEDS; do
+            base=real-${scheduler#peer:}-$seed
+            awk -F '[ =]' 'BEGIN { print "fps,frametime,elapsed" }
+                $1 == "paced_frame" { t += $3; printf "%.3f,%.3f,%.0f\n", 1000 / $3, $3, t * 1e6 }' \
+                "$OUTPUT/$base.txt" >"$OUTPUT/$base.csv"
+            logs+=("$OUTPUT/$base.csv")
+        done
+    done
+    "$BENCH" --report "$OUTPUT/real.html" "${logs[@]}" >&2 || die "the page could not be written"
+    note "plots in $OUTPUT/real.html"
 }
 
 # One run of the first scenario with the first seed, as the counting itself costs something.

@@ -210,7 +210,8 @@ const std::vector<OptionRow>& option_table() {
          set_policy},
         {"slice-us", "N", kPolicyGroup,
          "Longest time that a task runs before others get their turn, in microseconds, 100 to "
-         "1000000 (default 20000). Divided by the number of waiting tasks per CPU, at most by 4.",
+         "1000000 (default 20000). Divided by one more than the number of waiting tasks per "
+         "CPU, at most by 4.",
          [](Options& o, const std::string& v) {
              return store_micros(v, 100, 1'000'000, o.slice_max);
          }},

@@ -305,8 +305,8 @@ std::string stats_line(const Values& before, const Values& now) {
 
 std::string help_stats_text() {
     std::string out = "The statistics, under their names in the JSON of the socket. Counters grow "
-                      "from 0 at attach;\nthe tables of --stats and --monitor show them per "
-                      "second.\n\n";
+                      "from 0 at attach;\nthe tables of --stats and --monitor show most of "
+                      "them per second, faults and\nallocs as totals.\n\n";
     for (const Field& field : kFields)
         out += fmt::format("  {:<15} {:<8} {}{}{}\n", field.name,
                            field.kind == FieldKind::Counter ? "counter" : "gauge", field.unit,

@@ -33,6 +33,7 @@ class CountingPolicy final : public Policy {
         return queue_.pop();
     }
     [[nodiscard]] std::size_t waiting() const override { return queue_.size(); }
+    [[nodiscard]] bool hands_on() const override { return true; }
     [[nodiscard]] bool wants_exits() const override { return true; }
     void exited(Pid pid, Nanos) override { gone.push_back(pid); }
     [[nodiscard]] Nanos tick_interval() const override { return Nanos{100}; }
@@ -55,6 +56,19 @@ std::string error_of(const std::string& text) {
 }
 
 } // namespace
+
+TEST(TraceRecorder, WantsWhatItsPolicyWants) {
+    CountingPolicy all;
+    FifoPolicy none(millis(5), 16);
+    const TraceRecorder eager(all, 1);
+    const TraceRecorder modest(none, 1);
+    EXPECT_TRUE(eager.hands_on());
+    EXPECT_TRUE(eager.wants_exits());
+    EXPECT_EQ(eager.tick_interval(), Nanos{100});
+    EXPECT_FALSE(modest.hands_on());
+    EXPECT_FALSE(modest.wants_exits());
+    EXPECT_EQ(modest.tick_interval(), Nanos{});
+}
 
 TEST(Replay, SaysWhatThePolicyDecides) {
     FifoPolicy policy(millis(5), 1);

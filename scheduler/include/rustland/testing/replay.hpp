@@ -56,6 +56,7 @@ class TraceRecorder final : public Policy {
     [[nodiscard]] bool enqueue(const QueuedTask& task, Nanos now) override;
     [[nodiscard]] std::optional<Decision> pick(Nanos now) override { return policy_.pick(now); }
     [[nodiscard]] std::size_t waiting() const override { return policy_.waiting(); }
+    [[nodiscard]] bool hands_on() const override { return policy_.hands_on(); }
     [[nodiscard]] bool wants_exits() const override { return policy_.wants_exits(); }
     void exited(Pid pid, Nanos now) override;
     [[nodiscard]] Nanos tick_interval() const override { return policy_.tick_interval(); }

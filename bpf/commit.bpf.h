@@ -26,16 +26,23 @@ static __always_inline u32 commit_one(struct bpf_iter_scx_dsq* it, struct task_s
     }
     pick_target(allowed, scx_bpf_task_cpu(p), key, d->flags & RL_DECISION_PREEMPT, now, &target);
     tc->state = d->state;
-    tc->key = key;
     tc->decided_key = key;
     grant(tc, slice, d->deadline);
     dsq = target.own ? DSQ_CPU(target.cpu)
                      : home_dsq(p, allowed, target.cpu >= 0 ? target.cpu : d->cpu);
     if (move_pending(it, p, dsq, d->deadline, slice)) {
         count(decided);
+        /* A CPU that ran dry meanwhile has looked before the task was there, or finds it. */
+        if (target.cpu < 0) {
+            target.cpu = pick_dry_cpu(allowed, key, now);
+            target.kick = SCX_KICK_PREEMPT;
+        }
         kick_target(&target, dsq, now);
         return RL_RESULT_MOVED;
     }
+    /* So that it counts as idle again. */
+    if (target.cpu >= 0 && target.kick == SCX_KICK_IDLE)
+        scx_bpf_kick_cpu(target.cpu, SCX_KICK_IDLE);
     if (!word_unclaim(tc, d->seq)) {
         count(stale);
         return RL_RESULT_STALE;

@@ -142,8 +142,8 @@ static __always_inline void enqueue_unasked(struct task_struct* p, const cpumask
     s64 key = self && urgent ? SELF_KEY : tc->decided_key;
     u64 dsq;
 
-    tc->key = key;
     grant(tc, slice_without_policy(), now + key);
+    tc->key = key;
     pick_target(allowed, scx_bpf_task_cpu(p), key, urgent, now, &target);
     dsq = home_dsq(p, allowed, target.cpu);
     dsq_insert_vtime(p, dsq, slice_without_policy(), now + key, enq_flags);
@@ -151,7 +151,8 @@ static __always_inline void enqueue_unasked(struct task_struct* p, const cpumask
 }
 
 static __always_inline void fill_record(struct rl_queued* rec, struct task_struct* p,
-                                        struct task_ctx* tc, u64 seq, bool wakeup, u64 now) {
+                                        struct task_ctx* tc, u64 seq, u32 class, u32 nr_waiting,
+                                        bool wakeup, u64 now) {
     s32 cpu = scx_bpf_task_cpu(p);
 
     rec->seq = seq;
@@ -168,9 +169,8 @@ static __always_inline void fill_record(struct rl_queued* rec, struct task_struc
     rec->flags = (wakeup ? RL_QUEUED_WAKEUP : 0) | (is_restricted(p) ? RL_QUEUED_RESTRICTED : 0) |
                  (p->flags & PF_KTHREAD ? RL_QUEUED_KTHREAD : 0);
     rec->nr_cpus_allowed = p->nr_cpus_allowed;
-    /* As if all caches had as many as this one: looking at each would cost more than it tells. */
-    rec->nr_waiting = (u32)scx_bpf_dsq_nr_queued(DSQ_LLC(llc_of(cpu))) * config.nr_llcs;
-    rec->task_class = class_of(p, tc);
+    rec->nr_waiting = nr_waiting;
+    rec->task_class = class;
     if (rec->task_class == RL_CLASS_FOREGROUND)
         count(foreground);
     else if (rec->task_class == RL_CLASS_BACKGROUND)
@@ -194,7 +194,7 @@ static __always_inline bool resume_interrupted(struct task_struct* p, const cpum
     if (!rest)
         return false;
     count(resumed);
-    target.cpu = pick_dry_cpu(allowed);
+    target.cpu = pick_dry_cpu(allowed, tc->key, now);
     dsq = home_dsq(p, allowed, target.cpu);
     if (cc && cc->self_coming) {
         cc->interrupted = tc->key;
@@ -246,16 +246,43 @@ static __always_inline void enqueue_in_place(struct task_struct* p, struct task_
     scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
 }
 
+static __always_inline void note_unheard(u64 now) {
+    if (!unheard_since)
+        unheard_since = now;
+}
+
+/*
+ * Hands a record over. A task that computes without sleeping is in no hurry while the CPUs have
+ * other work: ops.dispatch wakes user space before they run out, so that one wake-up decides
+ * several (defer).
+ *
+ * The ring by itself wakes a reader only if it had read everything before; so whoever comes behind
+ * a record without a wake-up must force one. Hence the note of such a record comes before its place
+ * in the ring, for all that get a later one; and once more behind it, in case somebody took the
+ * note off in between and the reader had gone to sleep.
+ */
+static __always_inline void submit(struct rl_queued* rec, bool defer, u64 now) {
+    if (defer) {
+        bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);
+        note_unheard(now);
+        return;
+    }
+    bpf_ringbuf_submit(rec, unheard_since && __sync_lock_test_and_set(&unheard_since, 0)
+                                ? BPF_RB_FORCE_WAKEUP
+                                : 0);
+}
+
 SEC("struct_ops/enqueue")
 void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     u64 wakeup = enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_WAKEUP);
     u64 selected = enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_CPU_SELECTED);
     struct task_ctx* tc = task_ctx_of(p);
-    struct rl_queued* rec;
+    struct rl_queued* rec = NULL;
     u64 now = now_ns(), seq;
     struct rl_control* c = the_control();
     const cpumask_t* allowed;
-    bool self, silent;
+    bool self, silent, defer = false;
+    u32 nr_waiting = 0, class = 0;
 
     if (!tc) {
         count(errors);
@@ -285,7 +312,17 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     else if (!self && resume_interrupted(p, allowed, tc, enq_flags, now))
         return;
     silent = c && c->lease_since;
-    rec = self || silent ? NULL : bpf_ringbuf_reserve(&queued_ring, sizeof(*rec), 0);
+    if (!self && !silent) {
+        /* As if all caches had as many as this one: looking at each would cost too much. */
+        nr_waiting =
+            (u32)scx_bpf_dsq_nr_queued(DSQ_LLC(llc_of(scx_bpf_task_cpu(p)))) * config.nr_llcs;
+        class = class_of(p, tc);
+        defer = !wakeup && config.defer && nr_waiting >= nr_online &&
+                tc->burst_exec >= config.slice_ns && class != RL_CLASS_FOREGROUND;
+        if (defer)
+            note_unheard(now);
+        rec = bpf_ringbuf_reserve(&queued_ring, sizeof(*rec), 0);
+    }
     if (!rec) {
         if (self)
             count(bypass_self);
@@ -299,21 +336,10 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     seq = word_begin(tc);
     tc->enqueued_at = now;
     dsq_insert(p, DSQ_PENDING, config.slice_busy_ns, enq_flags);
-    fill_record(rec, p, tc, seq, wakeup, now);
+    fill_record(rec, p, tc, seq, class, nr_waiting, wakeup, now);
     count(queued);
     lease_arm();
-    /* A task that computes without sleeping is in no hurry while the CPUs have other work:
-     * ops.dispatch wakes user space before they run out, so that one wake-up decides several. */
-    if (!wakeup && config.defer && rec->nr_waiting >= nr_online &&
-        tc->burst_exec >= config.slice_ns && rec->task_class != RL_CLASS_FOREGROUND) {
-        if (!unheard_since)
-            unheard_since = now;
-        bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);
-    } else {
-        /* The ring by itself wakes a reader only if it had read everything before. */
-        bpf_ringbuf_submit(rec, unheard_since ? BPF_RB_FORCE_WAKEUP : 0);
-        unheard_since = 0;
-    }
+    submit(rec, defer, now);
 }
 
 #endif

@@ -79,8 +79,7 @@ static __always_inline bool take_handed(struct task_struct* p, const cpumask_t* 
     count(handed_on);
     grant(tc, rest, tc->handed_deadline);
     tc->turn_until = tc->handed_until;
-    tc->key = tc->decided_key;
-    target.cpu = pick_dry_cpu(allowed);
+    target.cpu = pick_dry_cpu(allowed, tc->key, now);
     dsq = home_dsq(p, allowed, target.cpu < 0 ? (s32)bpf_get_smp_processor_id() : target.cpu);
     dsq_insert_vtime(p, dsq, rest, tc->deadline, enq_flags);
     kick_target(&target, dsq, now);

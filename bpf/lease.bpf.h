@@ -70,7 +70,7 @@ static __always_inline u64 slice_without_policy(void) { return config.slice_busy
  * to wake it. If it is well it commits at once, which ends the lease.
  */
 static __always_inline void note_silence(struct rl_control* c, u64 now) {
-    if (c->lease_since || now - c->last_commit <= config.lease_ns)
+    if (c->lease_since || !older_than(c->last_commit, now, config.lease_ns))
         return;
     c->lease_since = now;
     wake_user_space();
@@ -100,7 +100,7 @@ VERIFIED_ALONE int lease_drain(u64 now) {
             tc = task_ctx_of(p);
             if (tc)
                 oldest_hint = tc->enqueued_at;
-            if (!tc || now - tc->enqueued_at < config.lease_ns) {
+            if (!tc || !older_than(tc->enqueued_at, now, config.lease_ns - 1)) {
                 bpf_task_release(p);
                 break;
             }
@@ -162,7 +162,7 @@ static int lease_timer_fired(void* map, u32* key, struct timer_slot* slot) {
 
     if (!c)
         return 0;
-    if (c->lease_since && now - c->lease_since > config.leave_ns) {
+    if (c->lease_since && older_than(c->lease_since, now, config.leave_ns)) {
         scx_bpf_exit_bstr(RL_EXIT_LEASE, leave_msg, no_args, sizeof(no_args));
         return 0;
     }

@@ -26,6 +26,10 @@
 /* Key of our own threads: more urgent than any task. */
 #define SELF_KEY (-1000000000LL)
 
+/* Keys that differ by more are of different kinds: an urgent task and one that computes, or a
+ * foreground task and any other. */
+#define FAR_NS 100000000LL
+
 /* How long a CPU counts as taken by the urgent task that was sent to it. */
 #define PREEMPT_SETTLE_NS 2000000ULL
 
@@ -33,8 +37,11 @@ static __always_inline bool is_restricted(const struct task_struct* p) {
     return (u32)p->nr_cpus_allowed < nr_online;
 }
 
-/* An allowed CPU whose last dispatch found nothing, or -1; takes the mark off. */
-VERIFIED_ALONE s32 pick_dry_cpu(const struct cpumask* allowed __arg_trusted) {
+/*
+ * An allowed CPU whose last dispatch found nothing, or -1; takes the mark off. It may run on with
+ * what it had: not one whose task is of a more urgent kind than this key.
+ */
+VERIFIED_ALONE s32 pick_dry_cpu(const struct cpumask* allowed __arg_trusted, s64 key, u64 now) {
     s32 cpu;
 
     if (nr_dry <= 0)
@@ -42,7 +49,9 @@ VERIFIED_ALONE s32 pick_dry_cpu(const struct cpumask* allowed __arg_trusted) {
     bpf_for(cpu, 0, config.nr_cpus) {
         struct cpu_ctx* cc = cpu_ctx_of(cpu);
 
-        if (cc && cc->dry && bpf_cpumask_test_cpu(cpu, allowed) && dry_clear(cc)) {
+        if (!cc || !cc->dry || (cc->pid && cc->key + (s64)(now - cc->started_at) + FAR_NS < key))
+            continue;
+        if (bpf_cpumask_test_cpu(cpu, allowed) && dry_clear(cc)) {
             count(kick_dry);
             return cpu;
         }
@@ -79,10 +88,6 @@ struct target {
     u64 kick; /* 0: it will look by itself */
     u32 own;  /* that CPU alone is to take it */
 };
-
-/* Keys that differ by more are of different kinds: an urgent task and one that computes, or a
- * foreground task and any other. */
-#define FAR_NS 100000000LL
 
 /*
  * The CPU that we are on, if it is our own thread that runs here: it is about to sleep, and this
@@ -136,7 +141,7 @@ VERIFIED_ALONE u64 choose_target(const struct cpumask* allowed __arg_trusted, s3
     cpu = claim_this_cpu(allowed, key);
     if (cpu >= 0)
         return pack_target(cpu, 0, 0);
-    cpu = pick_dry_cpu(allowed);
+    cpu = pick_dry_cpu(allowed, key, now);
     if (cpu < 0 && preempt)
         cpu = pick_victim(allowed, key, now);
     return pack_target(cpu, SCX_KICK_PREEMPT, 0);
@@ -280,12 +285,14 @@ VERIFIED_ALONE u64 head_deadline(u64 dsq) {
     return deadline;
 }
 
-/* Whether one of the first few tasks in a DSQ may run on this CPU: only then is it consumed, since
- * the kernel would walk over all the others. */
-VERIFIED_ALONE int head_allows(u64 dsq, s32 cpu) {
+/* The deadline of the first task in a DSQ that may run on this CPU, if that is one of the first
+ * few: only then is it consumed, since the kernel would walk over all the others. Else the largest
+ * number. */
+VERIFIED_ALONE u64 first_deadline_for(u64 dsq, s32 cpu) {
     struct bpf_iter_scx_dsq it;
     struct task_struct* p;
-    int allowed = 0, i;
+    u64 deadline = ~0ULL;
+    int i;
 
     if (!bpf_iter_scx_dsq_new(&it, dsq, 0)) {
         bpf_for(i, 0, 4) {
@@ -293,13 +300,13 @@ VERIFIED_ALONE int head_allows(u64 dsq, s32 cpu) {
             if (!p)
                 break;
             if (bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) {
-                allowed = 1;
+                deadline = p->scx.dsq_vtime;
                 break;
             }
         }
     }
     bpf_iter_scx_dsq_destroy(&it);
-    return allowed;
+    return deadline;
 }
 
 /* How long a task of another queue must be overdue to be fetched by a CPU that has work. */
@@ -320,11 +327,11 @@ static __always_inline bool fetch_overdue(struct cpu_ctx* cc, s32 cpu, u32 own_l
     dsq = turn < config.nr_llcs ? DSQ_LLC(turn) : DSQ_CPU(turn - config.nr_llcs);
     if (dsq == DSQ_LLC(own_llc) || dsq == DSQ_CPU(cpu) || scx_bpf_dsq_nr_queued(dsq) <= 0)
         return false;
-    theirs = head_deadline(dsq);
+    theirs = first_deadline_for(dsq, cpu);
     if (theirs + OVERDUE_NS >= now || theirs >= head_deadline(DSQ_LLC(own_llc)) ||
         theirs >= head_deadline(DSQ_CPU(cpu)))
         return false;
-    if (!head_allows(dsq, cpu) || !dsq_move_to_local(dsq))
+    if (!dsq_move_to_local(dsq))
         return false;
     count(stolen);
     return true;
@@ -358,8 +365,8 @@ VERIFIED_ALONE int steal(s32 cpu, u32 own_llc) {
     bpf_for(i, 1, config.nr_cpus) {
         u32 other = ((u32)cpu + (u32)i) % config.nr_cpus;
 
-        if (scx_bpf_dsq_nr_queued(DSQ_CPU(other)) > 0 && head_allows(DSQ_CPU(other), cpu) &&
-            dsq_move_to_local(DSQ_CPU(other))) {
+        if (scx_bpf_dsq_nr_queued(DSQ_CPU(other)) > 0 &&
+            first_deadline_for(DSQ_CPU(other), cpu) != ~0ULL && dsq_move_to_local(DSQ_CPU(other))) {
             count(stolen);
             return true;
         }

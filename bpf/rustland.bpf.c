@@ -40,9 +40,9 @@ void BPF_PROG(rl_dispatch, s32 cpu, struct task_struct* prev) {
     bool prev_goes_on;
 
     if (pending > 0) {
-        if (now - oldest_hint >= config.lease_ns)
+        if (older_than(oldest_hint, now, config.lease_ns - 1))
             lease_drain(now);
-        if (unheard_since && (now - unheard_since >= config.notify_ns ||
+        if (unheard_since && (older_than(unheard_since, now, config.notify_ns) ||
                               (u32)scx_bpf_dsq_nr_queued(DSQ_LLC(llc)) <= nr_online / 2))
             wake_user_space();
     }
@@ -112,7 +112,7 @@ void BPF_PROG(rl_stopping, struct task_struct* p, bool runnable) {
 /* A task can keep the CPU for many slices without ever being stopped. */
 SEC("struct_ops/tick")
 void BPF_PROG(rl_tick, struct task_struct* p) {
-    s32 cpu = bpf_get_smp_processor_id();
+    s32 cpu = scx_bpf_task_cpu(p); /* with nohz_full another CPU does this for it */
     struct cpu_ctx* cc = cpu_ctx_of(cpu);
 
     if (cc)

@@ -250,8 +250,17 @@ static __always_inline bool word_unclaim(struct task_ctx* tc, u64 seq) {
     return false;
 }
 
-/* Starts a slice; the deadline is what the task waits by, if it does. */
+/* Whether more than ns have passed since then. The time may lie ahead: another CPU has just set it,
+ * with a clock reading after ours. */
+static __always_inline bool older_than(u64 since, u64 now, u64 ns) {
+    return (s64)(now - since) > (s64)ns;
+}
+
+/* Starts a slice; the deadline is what the task waits by, if it does. What it used before, in
+ * slices that idle CPUs gave it without a decision perhaps, does not make it easier to interrupt.
+ */
 static __always_inline void grant(struct task_ctx* tc, u64 slice, u64 deadline) {
+    tc->key = tc->decided_key;
     tc->deadline = deadline;
     tc->granted = slice;
     tc->used = 0;

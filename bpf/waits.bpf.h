@@ -22,6 +22,10 @@ struct {
 } waits SEC(".maps");
 
 static __always_inline void wait_begins(struct task_ctx* tc, u64 now) {
+    if (tc->slept_at) {
+        tc->last_sleep = now - tc->slept_at;
+        tc->slept_at = 0;
+    }
     if (!tc->waits_since)
         tc->waits_since = now;
 }

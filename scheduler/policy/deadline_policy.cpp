@@ -101,12 +101,16 @@ Nanos DeadlinePolicy::slice_for(const QueuedTask& task) const {
 // A budget between the foreground and the rest. It counts only while the rest wants CPUs at all.
 void DeadlinePolicy::account_shares(bool foreground, Nanos used, Nanos now) {
     if (!foreground) {
+        if (now - last_other_ >= kOtherSpan)
+            others_since_ = now;
         last_other_ = now;
         owed_ -= used;
     } else {
         last_foreground_ = now;
+        // A game alone is not asked about for minutes: what it used then it took from nobody.
         if (now - last_other_ < kOtherSpan)
-            owed_ += used * params_.others_share / (100 - params_.others_share);
+            owed_ += std::min(used, now - others_since_) * params_.others_share /
+                     (100 - params_.others_share);
     }
     owed_ = std::clamp(owed_, Nanos{} - kMostOwed, kMostOwed);
     if (owed_ == kMostOwed)

@@ -313,3 +313,20 @@ TEST(DeadlinePolicy, AMachineWithoutCpusToldOfIsTakenForOneCpu) {
     actor.task().nr_waiting = 1;
     EXPECT_EQ(actor.decide(policy, seconds(1)).slice, params.slice_max / 2);
 }
+
+TEST(DeadlinePolicy, AForegroundThatWasAloneOwesNothingWhenOthersCome) {
+    DeadlinePolicy policy = make();
+    Actor game(1);
+    Actor job(2);
+    game.task().task_class = TaskClass::Foreground;
+    EXPECT_LT(game.burst(millis(5)).decide(policy, seconds(1)).key.value, 0);
+    // A minute on idle CPUs, about which nobody was asked.
+    for (int i = 0; i < 6000; ++i)
+        game.burst(millis(10));
+    (void)job.ran(millis(1)).decide(policy, seconds(61));
+    EXPECT_LT(game.decide(policy, seconds(61) + millis(1)).key.value, 0);
+    // But what it uses from now on counts.
+    (void)job.ran(millis(1)).decide(policy, seconds(61) + millis(500));
+    (void)game.ran(millis(900)).decide(policy, seconds(61) + millis(999));
+    EXPECT_GT(game.ran(millis(1)).decide(policy, seconds(62)).key.value, 0);
+}

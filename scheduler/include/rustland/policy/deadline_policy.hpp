@@ -85,6 +85,7 @@ class DeadlinePolicy final : public Policy {
     std::int64_t heaviest_ = kNormalWeight; // of the tasks that compute, 100 to 1000
     Nanos last_foreground_ = Nanos{} - seconds(1000);
     Nanos last_other_ = Nanos{} - seconds(1000);
+    Nanos others_since_;    // when others began to want CPU time, the last time that they did
     Nanos owed_;            // CPU time that the foreground has to leave to others
     bool repaying_ = false; // the foreground has no credit until nothing is owed
 };

@@ -73,7 +73,7 @@ static u32* class_by_cgroup(u64 cgroup_id) {
 static __always_inline u32 class_of(struct task_struct* p, struct task_ctx* tc) {
     struct rl_control* c = the_control();
     s32 root = tc->class_root;
-    u32* class;
+    u32* class, now_in;
 
     if (!c || tc->class_generation == c->class_generation)
         return tc->task_class;
@@ -87,8 +87,12 @@ static __always_inline u32 class_of(struct task_struct* p, struct task_ctx* tc) 
     }
     if (!class)
         class = class_by_cgroup(tc->cgroup_id);
-    tc->task_class = class ? *class : RL_CLASS_NORMAL;
-    return tc->task_class;
+    now_in = class ? *class : RL_CLASS_NORMAL;
+    /* What was said about the task was said about one of its old class: ask again. */
+    if (now_in != tc->task_class)
+        tc->key = tc->decided_key = tc->granted = 0;
+    tc->task_class = now_in;
+    return now_in;
 }
 
 /* A new task starts in the class of the one that forked it. */

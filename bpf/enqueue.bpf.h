@@ -282,7 +282,7 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     struct rl_control* c = the_control();
     const cpumask_t* allowed;
     bool self, silent, defer = false;
-    u32 nr_waiting = 0, class = 0;
+    u32 nr_waiting = 0, class;
 
     if (!tc) {
         count(errors);
@@ -305,6 +305,7 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     if (!selected && enqueue_on_idle_cpu(p, allowed, tc, enq_flags, now))
         return;
     self = p->tgid == config.self_tgid;
+    class = class_of(p, tc);
     if (wakeup && take_handed(p, allowed, tc, enq_flags, now))
         return;
     if (wakeup)
@@ -316,7 +317,6 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
         /* As if all caches had as many as this one: looking at each would cost too much. */
         nr_waiting =
             (u32)scx_bpf_dsq_nr_queued(DSQ_LLC(llc_of(scx_bpf_task_cpu(p)))) * config.nr_llcs;
-        class = class_of(p, tc);
         defer = !wakeup && config.defer && nr_waiting >= nr_online &&
                 tc->burst_exec >= config.slice_ns && class != RL_CLASS_FOREGROUND;
         if (defer)

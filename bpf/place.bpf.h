@@ -72,7 +72,8 @@ VERIFIED_ALONE s32 pick_victim(const struct cpumask* allowed __arg_trusted, s64 
         struct cpu_ctx* cc = cpu_ctx_of(cpu);
         s64 its;
 
-        if (!cc || !cc->pid || (key != SELF_KEY && now - cc->preempted_at < PREEMPT_SETTLE_NS))
+        if (!cc || !cc->pid ||
+            (key != SELF_KEY && !older_than(cc->preempted_at, now, PREEMPT_SETTLE_NS)))
             continue;
         its = cc->key + (s64)(now - cc->started_at);
         if (its > worst && bpf_cpumask_test_cpu(cpu, allowed)) {

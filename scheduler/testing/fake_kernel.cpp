@@ -206,6 +206,7 @@ bool FakeKernel::start_on_idle_cpu(std::int32_t pid) {
     t.queued_at = now_;
     t.granted = llc_queue(*cpu).empty() ? params_.slice : params_.slice_busy;
     t.used = Nanos{};
+    t.key = t.decided_key;
     start(pid, *cpu, t.granted);
     return true;
 }

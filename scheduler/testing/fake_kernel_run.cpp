@@ -88,6 +88,7 @@ void FakeKernel::dispatch_expired() {
         ++counters_.fallback;
         t.granted = params_.slice_busy;
         t.used = Nanos{};
+        t.key = t.decided_key;
         place_decided(pid, t.queued_at, kAnyCpu, false);
     }
 }

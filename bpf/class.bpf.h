@@ -70,13 +70,16 @@ static u32* class_by_cgroup(u64 cgroup_id) {
     return NULL;
 }
 
-static __always_inline u32 class_of(struct task_struct* p, struct task_ctx* tc) {
+/* Looks a task's class up. */
+VERIFIED_ALONE u32 class_look_up(struct task_struct* p __arg_trusted) {
     struct rl_control* c = the_control();
-    s32 root = tc->class_root;
+    struct task_ctx* tc = task_ctx_of(p);
     u32* class, now_in;
+    s32 root;
 
-    if (!c || tc->class_generation == c->class_generation)
-        return tc->task_class;
+    if (!c || !tc)
+        return RL_CLASS_NORMAL;
+    root = tc->class_root;
     tc->class_generation = c->class_generation;
     tc->class_root = 0;
     class = class_by_ancestor(p, &tc->class_root);
@@ -93,6 +96,14 @@ static __always_inline u32 class_of(struct task_struct* p, struct task_ctx* tc) 
         tc->key = tc->decided_key = tc->granted = 0;
     tc->task_class = now_in;
     return now_in;
+}
+
+static __always_inline u32 class_of(struct task_struct* p, struct task_ctx* tc) {
+    struct rl_control* c = the_control();
+
+    if (!c || tc->class_generation == c->class_generation)
+        return tc->task_class;
+    return class_look_up(p);
 }
 
 /* A new task starts in the class of the one that forked it. */

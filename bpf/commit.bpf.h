@@ -9,6 +9,21 @@ static __always_inline s64 bounded_key(s64 key) {
     return key < RL_KEY_MIN ? RL_KEY_MIN : key > RL_KEY_MAX ? RL_KEY_MAX : key;
 }
 
+/* Tells a CPU about a task that now waits in dsq: the one that was chosen before, or one that has
+ * run dry meanwhile, which has looked before the task was there. */
+VERIFIED_ALONE int tell_moved(const struct cpumask* allowed __arg_trusted, s64 key, u64 dsq,
+                              u64 packed, u64 now) {
+    struct target target;
+
+    unpack_target(packed, &target);
+    if (target.cpu < 0) {
+        target.cpu = pick_dry_cpu(allowed, key, now);
+        target.kick = SCX_KICK_PREEMPT;
+    }
+    kick_target(&target, dsq, now);
+    return 0;
+}
+
 /* Carries out one row of the decision table. */
 static __always_inline u32 commit_one(struct bpf_iter_scx_dsq* it, struct task_struct* p,
                                       struct rl_decision* d, u64 now) {
@@ -32,17 +47,9 @@ static __always_inline u32 commit_one(struct bpf_iter_scx_dsq* it, struct task_s
                      : home_dsq(p, allowed, target.cpu >= 0 ? target.cpu : d->cpu);
     if (move_pending(it, p, dsq, d->deadline, slice)) {
         count(decided);
-        /* A CPU that ran dry meanwhile has looked before the task was there, or finds it. */
-        if (target.cpu < 0) {
-            target.cpu = pick_dry_cpu(allowed, key, now);
-            target.kick = SCX_KICK_PREEMPT;
-        }
-        kick_target(&target, dsq, now);
+        tell_moved(allowed, key, dsq, pack_target(target.cpu, target.kick, 0), now);
         return RL_RESULT_MOVED;
     }
-    /* So that it counts as idle again. */
-    if (target.cpu >= 0 && target.kick == SCX_KICK_IDLE)
-        scx_bpf_kick_cpu(target.cpu, SCX_KICK_IDLE);
     if (!word_unclaim(tc, d->seq)) {
         count(stale);
         return RL_RESULT_STALE;

@@ -16,13 +16,6 @@
 
 #include "state.bpf.h"
 
-/*
- * A function that the verifier checks once per program, by itself, instead of once for each state
- * of each of its callers. Weak, so that the compiler draws no conclusions from its body that the
- * verifier cannot follow.
- */
-#define VERIFIED_ALONE __weak __noinline
-
 /* Key of our own threads: more urgent than any task. */
 #define SELF_KEY (-1000000000LL)
 
@@ -126,6 +119,12 @@ static __always_inline u64 pack_target(s32 cpu, u64 kick, u64 own) {
     return (u32)cpu | kick << 32 | own << 40;
 }
 
+static __always_inline void unpack_target(u64 packed, struct target* target) {
+    target->cpu = (s32)(u32)packed;
+    target->kick = packed >> 32 & 0xff;
+    target->own = packed >> 40;
+}
+
 /* Which CPU should hear about a task: an idle one, this one if it is about to be free, one that has
  * run dry, or one worth interrupting. */
 VERIFIED_ALONE u64 choose_target(const struct cpumask* allowed __arg_trusted, s32 near, s64 key,
@@ -150,11 +149,7 @@ VERIFIED_ALONE u64 choose_target(const struct cpumask* allowed __arg_trusted, s3
 
 static __always_inline void pick_target(const cpumask_t* allowed, s32 near, s64 key, bool preempt,
                                         u64 now, struct target* target) {
-    u64 packed = choose_target(allowed, near, key, preempt, now);
-
-    target->cpu = (s32)(u32)packed;
-    target->kick = packed >> 32 & 0xff;
-    target->own = packed >> 40;
+    unpack_target(choose_target(allowed, near, key, preempt, now), target);
 }
 
 /*

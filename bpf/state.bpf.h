@@ -212,6 +212,13 @@ static __always_inline u32 llc_of(s32 cpu) {
     return config.cpu_llc[index];
 }
 
+/*
+ * A function that the verifier checks once per program, by itself, instead of once for each state
+ * of each of its callers. Weak, so that the compiler draws no conclusions from its body that the
+ * verifier cannot follow.
+ */
+#define VERIFIED_ALONE __weak __noinline
+
 /* Ends an enqueue; called wherever a task turns up outside the pending DSQ. */
 static __always_inline void word_forget(struct task_ctx* tc) {
     u64 word = tc->word, idle = (word & ~(u64)WORD_MASK) | WORD_IDLE;

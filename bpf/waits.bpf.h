@@ -55,11 +55,12 @@ static __always_inline void wait_ends(struct task_ctx* tc, u32 class, u32 cpu, u
         return;
     tc->waits_since = 0;
     row = bpf_map_lookup_elem(&waits, &cpu);
-    if (!row || class >= RL_CLASSES || (s64)ns < 0)
+    if (!row || (s64)ns < 0)
         return;
     bucket = wait_bucket(ns);
-    barrier_var(bucket); /* the verifier does not see the bound that the compiler does */
-    if (bucket >= RL_WAIT_BUCKETS)
+    barrier_var(bucket); /* the verifier does not see the bounds that the compiler does */
+    barrier_var(class);
+    if (bucket >= RL_WAIT_BUCKETS || class >= RL_CLASSES)
         return;
     row->of[class].count[bucket]++;
     row->of[class].sum_ns += ns;

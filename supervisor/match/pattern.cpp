@@ -3,8 +3,11 @@
 
 #include <array>
 #include <cctype>
+#include <cstdint>
 #include <fmt/format.h>
-#include <regex.h>
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
 
 namespace rustland::supervisor {
 namespace {
@@ -39,17 +42,10 @@ bool bracket_matches(std::string_view pattern, char c, bool ignore_case, std::si
     return hit != negated;
 }
 
-// A back-reference makes matching exponential, and command lines are other people's text.
-bool has_back_reference(std::string_view pattern) {
-    for (std::size_t i = 0; i + 1 < pattern.size(); ++i) {
-        if (pattern[i] != '\\')
-            continue;
-        if (pattern[i + 1] >= '1' && pattern[i + 1] <= '9')
-            return true;
-        ++i;
-    }
-    return false;
-}
+// Command lines are other people's text: no expression may take long with one. Steps and KiB of one
+// match; what would need more does not match.
+constexpr std::uint32_t kMatchSteps = 100'000;
+constexpr std::uint32_t kMatchMemory = 1024;
 
 } // namespace
 
@@ -93,40 +89,47 @@ bool glob_matches(std::string_view pattern, std::string_view text, bool ignore_c
 }
 
 class Pattern::Regex {
+    template <auto Free> struct Freed {
+        void operator()(auto* what) const { Free(what); }
+    };
+    using Code = std::unique_ptr<pcre2_code, Freed<pcre2_code_free>>;
+    using Limits = std::unique_ptr<pcre2_match_context, Freed<pcre2_match_context_free>>;
+    using Place = std::unique_ptr<pcre2_match_data, Freed<pcre2_match_data_free>>;
+
   public:
     static Result<std::shared_ptr<const Regex>> compile(const std::string& text, bool ignore_case) {
-        auto regex = std::make_shared<Regex>();
-        const int flags = REG_EXTENDED | REG_NOSUB | (ignore_case ? REG_ICASE : 0);
-        const int code = ::regcomp(&regex->compiled_, text.c_str(), flags);
-        if (code != 0) {
-            std::array<char, 200> why{};
-            ::regerror(code, &regex->compiled_, why.data(), why.size());
-            return Error(fmt::format("\"{}\" is not a regular expression: {}", text, why.data()));
+        // Bytes, not characters: names of files are in no encoding that one could rely on.
+        const std::uint32_t options = PCRE2_NEVER_UTF | PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY |
+                                      (ignore_case ? PCRE2_CASELESS : 0);
+        int why = 0;
+        PCRE2_SIZE where = 0;
+        Code code(::pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), options,
+                                  &why, &where, nullptr));
+        if (!code) {
+            std::array<PCRE2_UCHAR, 200> words{};
+            ::pcre2_get_error_message(why, words.data(), words.size());
+            return Error(fmt::format("\"{}\" is not a regular expression: {} (at its byte {})",
+                                     text, reinterpret_cast<const char*>(words.data()), where));
         }
-        regex->valid_ = true;
-        return std::shared_ptr<const Regex>(std::move(regex));
+        Limits limits(::pcre2_match_context_create(nullptr));
+        if (!limits)
+            return Error("no memory for a regular expression");
+        ::pcre2_set_match_limit(limits.get(), kMatchSteps);
+        ::pcre2_set_heap_limit(limits.get(), kMatchMemory);
+        return std::make_shared<const Regex>(std::move(code), std::move(limits));
     }
 
-    Regex() = default;
-    Regex(const Regex&) = delete;
-    Regex& operator=(const Regex&) = delete;
-    Regex(Regex&&) = delete;
-    Regex& operator=(Regex&&) = delete;
-    ~Regex() {
-        if (valid_)
-            ::regfree(&compiled_);
-    }
+    Regex(Code code, Limits limits) : code_(std::move(code)), limits_(std::move(limits)) {}
 
     [[nodiscard]] bool matches(std::string_view text) const {
-        regmatch_t range{};
-        range.rm_so = 0;
-        range.rm_eo = static_cast<regoff_t>(text.size());
-        return ::regexec(&compiled_, text.data(), 1, &range, REG_STARTEND) == 0;
+        const Place place(::pcre2_match_data_create(1, nullptr));
+        return place && ::pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()),
+                                      text.size(), 0, 0, place.get(), limits_.get()) >= 0;
     }
 
   private:
-    regex_t compiled_{};
-    bool valid_ = false;
+    Code code_;
+    Limits limits_;
 };
 
 Result<Pattern> Pattern::compile(std::string_view text, Case sensitivity) {
@@ -140,8 +143,6 @@ Result<Pattern> Pattern::compile(std::string_view text, Case sensitivity) {
     const std::string expression(text.substr(1));
     if (expression.empty())
         return Error("\"~\" needs a regular expression after it");
-    if (has_back_reference(expression))
-        return Error(fmt::format("\"{}\": back-references are not allowed", expression));
     auto any_case = Regex::compile(expression, true);
     if (!any_case)
         return any_case.error();

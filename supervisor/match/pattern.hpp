@@ -10,8 +10,9 @@
 namespace rustland::supervisor {
 
 // A compiled text pattern: a glob that must cover the whole text (`*` also crosses slashes, `?`,
-// `[a-z]`), or, after "~", a POSIX extended regular expression that may match anywhere. A glob
-// without special characters is a plain name.
+// `[a-z]`), or, after "~", a regular expression as in pcre2pattern(3), of bytes, that may match
+// anywhere; where a text would take it more than a bounded number of steps, it does not match. A
+// glob without special characters is a plain name.
 class Pattern {
   public:
     enum class Case { Sensitive, Insensitive };

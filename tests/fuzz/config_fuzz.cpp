@@ -27,18 +27,10 @@ ProcessInfo sample_process() {
     return process;
 }
 
-// The C library's regular expressions take memory without bound for nested counts. The file is
-// root's, so that is nobody's way in; it would only hide what else there is.
-bool counts_in_regex(std::string_view text) {
-    return text.find('~') != std::string_view::npos && text.find('{') != std::string_view::npos;
-}
-
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view text(reinterpret_cast<const char*>(data), size);
-    if (counts_in_regex(text))
-        return -1;
     std::vector<RawFile> files{parse_ini(text.substr(0, text.find('\0')), "first")};
     if (const std::size_t cut = text.find('\0'); cut != std::string_view::npos)
         files.push_back(parse_ini(text.substr(cut + 1), "second"));

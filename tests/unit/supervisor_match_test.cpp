@@ -83,6 +83,24 @@ TEST(Pattern, ARegularExpressionMatchesAnywhereAndStopsAtTheTextsEnd) {
     EXPECT_TRUE(p->matches(std::string_view(longer).substr(0, 3)));
 }
 
+TEST(Pattern, ARegularExpressionIsBoundedOnHostileText) {
+    const std::string many_plus = "~x" + std::string(100, '+') + "y";
+    EXPECT_FALSE(Pattern::compile(many_plus));
+    const auto p = Pattern::compile(R"(~^(a+)+\1$)");
+    ASSERT_TRUE(p);
+    EXPECT_TRUE(p->matches("aa"));
+    EXPECT_FALSE(p->matches(std::string(20000, 'a') + "b"));
+}
+
+TEST(Pattern, ARegularExpressionTakesBytesAsTheyAre) {
+    const auto p = Pattern::compile("~^/games/.*\\.exe$");
+    ASSERT_TRUE(p);
+    EXPECT_TRUE(p->matches("/games/caf\xe9/a\nb.exe"));
+    EXPECT_FALSE(p->matches("/games/a.exe\n"));
+    EXPECT_FALSE(p->matches("/games/a.EXE"));
+    EXPECT_TRUE(p->matches_any_case("/games/a.EXE"));
+}
+
 TEST(ProgramNames, AreTheFullNamesThatAProcessIsKnownBy) {
     EXPECT_THAT(program_names({"/usr/bin/supertuxkart"}, "supertuxkart"),
                 ElementsAre("supertuxkart"));

@@ -17,16 +17,24 @@ static __always_inline u64 kernel_slice(s32 cpu) {
     return scx_bpf_dsq_nr_queued(DSQ_LLC(llc_of(cpu))) > 0 ? config.slice_busy_ns : config.slice_ns;
 }
 
-/* Kernel threads that are bound to a CPU, and those that free memory: user space must never be
- * waited for by something that it may itself wait for. */
-static __always_inline bool bypasses_user_space(const struct task_struct* p) {
+/* A memory-management daemon works with locks of a program's memory held, of a game's, too: as long
+ * as others come between its slices, that program stands still. One slice is for a whole round of
+ * it; whatever is urgent interrupts it all the same. */
+#define MEMORY_SLICE_NS 50000000ULL
+
+/* The slice of a task that goes past user space: kernel threads that are bound to a CPU, and those
+ * that free memory, since user space must never be waited for by something that it may itself wait
+ * for. 0: not such a task. */
+static __always_inline u64 slice_past_user_space(const struct task_struct* p) {
     if (!(p->flags & PF_KTHREAD))
-        return false;
+        return 0;
     if (p->nr_cpus_allowed == 1)
-        return true;
+        return config.slice_busy_ns;
     /* kswapdN, kcompactdN, khugepaged */
     return !bpf_strncmp(p->comm, 6, "kswapd") || !bpf_strncmp(p->comm, 9, "kcompactd") ||
-           !bpf_strncmp(p->comm, 10, "khugepaged");
+                   !bpf_strncmp(p->comm, 10, "khugepaged")
+               ? MEMORY_SLICE_NS
+               : 0;
 }
 
 /* A CPU where a task of our class runs or nothing does: our own thread can start there at once. */
@@ -278,7 +286,7 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     u64 selected = enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_CPU_SELECTED);
     struct task_ctx* tc = task_ctx_of(p);
     struct rl_queued* rec = NULL;
-    u64 now = now_ns(), seq;
+    u64 now = now_ns(), seq, past;
     struct rl_control* c = the_control();
     const cpumask_t* allowed;
     bool self, silent, defer = false;
@@ -291,10 +299,13 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     }
     word_forget(tc);
     wait_begins(tc, now);
-    if (bypasses_user_space(p) || (config.percpu_local && p->nr_cpus_allowed == 1)) {
+    past = slice_past_user_space(p);
+    if (!past && config.percpu_local && p->nr_cpus_allowed == 1)
+        past = config.slice_busy_ns;
+    if (past) {
         count(bypass_kthread);
-        grant(tc, config.slice_busy_ns, now);
-        dsq_insert(p, SCX_DSQ_LOCAL, config.slice_busy_ns, enq_flags);
+        grant(tc, past, now);
+        dsq_insert(p, SCX_DSQ_LOCAL, past, enq_flags);
         return;
     }
     if (may_not_migrate(p, enq_flags)) {

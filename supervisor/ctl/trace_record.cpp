@@ -50,6 +50,10 @@ Result<TraceInstance> TraceInstance::create(std::uint64_t buffer_kib, const std:
         return done.error();
     if (auto done = instance.set("buffer_size_kb", std::to_string(buffer_kib)); !done)
         return done.error().with("not enough memory for the buffers?");
+    // The column of flags grows from kernel to kernel, and Perfetto does not know each of its
+    // shapes (google/perfetto#500); all entries without that column it reads.
+    if (auto done = instance.set("options/irq-info", "0"); !done)
+        return done.error();
     for (const char* event : {"sched/sched_switch", "sched/sched_waking"})
         if (auto done = instance.set(fmt::format("events/{}/enable", event), "1"); !done)
             return done.error();

@@ -8,8 +8,9 @@
 namespace rustland::supervisor {
 namespace {
 
-// "            bash-183     [000] d..2.     3.771355: sched_switch: …": names have at most 15
-// characters and are written into 16 columns, so a "-" in them is not taken for the one behind.
+// "            bash-183     [000]     3.771355: sched_switch: …": names have at most 15 characters
+// and are written into 16 columns, so a "-" in them is not taken for the one behind. Another
+// recorder may have left the kernel's column of flags ("d..2.") before the time.
 constexpr std::size_t kNameColumns = 16;
 constexpr std::size_t kMicrosDigits = 6;
 
@@ -33,6 +34,9 @@ class Cursor {
         const std::size_t end = std::min(rest_.find(' '), rest_.size());
         rest_.remove_prefix(end);
         return end > 0;
+    }
+    [[nodiscard]] bool at_digit() const {
+        return !rest_.empty() && rest_.front() >= '0' && rest_.front() <= '9';
     }
     // A number and how many digits it has.
     template <typename T> std::size_t number(T& value) {
@@ -110,6 +114,11 @@ std::optional<WakingEvent> parse_waking(std::string_view text) {
     return event;
 }
 
+// The first of the flags is a letter or a dot.
+bool skip_flags(Cursor& cursor) {
+    return cursor.at_digit() || (cursor.skip_word() && cursor.skip_blanks());
+}
+
 std::optional<TraceEvent> parse_entry(std::string_view line) {
     if (line.size() <= kNameColumns)
         return std::nullopt;
@@ -119,8 +128,8 @@ std::optional<TraceEvent> parse_entry(std::string_view line) {
     std::int64_t seconds_part = 0;
     std::int64_t micros_part = 0;
     if (!cursor.skip("-") || cursor.number(pid) == 0 || !cursor.skip_blanks() ||
-        !cursor.skip("[") || cursor.number(event.cpu) == 0 || !cursor.skip("] ") ||
-        !cursor.skip_word() || !cursor.skip_blanks() || cursor.number(seconds_part) == 0 ||
+        !cursor.skip("[") || cursor.number(event.cpu) == 0 || !cursor.skip("]") ||
+        !cursor.skip_blanks() || !skip_flags(cursor) || cursor.number(seconds_part) == 0 ||
         !cursor.skip(".") || cursor.number(micros_part) != kMicrosDigits || !cursor.skip(": "))
         return std::nullopt;
     event.at = seconds(seconds_part) + micros(micros_part);

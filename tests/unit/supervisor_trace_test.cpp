@@ -71,9 +71,11 @@ TEST(TraceText, ReadsWhatTheKernelWrites) {
         "CPU:3 [LOST 1234 EVENTS]\n"
         "     rustlandctl-12345   [013] .....   100.000001: tracing_mark_write: C|1|rustland "
         "idle|5\n"
-        "     rustlandctl-12345   [013] .....   100.000002: sched_ext_event: name X delta 1\n");
+        "     rustlandctl-12345   [013] .....   100.000002: sched_ext_event: name X delta 1\n"
+        "            bash-183     [000]   100.000003: sched_waking: comm=sh pid=16 prio=120 "
+        "target_cpu=002\n");
     EXPECT_EQ(trace.lost, 1234U);
-    ASSERT_EQ(trace.events.size(), 4U);
+    ASSERT_EQ(trace.events.size(), 5U);
     const auto& first = std::get<SwitchEvent>(trace.events[0].what);
     EXPECT_EQ(trace.events[0].at, micros(3'771'355));
     EXPECT_EQ(first.prev_comm, "bash");
@@ -84,6 +86,8 @@ TEST(TraceText, ReadsWhatTheKernelWrites) {
     EXPECT_EQ(std::get<WakingEvent>(trace.events[1].what).comm, "rcu_preempt");
     EXPECT_EQ(trace.events[2].cpu, 13);
     EXPECT_EQ(std::get<OtherEvent>(trace.events[2].what).name, "tracing_mark_write");
+    EXPECT_EQ(std::get<WakingEvent>(trace.events[4].what).pid, 16);
+    EXPECT_EQ(trace.events[4].at, seconds(100) + micros(3));
 }
 
 TEST(TraceText, NamesOfTasksMayHoldAnything) {
@@ -105,6 +109,8 @@ TEST(TraceText, RefusesWithTheLine) {
     EXPECT_THAT(refusal(kHead + entry(0, 1, "sched_waking: comm=x pid=y prio=1 target_cpu=0")),
                 HasSubstr("t:5: "));
     EXPECT_THAT(refusal(kHead + entry(0, 1, "no name")), HasSubstr("t:5: "));
+    EXPECT_THAT(refusal(kHead + "            bash-183     [000] 3.771355 a: b\n"),
+                HasSubstr("t:5: "));
     EXPECT_THAT(refusal(kHead + entry(0, 2, "a: b") + entry(0, 1, "a: b")),
                 HasSubstr("t:6: goes back in time"));
     std::string short_time = entry(0, 1, "a: b");

@@ -22,6 +22,9 @@ assert_match "the command among the tasks" $'\n''sleep +[0-9]+ ' "$OUTPUT"
 no_instance || fail "the instance is still there"
 assert_match "first line of the file" "^# tracer: nop" "$(head -n 1 $TRACE)"
 grep -q 'sched_switch: prev_comm=' $TRACE || fail "no switches in the file"
+# The shape that each version of Perfetto reads: task, CPU, time and event, without the flags between.
+assert_eq "entries of another shape" "" \
+    "$(grep -vE '^#|^.{16}-[0-9]+ +\[[0-9]+\] +[0-9]+\.[0-9]{6}: [a-z_]+: ' $TRACE)"
 
 echo "under rustland, two CPUs for four tasks"
 start_scheduler

@@ -2,6 +2,7 @@
 #include "monitor.hpp"
 
 #include "protocol.hpp"
+#include "rustland/common/log.hpp"
 #include "stats.hpp"
 #include "stats_server.hpp"
 #include "stats_table.hpp"
@@ -9,7 +10,6 @@
 #include <array>
 #include <cerrno>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -46,15 +46,15 @@ ExitCode run_monitor(const std::string& socket, Nanos interval,
                      const std::function<void(std::string_view)>& print) {
     const auto connection = connect_to_socket(socket);
     if (!connection) {
-        spdlog::error("no rustland answers: {}. Start one, or give its --socket",
-                      connection.error().message());
+        log::error("no rustland answers: {}. Start one, or give its --socket",
+                   connection.error().message());
         return ExitCode::NoServer;
     }
     const int fd = connection->get();
     const double seconds = static_cast<double>(interval.value) / 1e9;
     const nlohmann::json request{{"request", "subscribe"}, {"interval", seconds}};
     if (const auto sent = send_all(fd, request.dump() + "\n"); !sent) {
-        spdlog::error("{}", sent.error().message());
+        log::error("{}", sent.error().message());
         return ExitCode::NoServer;
     }
     StatsTable table;
@@ -65,20 +65,20 @@ ExitCode run_monitor(const std::string& socket, Nanos interval,
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) {
-            spdlog::info("the scheduler has ended");
+            log::info("the scheduler has ended");
             return ExitCode::Stopped;
         }
         reader.append({buffer.data(), static_cast<std::size_t>(n)});
         while (const auto line = reader.next()) {
             const auto values = parse_answer(*line);
             if (!values) {
-                spdlog::error("{}: {}", socket, values.error().message());
+                log::error("{}: {}", socket, values.error().message());
                 return ExitCode::Failure;
             }
             print(table.next(*values));
         }
         if (reader.overflown()) {
-            spdlog::error("{}: an answer is too long", socket);
+            log::error("{}: an answer is too long", socket);
             return ExitCode::Failure;
         }
     }

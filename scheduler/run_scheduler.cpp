@@ -2,11 +2,11 @@
 #include "run_scheduler.hpp"
 
 #include "rustland/common/clock.hpp"
+#include "rustland/common/log.hpp"
 #include "rustland/common/unique_fd.hpp"
 #include "session.hpp"
 
 #include <csignal>
-#include <spdlog/spdlog.h>
 #include <sys/signalfd.h>
 
 namespace rustland {
@@ -37,7 +37,7 @@ ExitCode run_scheduler(const Options& options, const PolicyFactory& factory,
                        const Program& program) {
     const auto signals = take_signals();
     if (!signals) {
-        spdlog::error("{}", signals.error().message());
+        log::error("{}", signals.error().message());
         return ExitCode::Failure;
     }
     set_libbpf_verbosity(options.verbose);
@@ -47,11 +47,11 @@ ExitCode run_scheduler(const Options& options, const PolicyFactory& factory,
         if (!outcome.restart)
             return outcome.code;
         if (!limit.allow(monotonic_now())) {
-            spdlog::error("{} restarts within {} s: giving up", kMostRestarts,
-                          kRestartSpan.value / 1'000'000'000);
+            log::error("{} restarts within {} s: giving up", kMostRestarts,
+                       kRestartSpan.value / 1'000'000'000);
             return outcome.code;
         }
-        spdlog::info("starting anew");
+        log::info("starting anew");
     }
 }
 

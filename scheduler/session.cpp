@@ -2,6 +2,7 @@
 #include "session.hpp"
 
 #include "rustland/common/clock.hpp"
+#include "rustland/common/log.hpp"
 #include "rustland/kernel/cgroup_limits.hpp"
 #include "rustland/kernel/kernel_types.hpp"
 #include "rustland/kernel/process_figures.hpp"
@@ -12,7 +13,6 @@
 #include <cstdlib>
 #include <ctime>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 namespace rustland {
@@ -23,7 +23,7 @@ constexpr Nanos kDisableTime = seconds(2); // for an earlier scheduler to go
 constexpr const char* kCompactUnevictable = "/proc/sys/vm/compact_unevictable_allowed";
 
 Session::Outcome fail(ExitCode code, const std::string& line) {
-    spdlog::error("{}", line);
+    log::error("{}", line);
     return {code};
 }
 
@@ -40,7 +40,7 @@ Topology find_topology(const SystemRoots& roots) {
     auto topology = read_topology(roots.sys);
     if (topology)
         return *std::move(topology);
-    spdlog::warn("{}, taking all CPUs as equal", topology.error().message());
+    log::warn("{}, taking all CPUs as equal", topology.error().message());
     std::vector<CpuFacts> facts(
         static_cast<std::size_t>(std::max(::sysconf(_SC_NPROCESSORS_CONF), 1L)));
     for (std::size_t i = 0; i < facts.size(); ++i)
@@ -82,7 +82,7 @@ Session::Outcome Session::run() {
             return *failed;
     }
     if (const auto done = loop_->run(); !done)
-        spdlog::error("{}", done.error().message());
+        log::error("{}", done.error().message());
     return finish();
 }
 
@@ -132,13 +132,13 @@ std::optional<Session::Outcome> Session::prepare() {
     if (const auto done = open_server(); !done) {
         if (options_.socket_given)
             return fail(ExitCode::Refused, done.error().message());
-        spdlog::warn("no statistics for other programs: {}, ignoring", done.error().message());
+        log::warn("no statistics for other programs: {}, ignoring", done.error().message());
     }
     auto compaction = SysctlOverride::set(kCompactUnevictable, "0");
     if (compaction)
         compaction_.emplace(*std::move(compaction));
     else
-        spdlog::debug("{}, ignoring", compaction.error().message());
+        log::debug("{}, ignoring", compaction.error().message());
     auto memory = LockedMemory::lock();
     if (!memory)
         return fail(ExitCode::Refused, memory.error().message());
@@ -169,9 +169,9 @@ std::optional<Session::Outcome> Session::attach() {
         const auto obstacle = explain_attach_failure(done.error(), take_libbpf_messages(), roots_);
         return fail(obstacle.code, obstacle.line);
     }
-    spdlog::info("attached: policy {}, {} CPUs, {} cores, {} last-level caches, {} NUMA nodes",
-                 policy_->name(), topology_.nr_online, topology_.nr_cores, topology_.nr_llcs,
-                 topology_.nr_nodes);
+    log::info("attached: policy {}, {} CPUs, {} cores, {} last-level caches, {} NUMA nodes",
+              policy_->name(), topology_.nr_online, topology_.nr_cores, topology_.nr_llcs,
+              topology_.nr_nodes);
     warn_about_limits();
     return std::nullopt;
 }
@@ -179,9 +179,9 @@ std::optional<Session::Outcome> Session::attach() {
 void Session::warn_about_limits() {
     const auto limited = cgroups_with_cpu_max();
     if (!limited.empty())
-        spdlog::warn("the CPU limits (cpu.max) of {} cgroups, such as '{}', are not enforced while "
-                     "a sched_ext scheduler runs",
-                     limited.size(), limited.front());
+        log::warn("the CPU limits (cpu.max) of {} cgroups, such as '{}', are not enforced while "
+                  "a sched_ext scheduler runs",
+                  limited.size(), limited.front());
 }
 
 Session::Outcome Session::finish() {
@@ -202,22 +202,22 @@ Session::Outcome Session::finish() {
 // The thread still uses the policy and the tables, so nothing of that can be freed: leave without.
 void Session::end_with_stuck_thread(const ExitReport& report) {
     const std::string where = thread_->loop_counters().fault.where();
-    spdlog::error("the policy {} does not come back{}{}: ending the process around it",
-                  policy_->name(), where.empty() ? "" : " from ", where);
+    log::error("the policy {} does not come back{}{}: ending the process around it",
+               policy_->name(), where.empty() ? "" : " from ", where);
     server_.reset();
     compaction_.reset();
-    spdlog::default_logger()->flush();
+    log::flush();
     std::fflush(nullptr);
     std::_Exit(static_cast<int>(report.code));
 }
 
 void Session::show(const ExitReport& report, const ExitInfo& info) const {
     if (report.error)
-        spdlog::error("{}", report.line);
+        log::error("{}", report.line);
     else if (report.code == ExitCode::Stopped)
-        spdlog::info("{}", report.line);
+        log::info("{}", report.line);
     else
-        spdlog::warn("{}", report.line);
+        log::warn("{}", report.line);
     if (report.error && !info.dump.empty())
         fmt::print(stderr, "{}\n", info.dump);
 }

@@ -5,6 +5,7 @@
 
 #include "allocation_hooks.hpp"
 #include "rustland/common/clock.hpp"
+#include "rustland/common/log.hpp"
 #include "rustland/common/version.hpp"
 #include "rustland/kernel/cgroup_limits.hpp"
 #include "rustland/kernel/process_figures.hpp"
@@ -14,7 +15,6 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <poll.h>
-#include <spdlog/spdlog.h>
 #include <string_view>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -45,7 +45,7 @@ Status Session::set_classes(const Request& request) {
         processes.push_back({pid, TaskClass::Foreground});
     for (const Pid pid : options_.foreground_pids)
         processes.push_back({pid, TaskClass::Foreground});
-    spdlog::debug("classes of {} processes", processes.size());
+    log::debug("classes of {} processes", processes.size());
     return scheduler_->set_process_classes(processes);
 }
 
@@ -111,16 +111,16 @@ void Session::on_signal() {
     signalfd_siginfo info{};
     if (::read(signals_, &info, sizeof(info)) != sizeof(info))
         return;
-    spdlog::debug("signal {}", info.ssi_signo);
+    log::debug("signal {}", info.ssi_signo);
     asked_ = true;
     loop_->stop();
 }
 
 void Session::on_demotion() {
     loop_->forget(thread_->demoted_fd());
-    spdlog::warn("the policy worked for {} ms without a pause: its thread goes on without "
-                 "real-time priority",
-                 ThreadSettings{}.runaway_after.value / 1'000'000);
+    log::warn("the policy worked for {} ms without a pause: its thread goes on without "
+              "real-time priority",
+              ThreadSettings{}.runaway_after.value / 1'000'000);
 }
 
 // The policy has been at work for a while, or has thrown.
@@ -139,7 +139,7 @@ void Session::on_attention() {
     signs.overflows = overflows();
     signs.longest_round = Nanos{thread_->counters().longest_round.load(std::memory_order_relaxed)};
     for (const std::string& warning : watch_->look(signs))
-        spdlog::warn("{}", warning);
+        log::warn("{}", warning);
 }
 
 // Of the memory that was offered to the policy; none where none was.
@@ -170,8 +170,8 @@ Snapshot Session::snapshot() {
     now.thread_cpu = thread_->cpu_time();
     now.realtime = thread_->realtime();
     if (now.cpu_max_set > limits_seen_) {
-        spdlog::warn("a cgroup was given a CPU limit (cpu.max): not enforced while a sched_ext "
-                     "scheduler runs");
+        log::warn("a cgroup was given a CPU limit (cpu.max): not enforced while a sched_ext "
+                  "scheduler runs");
         limits_seen_ = now.cpu_max_set;
     }
     return now;

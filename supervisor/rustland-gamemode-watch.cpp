@@ -7,7 +7,6 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
-#include <spdlog/spdlog.h>
 #include <systemd/sd-daemon.h>
 
 using namespace rustland;
@@ -69,7 +68,7 @@ int main(int argc, char** argv) {
     setup_logging("rustland-gamemode-watch", LogLevel::Info);
     const auto code = run();
     if (!code) {
-        spdlog::error("{}", code.error().message());
+        log::error("{}", code.error().message());
         return 1;
     }
     return *code;

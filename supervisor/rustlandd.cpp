@@ -15,7 +15,6 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
@@ -72,7 +71,7 @@ void stop(Bus& bus, Daemon& daemon, const std::shared_ptr<int>& life) {
         return daemon.shutdown(false);
     ask_whether_restarting(bus, life, ::getpid(), [&daemon](bool restarting) {
         if (restarting)
-            spdlog::info("to be started again: the scheduler is left as it is");
+            log::info("to be started again: the scheduler is left as it is");
         daemon.shutdown(restarting);
     });
 }
@@ -88,7 +87,7 @@ Result<int> serve(const Options& options, Loop& loop, Bus& bus, Daemon& daemon) 
         ::sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
                      static_cast<long long>(monotonic_now().value / 1000));
         if (const Status status = daemon.reload(); !status)
-            spdlog::error("the old configuration stays:\n{}", status.error().message());
+            log::error("the old configuration stays:\n{}", status.error().message());
         ::sd_notify(0, "READY=1");
     });
     // An upgrade: the next daemon takes the scheduler over.
@@ -125,16 +124,16 @@ Result<int> serve(const Options& options, Loop& loop, Bus& bus, Daemon& daemon) 
 int run(const Options& options) {
     auto loop = Loop::create();
     if (!loop) {
-        spdlog::error("{}", loop.error().message());
+        log::error("{}", loop.error().message());
         return 1;
     }
     auto bus = Bus::create(**loop, options.bus_address);
     if (!bus) {
-        spdlog::error("{}", bus.error().message());
+        log::error("{}", bus.error().message());
         return 1;
     }
     if (!(*bus)->connected())
-        spdlog::info("{}: the local socket alone is served", (*bus)->problem());
+        log::info("{}: the local socket alone is served", (*bus)->problem());
     DaemonOptions daemon_options = options.daemon;
     daemon_options.journal = logs_to_journal();
     daemon_options.detector.on_scan = [&bus] { (*bus)->retry(); };
@@ -145,12 +144,12 @@ int run(const Options& options) {
     };
     auto daemon = Daemon::create(**loop, daemon_options);
     if (!daemon) {
-        spdlog::error("{}", daemon.error().message());
+        log::error("{}", daemon.error().message());
         return kBadConfiguration;
     }
     const auto code = serve(options, **loop, **bus, **daemon);
     if (!code) {
-        spdlog::error("{}", code.error().message());
+        log::error("{}", code.error().message());
         return 1;
     }
     return *code;

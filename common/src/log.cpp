@@ -68,4 +68,19 @@ void setup_logging(const std::string& program, LogLevel level) {
 
 void set_log_level(LogLevel level) { spdlog::set_level(to_spdlog(level)); }
 
+namespace log {
+
+void write(LogLevel level, fmt::string_view form, fmt::format_args values) {
+    spdlog::logger& logger = *spdlog::default_logger_raw();
+    if (!logger.should_log(to_spdlog(level)))
+        return;
+    fmt::memory_buffer line;
+    fmt::vformat_to(fmt::appender(line), form, values);
+    logger.log(to_spdlog(level), spdlog::string_view_t(line.data(), line.size()));
+}
+
+void flush() { spdlog::default_logger_raw()->flush(); }
+
+} // namespace log
+
 } // namespace rustland

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "rustland/kernel/bpf_scheduler.hpp"
 
+#include "rustland/common/log.hpp"
+
 #include <bpf/libbpf.h>
 #include <cstdarg>
 #include <cstdio>
-#include <spdlog/spdlog.h>
 #include <utility>
 
 namespace rustland {
@@ -26,7 +27,7 @@ int on_print(libbpf_print_level level, const char* format, va_list args) {
     while (!text.empty() && text.back() == '\n')
         text.pop_back();
     if (verbose)
-        spdlog::info("libbpf: {}", text);
+        log::info("libbpf: {}", text);
     else if (level == LIBBPF_WARN)
         messages += text + "\n";
     return length;

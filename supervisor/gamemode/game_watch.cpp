@@ -2,9 +2,9 @@
 #include "supervisor/gamemode/game_watch.hpp"
 
 #include "rustland/common/file.hpp"
+#include "rustland/common/log.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -135,7 +135,7 @@ Status GameWatch::init() {
 void GameWatch::gamemode_owner(bool there) {
     if (there)
         return list_games();
-    spdlog::info("GameMode has gone: no games of its own any more");
+    log::info("GameMode has gone: no games of its own any more");
     while (!games_.empty())
         unregistered(games_.begin()->first);
 }
@@ -167,7 +167,7 @@ void GameWatch::listed(sd_bus_message* answer) {
         if (pid > 0)
             registered(Pid{pid});
     if (r < 0)
-        spdlog::warn("{}", Error::from_code("GameMode's list of games", -r).message());
+        log::warn("{}", Error::from_code("GameMode's list of games", -r).message());
 }
 
 void GameWatch::registered(Pid pid) {
@@ -177,13 +177,12 @@ void GameWatch::registered(Pid pid) {
     game.serial = next_serial_++;
     game.pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid.value, 0)));
     if (!game.pidfd) {
-        spdlog::warn("{}; not held",
-                     Error::from_errno(fmt::format("game {}", pid.value)).message());
+        log::warn("{}; not held", Error::from_errno(fmt::format("game {}", pid.value)).message());
         return;
     }
     auto exit = loop_.io(game.pidfd.get(), EPOLLIN, [this, pid](std::uint32_t) { forget(pid); });
     if (!exit) {
-        spdlog::warn("{}; not held", exit.error().message());
+        log::warn("{}; not held", exit.error().message());
         return;
     }
     game.exit = *std::move(exit);
@@ -199,12 +198,12 @@ void GameWatch::unregistered(Pid pid) {
     if (it->second.cookie)
         release(*it->second.cookie);
     games_.erase(it);
-    spdlog::info("game {} is not GameMode's any more", pid.value);
+    log::info("game {} is not GameMode's any more", pid.value);
 }
 
 void GameWatch::forget(Pid pid) {
     games_.erase(pid); // its hold ended with it
-    spdlog::info("game {} has ended", pid.value);
+    log::info("game {} has ended", pid.value);
 }
 
 void GameWatch::hold(Pid pid, const Game& game) {
@@ -220,7 +219,7 @@ void GameWatch::hold(Pid pid, const Game& game) {
         r = sd_bus_call_async(system_, &slot, call, on_hold, pending.get(), kHoldTimeoutUs);
     sd_bus_message_unref(call);
     if (r < 0) {
-        spdlog::warn("{}", Error::from_code("ask rustlandd for a hold", -r).message());
+        log::warn("{}", Error::from_code("ask rustlandd for a hold", -r).message());
         return;
     }
     sd_bus_slot_set_destroy_callback(slot, free_pending);
@@ -231,14 +230,14 @@ void GameWatch::hold(Pid pid, const Game& game) {
 
 void GameWatch::held(Pid pid, std::uint64_t serial, sd_bus_message* answer) {
     if (const sd_bus_error* error = sd_bus_message_get_error(answer); error != nullptr) {
-        spdlog::warn("game {} is not held: {}", pid.value,
-                     error->message != nullptr ? error->message : error->name);
+        log::warn("game {} is not held: {}", pid.value,
+                  error->message != nullptr ? error->message : error->name);
         return;
     }
     std::uint64_t cookie = 0;
     const char* problem = nullptr;
     if (const int r = sd_bus_message_read(answer, "ts", &cookie, &problem); r < 0) {
-        spdlog::warn("{}", Error::from_code("rustlandd's answer", -r).message());
+        log::warn("{}", Error::from_code("rustlandd's answer", -r).message());
         return;
     }
     const auto it = games_.find(pid);
@@ -246,9 +245,9 @@ void GameWatch::held(Pid pid, std::uint64_t serial, sd_bus_message* answer) {
         return release(cookie);
     it->second.cookie = cookie;
     if (*problem != '\0')
-        spdlog::warn("game {} is held, but: {}", pid.value, problem);
+        log::warn("game {} is held, but: {}", pid.value, problem);
     else
-        spdlog::info("game {} is held", pid.value);
+        log::info("game {} is held", pid.value);
 }
 
 void GameWatch::release(std::uint64_t cookie) {

@@ -2,8 +2,8 @@
 #include "supervisor/system/bus.hpp"
 
 #include "rustland/common/clock.hpp"
+#include "rustland/common/log.hpp"
 
-#include <spdlog/spdlog.h>
 #include <utility>
 
 namespace rustland::supervisor {
@@ -117,7 +117,7 @@ Status Bus::connect() {
 }
 
 void Bus::lost() {
-    spdlog::warn("the connection to the message bus is lost; going on without");
+    log::warn("the connection to the message bus is lost; going on without");
     disconnected_.reset();
     tell(false);
     sd_bus_close(bus_);
@@ -133,7 +133,7 @@ void Bus::retry() {
         problem_ = status.error().message();
         return;
     }
-    spdlog::info("connected to the message bus");
+    log::info("connected to the message bus");
     tell(true);
 }
 
@@ -194,7 +194,7 @@ BusSlot Bus::match(const SignalMatch& what, BusSlot::Handler handler) {
         sd_bus_match_signal_async(bus_, &slot.slot_, what.sender, what.path, what.interface,
                                   what.member, on_signal, nullptr, slot.handler_.get());
     if (r < 0)
-        spdlog::warn("{}; ignoring", Error::from_code("listen on the message bus", -r).message());
+        log::warn("{}; ignoring", Error::from_code("listen on the message bus", -r).message());
     return slot;
 }
 

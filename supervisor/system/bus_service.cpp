@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/system/bus_service.hpp"
 
+#include "rustland/common/log.hpp"
 #include "supervisor/system/bus_interface.hpp"
 
 #include <algorithm>
-#include <spdlog/spdlog.h>
 
 namespace rustland::supervisor {
 
@@ -77,10 +77,10 @@ const sd_bus_vtable kInterface[] = {
 int on_name(sd_bus_message* message, void*, sd_bus_error*) {
     std::uint32_t answer = 0;
     if (sd_bus_message_is_method_error(message, nullptr) > 0)
-        spdlog::warn("{} is not to be had on the bus ({}); the local socket alone is served",
-                     kBusName, sd_bus_message_get_error(message)->message);
+        log::warn("{} is not to be had on the bus ({}); the local socket alone is served", kBusName,
+                  sd_bus_message_get_error(message)->message);
     else if (sd_bus_message_read(message, "u", &answer) >= 0 && answer != 1)
-        spdlog::warn("somebody else has {} on the bus; the local socket alone is served", kBusName);
+        log::warn("somebody else has {} on the bus; the local socket alone is served", kBusName);
     return 1;
 }
 
@@ -137,8 +137,8 @@ void BusService::publish() {
     if (r >= 0)
         r = sd_bus_request_name_async(bus_.raw(), &name_, kBusName, 0, on_name, this);
     if (r < 0)
-        spdlog::warn("{}; the local socket alone is served",
-                     Error::from_code("serve on the bus", -r).message());
+        log::warn("{}; the local socket alone is served",
+                  Error::from_code("serve on the bus", -r).message());
 }
 
 void BusService::withdraw() {
@@ -196,7 +196,7 @@ void BusService::allowed(const std::shared_ptr<Call>& call) {
         peer, call->request.body,
         [call](const json& answer) {
             if (const int r = send_bus_answer(call->message.get(), answer); r < 0)
-                spdlog::debug("{}", Error::from_code("answer on the bus", -r).message());
+                log::debug("{}", Error::from_code("answer on the bus", -r).message());
         },
         std::move(call->request.pidfd));
 }

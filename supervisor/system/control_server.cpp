@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/system/control_server.hpp"
 
+#include "rustland/common/log.hpp"
+
 #include <algorithm>
 #include <array>
-#include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>

@@ -2,13 +2,13 @@
 #include "supervisor/system/daemon.hpp"
 
 #include "rustland/common/clock.hpp"
+#include "rustland/common/log.hpp"
 #include "supervisor/system/exit_status.hpp"
 #include "supervisor/system/journal.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -90,13 +90,13 @@ Status Daemon::init() {
     detector_ = *std::move(detector);
     if (options_.uevents)
         if (const Status status = open_uevents(); !status)
-            spdlog::warn("{}; changes in the kernel are noticed by the scheduler's exit alone",
-                         status.error().message());
+            log::warn("{}; changes in the kernel are noticed by the scheduler's exit alone",
+                      status.error().message());
 
     const KernelState kernel = kernel_.read();
     if (!kernel.supported)
-        spdlog::warn("this kernel has no sched_ext ({} is missing): nothing will be started",
-                     kernel_.root());
+        log::warn("this kernel has no sched_ext ({} is missing): nothing will be started",
+                  kernel_.root());
     core_->on(event::KernelSupport{kernel.supported}, monotonic_now());
     power_ = power_reader_.read();
     core_->on(event::PowerChanged{power_}, monotonic_now());
@@ -150,7 +150,7 @@ std::optional<RunRecord> Daemon::left_behind() const {
     const auto left = state_file_.load();
     if (left)
         return *left;
-    spdlog::warn("{}; ignoring it", left.error().message());
+    log::warn("{}; ignoring it", left.error().message());
     state_file_.clear();
     return std::nullopt;
 }
@@ -280,8 +280,8 @@ void Daemon::save_run() {
         if (owner.process.start_time != 0)
             run_->holds.push_back({id, owner.spec, owner.reason, owner.uid, owner.process});
     if (const Status status = state_file_.save(*run_); !status)
-        spdlog::warn("{}; a later daemon will not find the scheduler, ignoring",
-                     status.error().message());
+        log::warn("{}; a later daemon will not find the scheduler, ignoring",
+                  status.error().message());
 }
 
 void Daemon::remember_exit(const ExitInfo& exit) {
@@ -388,9 +388,9 @@ void Daemon::record(const std::string& kind, const std::string& text, const std:
     if (options_.journal)
         journal_event(bad ? 4 : 6, kind, text, dump);
     else if (bad)
-        spdlog::warn("{}: {}", kind, text);
+        log::warn("{}: {}", kind, text);
     else
-        spdlog::info("{}: {}", kind, text);
+        log::info("{}: {}", kind, text);
     const HistoryEntry entry{wall_clock_ms(), kind, text, dump};
     history_.add(entry);
     for (const auto& listener : events_)

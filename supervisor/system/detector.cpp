@@ -2,12 +2,12 @@
 #include "supervisor/system/detector.hpp"
 
 #include "rustland/common/clock.hpp"
+#include "rustland/common/log.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 
 namespace rustland::supervisor {
@@ -65,14 +65,14 @@ void Detector::open_events() {
         source_text_ =
             fmt::format("scans every {} only ({})", format_duration(options_.scan_interval),
                         opened.error().message());
-        spdlog::warn("{}", source_text_);
+        log::warn("{}", source_text_);
         return;
     }
     process_events_ = std::make_unique<ProcEvents>(*std::move(opened));
     auto source =
         loop_.io(process_events_->fd(), EPOLLIN, [this](std::uint32_t) { read_events(); });
     if (!source) {
-        spdlog::warn("{}; scanning only", source.error().message());
+        log::warn("{}; scanning only", source.error().message());
         process_events_.reset();
         return;
     }
@@ -84,7 +84,7 @@ void Detector::open_events() {
 void Detector::read_events() {
     const auto batch = process_events_->read(kDatagramsPerRound);
     if (!batch) {
-        spdlog::warn("{}; scanning only", batch.error().message());
+        log::warn("{}; scanning only", batch.error().message());
         source_text_ = batch.error().message() + "; scans only";
         events_source_.reset();
         process_events_.reset();
@@ -181,8 +181,8 @@ void Detector::judge(Pid pid) {
         return;
     }
     const Member* member = workloads_.find(pid);
-    spdlog::info("process {} ({}) belongs to workload {}{}", pid.value, info->comm, member->rule,
-                 member->inherited ? " as a child" : "");
+    log::info("process {} ({}) belongs to workload {}{}", pid.value, info->comm, member->rule,
+              member->inherited ? " as a child" : "");
     judge_children(pid);
 }
 
@@ -218,7 +218,7 @@ void Detector::scan() {
     ++statistics_.scans;
     const auto pids = proc_.list();
     if (!pids)
-        spdlog::warn("scan: {}", pids.error().message());
+        log::warn("scan: {}", pids.error().message());
     else
         for (const Pid pid : *pids)
             judge(pid);
@@ -250,7 +250,7 @@ void Detector::use(std::shared_ptr<const Matcher> matcher, Nanos scan_interval) 
         if (watch)
             cgroups_ = *std::move(watch);
         else
-            spdlog::warn("{}; cgroups are seen by events and scans only", watch.error().message());
+            log::warn("{}; cgroups are seen by events and scans only", watch.error().message());
     }
     scan();
 }

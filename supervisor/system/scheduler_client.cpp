@@ -2,11 +2,11 @@
 #include "supervisor/system/scheduler_client.hpp"
 
 #include "rustland/common/clock.hpp"
+#include "rustland/common/log.hpp"
 
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
-#include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -136,7 +136,7 @@ void SchedulerClient::failed(const std::string& why) {
     source_.reset();
     fd_.reset();
     if (problem_ != why)
-        spdlog::warn("the scheduler was not told the classes of tasks: {}; trying again", why);
+        log::warn("the scheduler was not told the classes of tasks: {}; trying again", why);
     problem_ = why;
     retry_.arm(monotonic_now() + delay_);
     delay_ = std::min(delay_ * 2, kLastRetry);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/system/sleep_watch.hpp"
 
+#include "rustland/common/log.hpp"
+
 #include <fcntl.h>
-#include <spdlog/spdlog.h>
 
 namespace rustland::supervisor {
 namespace {
@@ -55,7 +56,7 @@ void SleepWatch::take_lock() {
     bus_.call(std::move(m), life_, [this](sd_bus_message* reply, const Bus::Failure* failure) {
         if (failure != nullptr) {
             // No logind: nobody to tell of a sleep either. Not asked again before the bus is new.
-            spdlog::debug("sleep cannot be delayed: {}", failure->message);
+            log::debug("sleep cannot be delayed: {}", failure->message);
             return;
         }
         asked_ = false;

@@ -2,13 +2,13 @@
 #include "supervisor/system/systemd_runner.hpp"
 
 #include "rustland/common/clock.hpp"
+#include "rustland/common/log.hpp"
 
 #include <csignal>
 #include <cstdint>
 #include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -288,7 +288,7 @@ void SystemdRunner::refresh() {
         if (const auto unit = read_unit_state(reply))
             look(*unit);
         else
-            spdlog::warn("{}: {}; ignoring", unit_, unit.error().message());
+            log::warn("{}: {}; ignoring", unit_, unit.error().message());
     });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #pragma once
 
+#include <fmt/core.h>
 #include <string>
 
 namespace rustland {
@@ -12,5 +13,26 @@ enum class LogLevel { Error, Warning, Info, Debug };
 void setup_logging(const std::string& program, LogLevel level);
 // From now on.
 void set_log_level(LogLevel level);
+
+// A line of the log, from any thread but the scheduling one. Below the level nothing is formatted.
+namespace log {
+
+void write(LogLevel level, fmt::string_view form, fmt::format_args values);
+void flush();
+
+template <typename... T> void error(fmt::format_string<T...> form, T&&... values) {
+    write(LogLevel::Error, form, fmt::make_format_args(values...));
+}
+template <typename... T> void warn(fmt::format_string<T...> form, T&&... values) {
+    write(LogLevel::Warning, form, fmt::make_format_args(values...));
+}
+template <typename... T> void info(fmt::format_string<T...> form, T&&... values) {
+    write(LogLevel::Info, form, fmt::make_format_args(values...));
+}
+template <typename... T> void debug(fmt::format_string<T...> form, T&&... values) {
+    write(LogLevel::Debug, form, fmt::make_format_args(values...));
+}
+
+} // namespace log
 
 } // namespace rustland

@@ -7,6 +7,7 @@
 #include "bench/work.hpp"
 #include "rustland/common/file.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <fmt/format.h>
 #include <fstream>

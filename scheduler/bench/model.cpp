@@ -5,6 +5,7 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <numeric>
+#include <system_error>
 
 namespace rustland::bench {
 namespace {

@@ -5,10 +5,12 @@
 #include "rustland/common/version.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
 #include <memory>
 #include <sstream>
+#include <system_error>
 
 namespace rustland::bench {
 namespace {

@@ -3,11 +3,8 @@
 
 #include <charconv>
 #include <fmt/format.h>
-<<<<<<< HEAD
 #include <numeric>
 #include <system_error>
-=======
->>>>>>> h3
 
 namespace rustland::bench {
 namespace {

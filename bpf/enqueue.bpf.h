@@ -325,6 +325,7 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
         return;
     self = is_self(p);
     class = class_of(p, tc);
+    fair_take_handed(tc);
     if (wakeup && take_handed(p, allowed, tc, enq_flags, now))
         return;
     if (wakeup)

@@ -50,7 +50,7 @@ constexpr Nanos kShortestRequest = micros(100);
 constexpr std::int64_t kMostSlices = 4;
 
 // The kernel side keeps a lag within these bounds; a trace that is replayed may hold anything.
-Nanos bounded(Nanos lag) { return Nanos{rl_bounded_lag(lag.value)}; }
+Nanos bounded(Nanos lag) { return std::clamp(lag, Nanos{RL_LAG_MIN_NS}, Nanos{RL_LAG_MAX_NS}); }
 
 // Brings the mean burst up to date with the bursts that ended since the last decision. They count
 // whole, whatever number of slices they took, and by their average if there were several.

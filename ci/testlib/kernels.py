@@ -108,6 +108,6 @@ def examine(series):
     return Kernel(series, capability, problem)
 
 
-def available():
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+def available(cpus=2):
+    with concurrent.futures.ThreadPoolExecutor(cpus) as pool:
         return list(pool.map(examine, wanted_series()))

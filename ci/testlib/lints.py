@@ -11,7 +11,7 @@ import json
 import os
 import re
 
-from testlib.process import ROOT, cache_dir, run, sources
+from testlib.process import ROOT, Meter, cache_dir, run, sources
 
 CXX = (".cpp", ".hpp", ".c", ".h")
 
@@ -150,7 +150,7 @@ def tidy_one(entry, compiled, build, options, cache):
     return "\n".join(sorted(set(findings)) or [entry["file"], result.output])
 
 
-def clang_tidy(everything):
+def clang_tidy(everything, cpus):
     """Without `everything`, only what takes a few seconds a file: the static analyser, the tests and
     the files with the largest headers take half an hour on two cores."""
     build = os.path.join(ROOT, "build", "dev")
@@ -170,15 +170,20 @@ def clang_tidy(everything):
                    and not compiled_from(entry, depends).heavy]
     cache = os.path.join(cache_dir(), "clang-tidy")
     os.makedirs(cache, exist_ok=True)
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        findings = list(pool.map(
-            lambda entry: tidy_one(entry, compiled_from(entry, depends), build, options, cache),
-            entries))
+    meter = Meter.of_this_thread() or Meter()
+
+    def look_at(entry):
+        with meter.measuring():
+            return tidy_one(entry, compiled_from(entry, depends), build, options, cache)
+
+    with concurrent.futures.ThreadPoolExecutor(cpus) as pool:
+        findings = list(pool.map(look_at, entries))
     findings = [text for text in findings if text]
     return not findings, "\n".join(findings)
 
 
-# Name -> (check, whether it needs the finished dev build)
+# Name -> (check, whether it needs the finished dev build; it is then called with how many CPUs it may
+# keep busy)
 ALL = {
     "lint/shellcheck": (shellcheck, False),
     "lint/python": (python_syntax, False),
@@ -187,6 +192,6 @@ ALL = {
     "lint/spelling": (spelling, False),
     "lint/man-pages": (man_pages, False),
     "lint/example-lines": (example_lines, False),
-    "lint/clang-tidy": (lambda: clang_tidy(everything=False), True),
-    "lint/clang-tidy-all": (lambda: clang_tidy(everything=True), True),
+    "lint/clang-tidy": (lambda cpus: clang_tidy(everything=False, cpus=cpus), True),
+    "lint/clang-tidy-all": (lambda cpus: clang_tidy(everything=True, cpus=cpus), True),
 }

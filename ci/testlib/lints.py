@@ -11,6 +11,7 @@ import json
 import os
 import re
 
+from testlib import includes
 from testlib.process import ROOT, Meter, cache_dir, run, sources
 
 CXX = (".cpp", ".hpp", ".c", ".h")
@@ -72,6 +73,11 @@ def man_pages():
     if not pages:
         return None, "no man pages yet"
     return verdict(run(["mandoc", "-T", "lint", "-W", "warning", *pages]))
+
+
+def includes_of_libraries():
+    bad = includes.blind() or includes.check(includes.read_sources())
+    return not bad, "\n".join(bad)
 
 
 def example_lines():
@@ -191,6 +197,7 @@ ALL = {
     "lint/licence-lines": (licence_lines, False),
     "lint/spelling": (spelling, False),
     "lint/man-pages": (man_pages, False),
+    "lint/includes": (includes_of_libraries, False),
     "lint/example-lines": (example_lines, False),
     "lint/clang-tidy": (lambda cpus: clang_tidy(everything=False, cpus=cpus), True),
     "lint/clang-tidy-all": (lambda cpus: clang_tidy(everything=True, cpus=cpus), True),

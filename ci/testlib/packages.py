@@ -8,16 +8,23 @@ from testlib.report import FAIL, PASS, SKIP
 from testlib.schedule import Job
 
 # In the order in which they need each other.
-STEPS = ("version", "deb", "lintian", "blhc", "tests", "reproducible", "rpm", "rpmlint", "compare",
-         "arm64", "vm", "tutorial")
+STEPS = ("version", "deb", "lintian", "blhc", "tests", "quilt", "reproducible", "rpm", "rpmlint",
+         "compare", "deb-check", "rpm-check", "arm64", "distro-trixie", "distro-sid", "vm", "tutorial")
 # Left out by default, with the reason.
 PENDING = {
     "reproducible": "builds all of it a second time from nothing, ten minutes",
+    "deb-check": "compiles the unit tests with the packages' flags, ten minutes",
+    "rpm-check": "runs the unit tests as deb-check does, whose objects it takes",
+    "distro-trixie": "compiles all of it with another release's compiler, twenty minutes",
+    "distro-sid": "compiles all of it with another release's compiler, twenty minutes",
     "arm64": "compiles all of it once more, with a compiler that it has to fetch",
     "tutorial": "compiles five times in an emulated machine, five minutes on an idle one",
 }
-COMPILE = ("deb", "reproducible", "rpm", "arm64")
-LIMIT_SECONDS = 1800
+COMPILE = ("deb", "reproducible", "rpm", "deb-check", "rpm-check", "arm64", "distro-trixie",
+           "distro-sid")
+# They need no package of an earlier step.
+ALONE = ("version", "quilt", "rpm-check", "arm64", "distro-trixie", "distro-sid")
+LIMIT_SECONDS = 3600
 NAMES = tuple(f"package/{step}" for step in STEPS)
 
 
@@ -40,7 +47,7 @@ def add_jobs(schedule, selected, report, in_any_case, after):
 def run_step(step, cpus, built, report):
     name = f"package/{step}"
     missing = [needed for needed in ("deb", "rpm")
-               if built.get(needed) is False and step not in ("version", needed)]
+               if built.get(needed) is False and step not in (*ALONE, needed)]
     if missing:
         report.add(SKIP, name, f"package/{missing[0]} failed")
         return

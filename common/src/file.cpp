@@ -4,6 +4,7 @@
 #include "rustland/common/unique_fd.hpp"
 
 #include <array>
+#include <cstdio>
 #include <fcntl.h>
 #include <sys/stat.h>
 

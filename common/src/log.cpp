@@ -2,12 +2,14 @@
 #include "rustland/common/log.hpp"
 
 #include <cstdlib>
+#include <ctime>
 #include <memory>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 namespace rustland {
 namespace {

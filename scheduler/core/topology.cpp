@@ -5,6 +5,7 @@
 #include <charconv>
 #include <map>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace rustland {

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <pwd.h>
 #include <sys/stat.h>
+#include <system_error>
 
 namespace rustland::supervisor {
 namespace {

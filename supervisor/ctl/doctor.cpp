@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/utsname.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace rustland::supervisor {

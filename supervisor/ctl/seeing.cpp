@@ -5,6 +5,7 @@
 #include "supervisor/ctl/metrics.hpp"
 #include "supervisor/ctl/print.hpp"
 
+#include <cstdio>
 #include <fmt/format.h>
 
 namespace rustland::supervisor {
@@ -22,7 +23,7 @@ std::optional<json> supervisor_status(const CtlOptions& options) {
     const auto answer = client->ask({{"request", "status"}});
     if (!answer || !answer->contains("status"))
         return std::nullopt;
-    return (*answer)["status"];
+    return std::make_optional<json>((*answer)["status"]);
 }
 
 } // namespace

@@ -5,6 +5,7 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <system_error>
 
 namespace rustland::supervisor {
 namespace {

@@ -2,6 +2,7 @@
 #include "supervisor/system/bus_interface.hpp"
 
 #include <array>
+#include <cstdlib>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fstream>

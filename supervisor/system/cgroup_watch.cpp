@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <system_error>
 
 namespace rustland::supervisor {
 namespace {

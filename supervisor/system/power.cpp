@@ -4,6 +4,7 @@
 #include "rustland/common/file.hpp"
 
 #include <filesystem>
+#include <system_error>
 
 namespace rustland::supervisor {
 namespace {

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <memory>
 #include <sys/syscall.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace rustland::supervisor {

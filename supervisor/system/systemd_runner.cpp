@@ -6,11 +6,13 @@
 
 #include <csignal>
 #include <cstdint>
+#include <cstdio>
 #include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace rustland::supervisor {

@@ -3,6 +3,7 @@
 #include "supervisor/core/decision_core.hpp"
 #include "support/sample_config.hpp"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 #include <random>
 #include <set>

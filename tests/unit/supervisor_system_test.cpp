@@ -10,6 +10,7 @@
 #include "support/wait.hpp"
 
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

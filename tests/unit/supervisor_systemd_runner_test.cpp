@@ -7,6 +7,7 @@
 #include "support/wait.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -13,6 +13,7 @@
 #include <numeric>
 #include <sstream>
 #include <string_view>
+#include <system_error>
 
 namespace rustland::bench {
 namespace {

@@ -126,7 +126,7 @@ def dependencies(build):
 
 
 # What this clang is called for with gcc's options, and what the macros of libbpf are made of.
-NOT_OURS = ("unknown-warning-option", "c99-extensions",
+NOT_OURS = ("unknown-warning-option", "ignored-optimization-argument", "c99-extensions",
             "gnu-statement-expression-from-macro-expansion")
 
 

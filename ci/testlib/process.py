@@ -71,15 +71,20 @@ def wait(process, timeout):
     return None if killed else process.returncode
 
 
+def run_into(stdout, stderr, command, timeout=None, environment=None):
+    """The same as wait(), with the output in these files."""
+    # pylint: disable-next=consider-using-with  # waited for by hand
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=stdout,
+                               stderr=stderr, env={**os.environ, **(environment or {})})
+    return wait(process, timeout)
+
+
 def run(command, timeout=None, **environment):
     """Standard output and standard error in one text. 124 is the status of a time-out."""
     started = time.monotonic()
     with tempfile.TemporaryFile(prefix="rustland-test.") as file:
         try:
-            # pylint: disable-next=consider-using-with  # waited for by hand
-            process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file,
-                                       stderr=subprocess.STDOUT, env={**os.environ, **environment})
-            status = wait(process, timeout)
+            status = run_into(file, subprocess.STDOUT, command, timeout, environment)
         except OSError as error:
             return Result(127, f"{command[0]}: {error.strerror}", time.monotonic() - started)
         file.seek(0)

@@ -14,9 +14,14 @@ BUILD_DEV = "build/dev"
 SET_UP = "ci/setup"
 
 
+def is_set_up():
+    """Whether whoever calls says so."""
+    return os.environ.get("RUSTLAND_SKIP_SETUP") == "1"
+
+
 def set_up(report, name, *options):
     """True if ci/setup has done what the options say, or is not wanted."""
-    if os.environ.get("RUSTLAND_SKIP_SETUP") == "1":
+    if is_set_up():
         return True
     done = run([os.path.join(ROOT, "ci", "setup"), *options])
     print(done.output, end="", flush=True)
@@ -80,11 +85,11 @@ class Stages:
 
         self._add("setup", "looking at the kernels", examine, 1, 2, (f"{SET_UP} (kernels)",))
 
-    def add_disk_image(self, after):
-        """Made here so that the test that boots from it does not wait for it."""
+    def add_disk_image(self):
+        """Made here so that the test that boots from it does not wait for it. One ci/setup at a time."""
         self._add("setup", f"{SET_UP} --systemd-image",
                   lambda _: set_up(self._report, "setup/image", "--no-kernels", "--systemd-image"),
-                  after=after)
+                  after=(f"{SET_UP} (kernels)",))
 
     def _add(self, group, name, action, least=1, most=1, after=()):
         self._schedule.add(Job(group, name, action, least, most, after))

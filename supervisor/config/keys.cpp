@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/config/keys.hpp"
 
+#include "supervisor/match/process_info.hpp"
+
 #include <array>
 #include <fmt/format.h>
 #include <utility>
@@ -133,9 +135,6 @@ constexpr std::array<std::pair<Value, WorkloadClass>, 3> kClasses{
      {"background", WorkloadClass::Background}}};
 constexpr std::array<std::pair<Value, BatteryCondition>, 3> kBattery{
     {{"yes", BatteryCondition::Yes}, {"no", BatteryCondition::No}, {"any", BatteryCondition::Any}}};
-
-// The kernel keeps 15 bytes of a name and a NUL.
-constexpr std::size_t kCommLength = 15;
 
 } // namespace
 

@@ -8,7 +8,7 @@
 namespace rustland::supervisor {
 namespace {
 
-constexpr Nanos kPatience = seconds(30);
+constexpr Nanos kPolkitPatience = seconds(30);
 constexpr Nanos kUserPatience = seconds(180); // somebody looks for a password
 
 bool read_credentials(sd_bus_message* m, Sender& sender) {
@@ -96,7 +96,7 @@ void Authority::check(const Sender& sender, const char* action, bool interactive
                                            name)
                              : fmt::format("polkit does not allow {} to this user", name)));
         },
-        interactive ? kUserPatience : kPatience);
+        interactive ? kUserPatience : kPolkitPatience);
 }
 
 } // namespace rustland::supervisor

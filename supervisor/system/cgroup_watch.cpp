@@ -17,7 +17,7 @@ namespace {
 constexpr std::string_view kEvents = "/cgroup.events";
 // A desktop has some hundred cgroups; a machine full of containers must not cost more.
 constexpr std::size_t kMostWatches = 4096;
-constexpr int kDeepest = 12;
+constexpr int kDeepestGroup = 12;
 
 } // namespace
 
@@ -62,7 +62,7 @@ CgroupWatch::create(Loop& loop, std::string root, std::function<bool(const std::
 }
 
 void CgroupWatch::add(const std::string& path, int depth) {
-    if (depth > kDeepest || paths_.size() >= kMostWatches)
+    if (depth > kDeepestGroup || paths_.size() >= kMostWatches)
         return;
     // First the watch, then the listing: what is made in between is seen twice rather than never.
     const int watch =

@@ -20,7 +20,7 @@ constexpr std::size_t kMostClients = 64;
 // One user must not keep the others out.
 constexpr int kMostPerUser = 16;
 // JSON nested deeper than any request of ours would only burn stack.
-constexpr int kDeepest = 16;
+constexpr int kDeepestNesting = 16;
 
 bool too_deep(std::string_view line) {
     int depth = 0;
@@ -35,7 +35,7 @@ bool too_deep(std::string_view line) {
             ++depth;
         else if (!quoted && (c == '}' || c == ']'))
             --depth;
-        if (depth > kDeepest)
+        if (depth > kDeepestNesting)
             return true;
     }
     return false;

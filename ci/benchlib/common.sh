@@ -27,7 +27,7 @@ common_usage() {
   --scenarios "…"       such as build:8, hog:32, none (default "$SCENARIOS")
   --schedulers "…"      eevdf (the kernel's own), rustland, rustland-fg (which is told the game),
                         rustland-fifo, example-fifo (examples/fifo.cpp)
-                        (default "$SCHEDULERS")
+                        (default "$SCHEDULERS"); told is rustland-fg by another name
   --rustland-args ARGS  options for rustland
   --peer "PATH [ARGS]"  measure this sched_ext scheduler, too; it runs in the VM as root, with the
                         libraries that it is linked to here (may be given several times)
@@ -134,9 +134,9 @@ check_options() {
             usage_error "--faults: '$word' is not such as build:8:stop or hog:8:kill"
     done
     for word in $SCHEDULERS; do
-        [[ $word =~ ^(eevdf|rustland|rustland-fg|rustland-fifo|example-fifo|peer:.*)$ ]] ||
-            usage_error "--schedulers: '$word' is not eevdf, rustland, rustland-fg, rustland-fifo or" \
-                "example-fifo"
+        [[ $word =~ ^(eevdf|rustland|rustland-fg|told|rustland-fifo|example-fifo|peer:.*)$ ]] ||
+            usage_error "--schedulers: '$word' is not eevdf, rustland, told, rustland-fg, rustland-fifo" \
+                "or example-fifo"
     done
     is_positive "$DURATION" || usage_error "--duration: '$DURATION' is not a number of seconds"
     is_positive "$CPUS" || usage_error "--cpus: '$CPUS' is not a number"
@@ -156,7 +156,7 @@ set_up() {
     [ -x "$BENCH" ] || die "no $BENCH"
     local word
     for word in $SCHEDULERS; do
-        if [[ $word == rustland* ]] && [ ! -x "$ROOT_DIR/build/$PRESET/scheduler/rustland" ]; then
+        if [[ $word =~ ^(rustland|told) ]] && [ ! -x "$ROOT_DIR/build/$PRESET/scheduler/rustland" ]; then
             die "the scheduler rustland is not in build/$PRESET/scheduler: cannot measure it" \
                 "(--schedulers eevdf measures the kernel's own alone)"
         fi
@@ -192,14 +192,17 @@ measure_one() {
     shift 3
     local timeout=$((30 + $# * (WARMUP + DURATION + 5)))
     for word in "$@"; do
-        scenarios+=(--scenario "$word")
+        case $word in
+        */*) scenarios+=(--cell "$word") ;;
+        *) scenarios+=(--scenario "$word") ;;
+        esac
     done
     local label
     label=$(label_of "$scheduler")
     local own=() expected=()
     # A stopped scheduler is made to leave by its own BPF side.
     [[ $* != *:stop* ]] || expected=(--expect-sched-ext-error='unregistered from BPF')
-    [ "$scheduler" = rustland-fg ] && own=(--foreground)
+    case $scheduler in rustland-fg | told) own=(--foreground) ;; esac
     # The kernel tests its cryptographic algorithms for some seconds after boot: a load of its own.
     # The VM ends with us, however we end.
     setpriv --pdeathsig TERM "$ROOT_DIR/ci/vm" --kernel "$KERNEL" --cpus "$CPUS" --seed "$seed" \

@@ -58,6 +58,7 @@ int run_all(RunOptions options) {
                   .duration_s = options.duration_s,
                   .warmup_s = options.warmup_s,
                   .vsync = options.vsync,
+                  .compositor = options.compositor,
                   .runs = {}};
     bool changed = false;
     for (const Scenario& scenario : options.scenarios) {

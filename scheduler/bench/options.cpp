@@ -126,6 +126,8 @@ struct RawOptions {
     std::string load;
     unsigned slots = 0;
     std::vector<std::string> scenarios;
+    std::vector<std::string> cells;
+    bool no_compositor = false;
     std::string scheduler_comm;
     bool no_vsync = false;
     bool calibrate = false;
@@ -156,6 +158,16 @@ void add_options(CLI::App& app, RawOptions& raw) {
         ->excludes(load)
         ->excludes(slots)
         ->group(workload);
+    app.add_option(
+           "--cell", raw.cells,
+           "a game and a load with parameters of their own, such as heavy/compile:8@cgroups; "
+           "may be given several times")
+        ->type_name("GAME/LOAD:N[@SETUP]")
+        ->expected(1)
+        ->take_all()
+        ->excludes(load)
+        ->excludes(slots)
+        ->group(workload);
     app.add_option("-d,--duration", raw.run.duration_s, "seconds to measure (default 5)")
         ->type_name("S")
         ->check(in_range(0.1, 3600.0))
@@ -174,6 +186,11 @@ void add_options(CLI::App& app, RawOptions& raw) {
         ->check(in_range(std::uint64_t{1000}, std::uint64_t{100'000'000}))
         ->group(workload);
     app.add_flag("--no-vsync", raw.no_vsync, "start the next frame at once")->group(workload);
+    app.add_flag(
+           "--no-compositor", raw.no_compositor,
+           "a frame is on the screen without a compositor, and audio without a sound server, as "
+           "in versions before 0.2")
+        ->group(workload);
     app.add_flag("--foreground", raw.run.foreground,
                  "tell rustland which process is the game, as its supervisor does (root alone)")
         ->group(workload);
@@ -241,6 +258,12 @@ Result<std::vector<Scenario>> choose_scenarios(const RawOptions& raw, unsigned c
             return scenario.error().with("--scenario");
         scenarios.push_back(*scenario);
     }
+    for (const std::string& text : raw.cells) {
+        const auto cell = parse_cell(text);
+        if (!cell)
+            return cell.error().with("--cell");
+        scenarios.push_back({.cell = *cell});
+    }
     if (!scenarios.empty())
         return scenarios;
     const auto load = parse_load(raw.load.empty() ? "build" : raw.load);
@@ -282,6 +305,7 @@ Command to_command(const CLI::App& app, RawOptions raw, unsigned cpus) {
         return usage_error(scenarios.error().message());
     raw.run.scenarios = *std::move(scenarios);
     raw.run.vsync = !raw.no_vsync;
+    raw.run.compositor = !raw.no_compositor;
     raw.run.keep_frames = raw.run.keep_frames || !raw.run.page.empty();
     if (app.count("--scheduler-comm") > 0)
         raw.run.scheduler_comm = raw.scheduler_comm == "-" ? "" : raw.scheduler_comm;

@@ -2,9 +2,9 @@
 /*
  * Keeps account of what each task deserves and gets, by the formulas of fair_math.h.
  *
- * Tasks that wait for the same CPUs share a virtual clock: one for each last-level cache, and one
- * for each CPU for the tasks that may not run everywhere. The foreground has a second one of each,
- * because it may take more than its share from the others and still divides it fairly. A clock
+ * Tasks that wait for the same CPUs share a virtual clock: one for each last-level cache. The
+ * foreground has a second one, because it may take more than its share from the others and still
+ * divides it fairly. A clock
  * advances when the task that comes first gets a CPU: to where that task has just what it deserves.
  * So it never runs ahead of those that wait, and a task that cannot use all that it deserves, as a
  * task alone in a heavy group can use one CPU only, does not hold it back.
@@ -18,15 +18,19 @@
 #include "class.bpf.h"
 #include "groups.bpf.h"
 
+/* Tasks of our class that run or wait, but for the thread that decides. */
+s32 nr_runnable;
+
 struct fair_clock {
     u64 time;
     u64 pace;
     u64 span_since; /* for measuring the pace */
     u64 span_from;  /* the clock's time then */
-    u64 pad[4];     /* to a whole cache line */
+    u64 pushed_at;
+    u64 pad[3]; /* to a whole cache line */
 };
 
-#define NR_CLOCKS (2 * (RL_MAX_LLCS + RL_MAX_CPUS))
+#define NR_CLOCKS (2 * RL_MAX_LLCS)
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -44,10 +48,7 @@ static __always_inline u64 fair_pace(const struct fair_clock* clock) {
 }
 
 static __always_inline u32 fair_clock_index(struct task_struct* p, u32 class) {
-    s32 cpu = scx_bpf_task_cpu(p);
-    u32 unit = is_restricted(p) ? RL_MAX_LLCS + (u32)cpu : llc_of(cpu);
-
-    return 2 * unit + (class == RL_CLASS_FOREGROUND);
+    return 2 * llc_of(scx_bpf_task_cpu(p)) + (class == RL_CLASS_FOREGROUND);
 }
 
 /* Brings the lag up to date: the task has used this much CPU time since it was last. */
@@ -62,7 +63,7 @@ static __always_inline void fair_settle(struct task_struct* p, struct task_ctx* 
     advance = (s64)(time - tc->clock_at) > 0 ? time - tc->clock_at : 0;
     tc->flat = flat_weight(p, tc, now);
     tc->lag = tc->asleep ? rl_lag_after_sleep(tc->lag, advance, tc->flat)
-                         : rl_lag_after(tc->lag, advance, tc->flat, used);
+                         : rl_lag_after(tc->lag, advance, tc->flat, used, tc->request_cap);
     tc->asleep = 0;
     tc->clock_at = time;
 }
@@ -80,15 +81,25 @@ static __always_inline void fair_change_clock(struct task_ctx* tc, u32 index) {
 /* Called when p becomes runnable. */
 static __always_inline void fair_runnable(struct task_struct* p, struct task_ctx* tc, u32 class,
                                           u64 now) {
+    if (!tc->active_weight)
+        __sync_fetch_and_add(&nr_runnable, 1);
     group_runnable(p, tc, class);
     fair_settle(p, tc, 0, now);
     fair_change_clock(tc, fair_clock_index(p, class));
 }
 
-static __always_inline u64 fair_stretch(const struct task_ctx* tc) {
-    struct fair_clock* clock = fair_clock_of(tc->clock);
+static __always_inline void fair_quiescent(struct task_ctx* tc) {
+    if (tc->active_weight)
+        __sync_fetch_and_add(&nr_runnable, -1);
+    group_quiescent(tc);
+}
 
-    return rl_stretch(tc->flat, clock ? fair_pace(clock) : RL_PACE_ONE);
+static __always_inline u64 fair_stretch(struct task_ctx* tc) {
+    struct fair_clock* clock = fair_clock_of(tc->clock);
+    u64 stretch = rl_stretch(tc->flat, clock ? fair_pace(clock) : RL_PACE_ONE);
+
+    tc->request_cap = rl_request_cap(stretch);
+    return stretch;
 }
 
 static __always_inline void fair_measure_pace(struct fair_clock* clock, u64 now) {
@@ -105,12 +116,19 @@ static __always_inline void fair_measure_pace(struct fair_clock* clock, u64 now)
 /* p gets a CPU because it came first among those that waited. */
 static __always_inline void fair_first(struct task_struct* p, struct task_ctx* tc, u64 now) {
     struct fair_clock* clock = fair_clock_of(tc->clock);
-    u64 push, time;
+    u64 push, time, limit;
 
     if (!clock)
         return;
-    push = rl_clock_push(tc->lag, tc->request ? tc->request : RL_REQUEST_MAX_NS,
-                         rl_request_cap(rl_stretch(tc->flat, fair_pace(clock))), tc->flat);
+    fair_stretch(tc);
+    push = rl_clock_push(tc->lag, tc->request ? tc->request : tc->request_cap, tc->request_cap,
+                         tc->flat);
+    limit = older_than(clock->pushed_at, now, 0)
+                ? rl_push_limit(fair_pace(clock), now - clock->pushed_at)
+                : 0;
+    if (tc->start == START_AGED && push > limit)
+        push = limit;
+    clock->pushed_at = now;
     if (push) {
         time = clock->time;
         /* Another CPU may have pushed it meanwhile: the next start tells the rest. */
@@ -121,16 +139,16 @@ static __always_inline void fair_first(struct task_struct* p, struct task_ctx* t
     fair_measure_pace(clock, now);
 }
 
-/* What the task uses is taken from nobody. */
+/* There is a CPU for everybody: what the task used was taken from nobody. */
 static __always_inline void fair_forgive(struct task_ctx* tc) {
-    if (tc->lag < 0)
+    if (tc->lag < 0 && nr_runnable <= (s32)nr_online)
         tc->lag = 0;
 }
 
 /* p starts to run. */
 static __always_inline void fair_running(struct task_struct* p, struct task_ctx* tc, u64 now) {
     fair_settle(p, tc, 0, now);
-    if (tc->start == START_FIRST)
+    if (tc->start == START_FIRST || tc->start == START_AGED)
         fair_first(p, tc, now);
     else if (tc->start == START_IDLE)
         fair_forgive(tc);
@@ -151,6 +169,13 @@ static __always_inline void account(struct task_struct* p, struct task_ctx* tc, 
     fair_settle(p, tc, ran, now);
 }
 
+/* The debt of the task that woke this one and went to sleep, see hand_on.bpf.h. */
+static __always_inline void fair_take_handed(struct task_ctx* tc) {
+    if (tc->handed_lag < tc->lag && tc->handed_lag < 0)
+        tc->lag = rl_bounded_lag(tc->handed_lag, tc->request_cap);
+    tc->handed_lag = 0;
+}
+
 /* A new task owes what its parent owes: a stream of new tasks gets no more than a single one. */
 static __always_inline void fair_inherit(struct task_ctx* child) {
     struct task_struct* parent = (void*)bpf_get_current_task_btf();
@@ -159,9 +184,10 @@ static __always_inline void fair_inherit(struct task_ctx* child) {
     if (!tc)
         return;
     child->clock = tc->clock;
+    child->request_cap = tc->request_cap;
     child->clock_at = tc->clock_at;
     child->lag = tc->lag - (s64)(now_ns() - tc->started_at);
-    child->lag = child->lag > 0 ? 0 : rl_bounded_lag(child->lag);
+    child->lag = child->lag > 0 ? 0 : rl_bounded_lag(child->lag, tc->request_cap);
 }
 
 /* A task that exits leaves its debt to the one that started it: to its process, if it is a thread,

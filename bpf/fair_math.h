@@ -35,15 +35,18 @@
 #define RL_REQUEST_MAX_NS 20000000LL
 /* The smallest one that the largest request is cut to for a task that deserves very little. */
 #define RL_REQUEST_MIN_NS 1000000LL
-/* Bounds of a lag. A task that is preferred for its short request stops being preferred once it is
- * in debt by the largest request and a slice; the lower bound leaves room for that. */
-#define RL_LAG_MAX_NS RL_REQUEST_MAX_NS
-#define RL_LAG_MIN_NS (-3 * RL_REQUEST_MAX_NS)
+/* Bounds of a lag, in largest requests of the task. One that is preferred for its short request
+ * stops being preferred once it is in debt by the difference, and can use up a slice more: the
+ * lower bound leaves room for that. */
+#define RL_LAG_MAX_REQUESTS 2
+#define RL_LAG_MIN_REQUESTS 3
+#define RL_LAG_MAX_NS (RL_LAG_MAX_REQUESTS * RL_REQUEST_MAX_NS)
+#define RL_LAG_MIN_NS (-RL_LAG_MIN_REQUESTS * RL_REQUEST_MAX_NS)
 /* No task is to wait for longer than about this because of the deadline alone. */
 #define RL_WAIT_MAX_NS 300000000LL
 /* A clock's pace is measured over spans between these two; a longer one had no contention. */
-#define RL_PACE_SPAN_MIN_NS 4000000ULL
-#define RL_PACE_SPAN_MAX_NS 100000000ULL
+#define RL_PACE_SPAN_MIN_NS 20000000ULL
+#define RL_PACE_SPAN_MAX_NS 200000000ULL
 
 /* Service as virtual time for a task of this weight. At most a second of service at once: more has
  * been used only by a task that had its CPU to itself. */
@@ -62,15 +65,18 @@ static inline __s64 rl_deserved(__u64 advance, __u64 flat) {
     return (__s64)(advance * (flat >> 4) / (RL_FLAT_ONE >> 4));
 }
 
-static inline __s64 rl_bounded_lag(__s64 lag) {
-    return lag < RL_LAG_MIN_NS ? RL_LAG_MIN_NS : lag > RL_LAG_MAX_NS ? RL_LAG_MAX_NS : lag;
+static inline __s64 rl_bounded_lag(__s64 lag, __s64 request_cap) {
+    if (lag < -RL_LAG_MIN_REQUESTS * request_cap)
+        return -RL_LAG_MIN_REQUESTS * request_cap;
+    return lag > RL_LAG_MAX_REQUESTS * request_cap ? RL_LAG_MAX_REQUESTS * request_cap : lag;
 }
 
 /* The lag of a runnable task after it used this much service while the clock advanced. */
-static inline __s64 rl_lag_after(__s64 lag, __u64 advance, __u64 flat, __u64 used_ns) {
+static inline __s64 rl_lag_after(__s64 lag, __u64 advance, __u64 flat, __u64 used_ns,
+                                 __s64 request_cap) {
     if (used_ns > 1000000000ULL)
         used_ns = 1000000000ULL;
-    return rl_bounded_lag(lag + rl_deserved(advance, flat) - (__s64)used_ns);
+    return rl_bounded_lag(lag + rl_deserved(advance, flat) - (__s64)used_ns, request_cap);
 }
 
 /* The same after a sleep: a debt is paid off by waiting, credit does not grow. */
@@ -91,9 +97,11 @@ static inline __u64 rl_stretch(__u64 flat, __u64 pace) {
     return stretch > RL_STRETCH_MAX ? RL_STRETCH_MAX : stretch;
 }
 
-/* The largest request that a task may have so that its deadline stays within RL_WAIT_MAX_NS. */
+/* The largest request that a task may have so that its deadline stays within RL_WAIT_MAX_NS even
+ * with the greatest debt. */
 static inline __s64 rl_request_cap(__u64 stretch) {
-    __s64 cap = (__s64)((__u64)RL_WAIT_MAX_NS / 2 * RL_STRETCH_ONE / (stretch ? stretch : 1));
+    __s64 cap = (__s64)((__u64)RL_WAIT_MAX_NS / (1 + RL_LAG_MIN_REQUESTS) * RL_STRETCH_ONE /
+                        (stretch ? stretch : 1));
 
     return cap < RL_REQUEST_MIN_NS   ? RL_REQUEST_MIN_NS
            : cap > RL_REQUEST_MAX_NS ? RL_REQUEST_MAX_NS
@@ -114,6 +122,15 @@ static inline __u64 rl_clock_push(__s64 lag, __s64 request, __s64 request_cap, _
     return beyond > 0 ? rl_virtual((__u64)beyond, flat) : 0;
 }
 
+/* The most that a clock may be pushed after this much time without a push: twice what it would
+ * have advanced. A task that deserves very little, and comes first only because it has aged, would
+ * else make it jump. */
+static inline __u64 rl_push_limit(__u64 pace, __u64 since_push_ns) {
+    if (since_push_ns > RL_PACE_SPAN_MAX_NS)
+        since_push_ns = RL_PACE_SPAN_MAX_NS;
+    return since_push_ns * 2 * pace / RL_PACE_ONE;
+}
+
 /* The pace after a span of real time in which the clock advanced by this much: the mean of the last
  * few spans. */
 static inline __u64 rl_pace_after(__u64 pace, __u64 advance, __u64 span_ns) {
@@ -124,7 +141,7 @@ static inline __u64 rl_pace_after(__u64 pace, __u64 advance, __u64 span_ns) {
     now = advance * RL_PACE_ONE / (span_ns ? span_ns : 1);
     if (now < RL_PACE_ONE / 64)
         now = RL_PACE_ONE / 64;
-    return (pace * 3 + now) / 4;
+    return (pace * 7 + now) / 8;
 }
 
 #endif

@@ -178,12 +178,13 @@ void BPF_PROG(rl_quiescent, struct task_struct* p, u64 deq_flags) {
     if (!tc)
         return;
     word_forget(tc);
-    group_quiescent(tc);
+    fair_quiescent(tc);
     if (!(deq_flags & bpf_core_enum_value(enum scx_deq_flags, SCX_DEQ_SLEEP)))
         return;
     if (p->flags & PF_EXITING)
         fair_bequeath(p, tc);
     tc->asleep = 1;
+    tc->called = 0;
     tc->sleeps++;
     tc->burst_exec = 0;
     tc->slept_at = now_ns();
@@ -211,6 +212,7 @@ s32 BPF_PROG(rl_init_task, struct task_struct* p, struct scx_init_task_args* arg
         return -12; /* ENOMEM */
     /* Sequence numbers of a task that gets the PID of a dead one must not repeat that one's. */
     tc->word = now_ns() << 2 | WORD_IDLE;
+    tc->request_cap = RL_REQUEST_MAX_NS;
     if (bpf_core_field_exists(args->cgroup) && args->cgroup)
         tc->cgroup_id = args->cgroup->kn->id;
     if (args->fork) {
@@ -226,6 +228,7 @@ void BPF_PROG(rl_disable, struct task_struct* p) {
 
     if (tc) {
         word_forget(tc);
+        fair_quiescent(tc);
         group_gone(tc);
         tc->waits_since = 0;
     }

@@ -78,6 +78,7 @@ enum start_kind {
     START_OTHER = 0, /* nothing */
     START_IDLE = 1,  /* on an idle CPU: nobody waits for it */
     START_FIRST = 2, /* it waits in deadline order, and starts when it comes first */
+    START_AGED = 3,  /* the same, but its deadline is nearer than by its lag, so that it ages */
 };
 
 struct task_ctx {
@@ -101,10 +102,12 @@ struct task_ctx {
     u64 handed_rest; /* 0: nothing */
     u64 handed_deadline;
     u64 handed_until;
+    s64 handed_lag; /* the waker's; never above 0 */
     /* Its fair share, see fair.bpf.h and groups.bpf.h. */
     s64 lag;           /* as of clock_at */
     u64 clock_at;      /* the clock's time when the lag was last brought up to date */
     u64 flat;          /* weight, as last computed */
+    s64 request_cap;   /* the largest request that it may have now */
     s64 request;       /* of the last decision; 0: it is asked about after each slice */
     s64 bias;          /* of the last decision */
     u64 group;         /* number of its group, which counts it as a member; NO_GROUP: the root's */
@@ -113,7 +116,8 @@ struct task_ctx {
     u32 active_weight; /* what its group counts for it; 0: it is not runnable */
     u32 clock;         /* index of its clock */
     u32 asleep;
-    u32 start; /* enum start_kind */
+    u32 called; /* a foreground task woke it, see called.bpf.h */
+    u32 start;  /* enum start_kind */
     struct rl_state state;
     s32 woke;       /* the last one that it woke on its way to sleep */
     u32 task_class; /* valid for class_generation, see class.bpf.h */

@@ -19,10 +19,10 @@ from testlib.process import ROOT, sources
 # Header -> the names of std:: that it defines. A name in several lines may come from any of them.
 STANDARD = {
     "algorithm": """all_of any_of binary_search clamp copy copy_n count count_if equal fill fill_n find
-        find_if lower_bound max max_element min min_element minmax minmax_element mismatch none_of
+        find_if for_each lower_bound max max_element min min_element minmax minmax_element mismatch none_of
         nth_element pop_heap push_heap ranges::* remove remove_if replace_if reverse shuffle sort
         stable_sort transform unique upper_bound""",
-    "array": "array to_array tuple_size_v begin end get data size ssize",
+    "array": "array to_array tuple_size_v get",
     "atomic": """atomic atomic_ref memory_order_acquire memory_order_release memory_order_relaxed
         memory_order_seq_cst""",
     "bit": "bit_cast bit_ceil bit_floor bit_width countr_zero has_single_bit popcount",
@@ -44,21 +44,20 @@ STANDARD = {
     "cstdlib": "_Exit abort abs atoi exit getenv size_t strtoull strtoul strtol strtod",
     "cstring": "memcmp memcpy memmove memset size_t strcmp strerror strlen strncmp",
     "ctime": "size_t strftime time time_t tm",
-    "deque": "deque erase_if begin end data size ssize",
+    "deque": "deque erase_if",
     "exception": "current_exception exception exception_ptr rethrow_exception terminate",
     "filesystem": "filesystem filesystem::*",
     "fstream": "fstream ifstream ofstream ios",
     "functional": "function greater hash invoke less ref cref",
-    "initializer_list": "initializer_list begin end",
+    "initializer_list": "initializer_list",
     "ios": "ios ios_base",
     "iosfwd": "ostream istream",
     "iostream": "cerr cin cout ios",
     "istream": "istream ios",
-    "iterator": """back_inserter begin data distance empty end istream_iterator istreambuf_iterator
-        next prev size ssize""",
+    "iterator": "back_inserter distance istream_iterator istreambuf_iterator next prev",
     "limits": "numeric_limits",
-    "list": "list erase_if begin end size ssize",
-    "map": "map multimap erase_if begin end size ssize",
+    "list": "list erase_if",
+    "map": "map multimap erase_if",
     "memory": "align allocator hash make_shared make_unique shared_ptr unique_ptr weak_ptr",
     "memory_resource": "pmr pmr::*",
     "mutex": "lock_guard mutex scoped_lock unique_lock",
@@ -70,25 +69,28 @@ STANDARD = {
         exponential_distribution""",
     "regex": "regex regex_match regex_search smatch sregex_iterator cmatch regex_error",
     "semaphore": "binary_semaphore counting_semaphore",
-    "set": "set multiset erase_if begin end size ssize",
-    "span": "as_bytes as_writable_bytes span begin end size ssize",
+    "set": "set multiset erase_if",
+    "span": "as_bytes as_writable_bytes span",
     "sstream": "istringstream ostringstream stringstream ios",
     "stdexcept": "invalid_argument logic_error out_of_range runtime_error",
-    "string": """erase_if getline hash stod stoi stol stoul stoull string to_string begin end data
-        size ssize""",
-    "string_view": "string_view hash begin end data size ssize",
+    "string": "erase_if getline hash stod stoi stol stoul stoull string to_string",
+    "string_view": "string_view hash",
     "system_error": "errc error_code generic_category make_error_code system_category system_error hash",
     "thread": "jthread this_thread::* thread",
     "tuple": "get ignore make_tuple tie tuple tuple_size_v apply",
     "type_traits": """conditional_t decay_t is_base_of_v is_constructible_v is_enum_v is_same_v
         is_standard_layout_v is_trivially_copyable_v is_integral_v is_signed_v remove_cvref_t
         underlying_type_t""",
-    "unordered_map": "unordered_map erase_if begin end size ssize",
+    "unordered_map": "unordered_map erase_if",
     "utility": """as_const declval exchange forward get in_place_index make_pair move pair swap
         tuple_size_v""",
     "variant": "bad_variant_access get get_if holds_alternative monostate variant visit in_place_index",
-    "vector": "vector erase_if begin end data size ssize",
+    "vector": "vector erase_if",
 }
+# What each header of a container has, too.
+CONTAINERS = ("array", "deque", "iterator", "list", "map", "set", "span", "string", "string_view",
+              "unordered_map", "vector")
+OF_CONTAINERS = "begin cbegin cend data empty end rbegin rend size ssize"
 # The literals' operators come with what they make.
 UNCHECKED = {"string_literals::operator", "_"}
 
@@ -146,9 +148,10 @@ SYSTEM = {
 }
 # What macros and types of the system look like, and the headers of which each defines them.
 PATTERNS = (
-    (r"errno|E(?:2BIG|ACCES|AGAIN|BADF|BUSY|CHILD|CONNREFUSED|EXIST|FAULT|INTR|INVAL|IO|ISDIR|LOOP"
-     r"|MFILE|NAMETOOLONG|NFILE|NOBUFS|NODEV|NODATA|NOENT|NOEXEC|NOMEM|NOSPC|NOSYS|NOTCONN|NOTDIR|NOTSUP"
-     r"|OPNOTSUPP|OVERFLOW|PERM|PIPE|RANGE|ROFS|SRCH|TIMEDOUT)", "cerrno"),
+    (r"errno|E2BIG|EACCES|EAGAIN|EBADF|EBUSY|ECHILD|ECONNREFUSED|EEXIST|EFAULT|EINTR|EINVAL|EIO"
+     r"|EISDIR|ELOOP|EMFILE|ENAMETOOLONG|ENFILE|ENOBUFS|ENODEV|ENODATA|ENOENT|ENOEXEC|ENOMEM"
+     r"|ENOSPC|ENOSYS|ENOTCONN|ENOTDIR|ENOTSUP|EOPNOTSUPP|EOVERFLOW|EPERM|EPIPE|ERANGE|EROFS"
+     r"|ESRCH|ETIMEDOUT", "cerrno"),
     (r"SIG(?:ABRT|CHLD|CONT|HUP|INT|KILL|PIPE|QUIT|SEGV|STOP|TERM|USR1|USR2|_[A-Z]+)|sigset_t",
      "csignal"),
     (r"W(?:IFEXITED|EXITSTATUS|IFSIGNALED|TERMSIG|NOHANG|EXITED|NOWAIT|IFSTOPPED)|P_PIDFD", "sys/wait.h"),
@@ -183,15 +186,16 @@ ALIASES = {"signal.h": "csignal", "stdio.h": "cstdio", "stdlib.h": "cstdlib", "s
 
 
 def providers(table, prefix=""):
-    """Name -> the headers of the table that define it."""
+    """Name -> the headers of the table, of which each defines it."""
     found = {}
     for header, names in table.items():
         for name in names.split():
-            found.setdefault(prefix + name, set()).add(header)
+            found.setdefault(prefix + name, set()).update(header.split())
     return found
 
 
-KNOWN = {**providers(STANDARD, "std::"), **providers(LIBRARIES), **providers(SYSTEM, "::")}
+KNOWN = {**providers(STANDARD, "std::"),
+         **providers({" ".join(CONTAINERS): OF_CONTAINERS}, "std::"), **providers(LIBRARIES), **providers(SYSTEM, "::")}
 SHAPES = [(re.compile(rf"(?<![\w:>.])(?:{pattern})\b"), set(headers.split()))
           for pattern, headers in PATTERNS]
 NAME = re.compile(r"(?<![\w:])(?:std|fmt|nlohmann|CLI)::[A-Za-z_]\w*(?:::[A-Za-z_]\w*)*")
@@ -244,11 +248,12 @@ def wanted(use):
 
 
 def resolve(name, including, files):
-    """The project's file that is included by that name; None for one of a library."""
-    tried = [os.path.normpath(os.path.join(os.path.dirname(including), name)), name]
-    tried += [os.path.join(folder, name) for folder in
-              ("common/include", "scheduler/include", "scheduler", "supervisor", "bpf", "tests")]
-    return next((path for path in tried if path in files), None)
+    """The project's files that may be included by that name: the one that lies there as seen from the
+    including file, or else each whose path ends like that. Empty for a header of a library."""
+    beside = os.path.normpath(os.path.join(os.path.dirname(including), name))
+    if beside in files:
+        return [beside]
+    return [path for path in files if path == name or path.endswith("/" + name)]
 
 
 def provided(path, files, known):
@@ -256,10 +261,10 @@ def provided(path, files, known):
     if path not in known:
         known[path] = found = set()  # before the loop, which ends with this file where it is a circle
         for name in files[path].includes:
-            other = resolve(name, path, files)
-            if other is None:
+            others = resolve(name, path, files)
+            if not others:
                 found.add(ALIASES.get(name, name))
-            else:
+            for other in others:
                 found |= provided(other, files, known)
     return known[path]
 
@@ -283,8 +288,8 @@ def check(texts):
 SAMPLES = (
     ({"a.cpp": "#include <string>\nstd::uint32_t a;\n"},
      ["a.cpp:2: std::uint32_t needs #include <cstdint>"]),
-    ({"a.cpp": '#include "a.hpp"\nuint32_t a; std::string s = "std::map";  // std::set\n',
-      "a.hpp": "#include <stdint.h>\n#include <string>\n"}, []),
+    ({"a.cpp": '#include "b/a.hpp"\nuint32_t a; std::string s = "std::map";  // std::set\n',
+      "x/b/a.hpp": "#include <stdint.h>\n#include <string>\n"}, []),
     ({"a.cpp": "#include <fmt/format.h>\nauto a = fmt::join(b, c) + fmt::format(d);\n"},
      ["a.cpp:2: fmt::join needs #include <fmt/ranges.h>"]),
     ({"a.cpp": "#include <poll.h>\nint a = ::close(1'000) + b::poll(c) + ::poll(d);\n"},

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <system_error>
 
 namespace rustland::bench {
 namespace {

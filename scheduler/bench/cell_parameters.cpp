@@ -6,6 +6,7 @@
 #include <charconv>
 #include <fmt/format.h>
 #include <optional>
+#include <system_error>
 
 namespace rustland::bench {
 namespace {

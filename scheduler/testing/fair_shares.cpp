@@ -26,10 +26,11 @@ void FairShares::settle(FairAccount& account, Nanos used) {
     const Clock& clock = clocks_[account.clock];
     const std::uint64_t advance = clock.time - account.clock_at;
     account.flat = flat(account);
-    account.lag.value = account.asleep
-                            ? rl_lag_after_sleep(account.lag.value, advance, account.flat)
-                            : rl_lag_after(account.lag.value, advance, account.flat,
-                                           static_cast<std::uint64_t>(used.value));
+    account.lag.value =
+        account.asleep
+            ? rl_lag_after_sleep(account.lag.value, advance, account.flat)
+            : rl_lag_after(account.lag.value, advance, account.flat,
+                           static_cast<std::uint64_t>(used.value), account.request_cap.value);
     account.asleep = false;
     account.clock_at = clock.time;
 }
@@ -56,11 +57,14 @@ void FairShares::used(FairAccount& account, Nanos time) { settle(account, time);
 
 void FairShares::first(FairAccount& account, Nanos now) {
     Clock& clock = clocks_[account.clock];
-    const std::int64_t request =
-        account.request.value != 0 ? account.request.value : RL_REQUEST_MAX_NS;
-    const std::uint64_t push =
-        rl_clock_push(account.lag.value, request,
-                      rl_request_cap(rl_stretch(account.flat, clock.pace)), account.flat);
+    static_cast<void>(stretch(account));
+    const std::int64_t cap = account.request_cap.value;
+    const std::int64_t request = account.request.value != 0 ? account.request.value : cap;
+    const std::uint64_t since_push = static_cast<std::uint64_t>(now.value) - clock.pushed_at;
+    std::uint64_t push = rl_clock_push(account.lag.value, request, cap, account.flat);
+    if (account.start == FairAccount::Start::Aged)
+        push = std::min<std::uint64_t>(push, rl_push_limit(clock.pace, since_push));
+    clock.pushed_at = static_cast<std::uint64_t>(now.value);
     clock.time = std::max(clock.time, account.clock_at + push);
     settle(account, Nanos{});
 
@@ -75,7 +79,7 @@ void FairShares::first(FairAccount& account, Nanos now) {
 
 void FairShares::running(FairAccount& account, Nanos now) {
     settle(account, Nanos{});
-    if (account.start == FairAccount::Start::First)
+    if (account.start == FairAccount::Start::First || account.start == FairAccount::Start::Aged)
         first(account, now);
     else if (account.start == FairAccount::Start::Idle)
         forgive(account);
@@ -84,8 +88,10 @@ void FairShares::running(FairAccount& account, Nanos now) {
 
 void FairShares::forgive(FairAccount& account) { account.lag = std::max(account.lag, Nanos{}); }
 
-std::uint32_t FairShares::stretch(const FairAccount& account) {
-    return static_cast<std::uint32_t>(rl_stretch(account.flat, clocks_[account.clock].pace));
+std::uint32_t FairShares::stretch(FairAccount& account) {
+    const std::uint64_t stretch = rl_stretch(account.flat, clocks_[account.clock].pace);
+    account.request_cap = Nanos{rl_request_cap(stretch)};
+    return static_cast<std::uint32_t>(stretch);
 }
 
 } // namespace rustland::testing

@@ -53,8 +53,8 @@ CommitResult FakeKernel::commit_one(const Decision& decision) {
     t.used = Nanos{};
     t.bias = decision.bias;
     t.fair.request = decision.request;
-    t.fair.start = decision.key < Nanos{RL_WAIT_MAX_NS} ? FairAccount::Start::First
-                                                        : FairAccount::Start::Other;
+    t.fair.start =
+        decision.key < Nanos{RL_WAIT_MAX_NS} ? FairAccount::Start::First : FairAccount::Start::Aged;
     if (t.delayed > 0) {
         --t.delayed;
         ++counters_.retried;
@@ -187,10 +187,10 @@ CpuSet FakeKernel::usable(const CpuSet& cpus) const {
 
 bool FakeKernel::allowed(const Task& t, std::size_t cpu) const { return t.spec.allowed.test(cpu); }
 
-// One clock for the tasks of each cache and one for those of each CPU; the foreground has its own.
+// One clock for each cache; the foreground has its own.
 std::size_t FakeKernel::clock_of(const Task& t) const {
-    const std::size_t unit = restricted(t) ? llcs_.size() + t.cpu : t.cpu / params_.cpus_per_llc;
-    return 2 * unit + (t.spec.task_class == TaskClass::Foreground ? 1 : 0);
+    return 2 * (t.cpu / params_.cpus_per_llc) +
+           (t.spec.task_class == TaskClass::Foreground ? 1 : 0);
 }
 
 bool FakeKernel::restricted(const Task& t) const { return t.spec.allowed.count() < cpus_.size(); }

@@ -23,12 +23,13 @@ struct Name {
     std::string_view request;
     const char* method;
 };
-constexpr std::array<Name, 8> kNames{{{"start", "Start"},
+constexpr std::array<Name, 9> kNames{{{"start", "Start"},
                                       {"stop", "Stop"},
                                       {"restart", "Restart"},
                                       {"switch", "Switch"},
                                       {"hold", "HoldPidfd"},
                                       {"release", "Release"},
+                                      {"resume", "Resume"},
                                       {"reload", "Reload"},
                                       {"reset-failed", "ResetFailed"}}};
 

@@ -143,6 +143,18 @@ bool rule_matches(const Rule& rule, const ProcessInfo& process) {
 
 } // namespace
 
+namespace {
+
+bool wants_active_session(const Rule& rule) {
+    return !rule.deny && rule.session == SessionCondition::Active;
+}
+
+bool session_holds(const Rule& rule, const ProcessInfo& process, const SessionTest& seated) {
+    return !wants_active_session(rule) || !seated || seated(process);
+}
+
+} // namespace
+
 Matcher::Matcher(std::vector<Rule> rules) : rules_(std::move(rules)) {
     std::stable_sort(rules_.begin(), rules_.end(), [](const Rule& a, const Rule& b) {
         if (a.priority != b.priority)
@@ -163,14 +175,14 @@ Matcher::Matcher(std::vector<Rule> rules) : rules_(std::move(rules)) {
     }
 }
 
-const Rule* Matcher::match(const ProcessInfo& process) const {
+const Rule* Matcher::match(const ProcessInfo& process, const SessionTest& seated) const {
     for (const Rule& rule : rules_)
-        if (rule_matches(rule, process))
+        if (rule_matches(rule, process) && session_holds(rule, process, seated))
             return &rule;
     return nullptr;
 }
 
-Explanation Matcher::explain(const ProcessInfo& process) const {
+Explanation Matcher::explain(const ProcessInfo& process, const SessionTest& seated) const {
     Explanation out;
     for (const Rule& rule : rules_) {
         RuleVerdict verdict{rule.name,
@@ -185,6 +197,12 @@ Explanation Matcher::explain(const ProcessInfo& process) const {
             if (key.given(rule.keys))
                 verdict.keys.push_back({key.name, key.holds(rule.keys, process),
                                         key.wanted(rule.keys), key.actual(process)});
+        if (verdict.matched && wants_active_session(rule)) {
+            verdict.matched = session_holds(rule, process, seated);
+            verdict.keys.push_back({"session", verdict.matched, "active",
+                                    verdict.matched ? "its user sits at the machine"
+                                                    : "its user does not sit at the machine"});
+        }
         if (verdict.matched && !out.decided_by) {
             out.decided_by = rule.name;
             out.denied = rule.deny;

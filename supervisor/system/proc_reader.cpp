@@ -307,6 +307,8 @@ std::vector<Pid> ProcReader::children(Pid pid) const {
     return out;
 }
 
+std::optional<uid_t> ProcReader::user(Pid pid) const { return ProcDir(root_, pid).uid(); }
+
 Result<Pid> ProcReader::thread_group(Pid tid) const {
     const ProcDir dir(root_, tid);
     if (!dir.valid())

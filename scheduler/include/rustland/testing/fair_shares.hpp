@@ -14,7 +14,12 @@ namespace rustland::testing {
 
 // One task's account.
 struct FairAccount {
-    enum class Start { Other, Idle, First }; // what its next start says, as in bpf/state.bpf.h
+    enum class Start {
+        Other,
+        Idle,
+        First,
+        Aged
+    }; // what its next start says, as in bpf/state.bpf.h
 
     Nanos lag;
     std::uint64_t clock_at = 0;
@@ -26,7 +31,8 @@ struct FairAccount {
     bool active = false;
     bool asleep = false;
     Start start = Start::Other;
-    Nanos request; // of the last decision
+    Nanos request;                  // of the last decision
+    Nanos request_cap = millis(20); // the largest that it may have now
 };
 
 // Virtual clocks and groups. Single-threaded; all times are those of the simulated machine.
@@ -43,7 +49,7 @@ class FairShares {
     void first(FairAccount& account, Nanos now);
     // What it uses is taken from nobody.
     static void forgive(FairAccount& account);
-    [[nodiscard]] std::uint32_t stretch(const FairAccount& account);
+    [[nodiscard]] std::uint32_t stretch(FairAccount& account);
 
   private:
     struct Clock {
@@ -51,6 +57,7 @@ class FairShares {
         std::uint64_t pace = 1024;
         std::uint64_t span_since = 0;
         std::uint64_t span_from = 0;
+        std::uint64_t pushed_at = 0;
     };
     struct Group {
         std::uint32_t weight = 100;

@@ -10,7 +10,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 #include <fmt/format.h>
+#include <system_error>
 
 using namespace rustland;
 using namespace rustland::shares;

@@ -6,6 +6,7 @@
 #include "shares/words.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <sys/un.h>

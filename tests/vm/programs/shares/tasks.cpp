@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
@@ -23,8 +25,8 @@ namespace {
     std::_Exit(1);
 }
 
-// Instructions that do nothing, because an emulator that counts them for time gets over them at once,
-// and a measurement does not take longer than it must. About half a microsecond a step.
+// Instructions that do nothing, because an emulator that counts them for time gets over them at
+// once, and a measurement does not take longer than it must. About half a microsecond a step.
 void compute(std::uint64_t steps) {
     for (std::uint64_t i = 0; i < steps; ++i)
         __asm__ volatile(".rept 256\n\tnop\n\t.endr" ::: "memory");

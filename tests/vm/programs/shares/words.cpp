@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
+#include <system_error>
 
 namespace rustland::shares {
 namespace {

@@ -63,7 +63,7 @@ class Walk {
                 at_ = std::filesystem::path(at_).parent_path().string();
                 continue;
             }
-            Status status = step((at_ == "/" ? "/" : at_ + "/") + part, file_too);
+            Status status = step(fmt::format("{}/{}", at_ == "/" ? "" : at_, part), file_too);
             if (!status)
                 return status;
         }

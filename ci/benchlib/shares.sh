@@ -87,18 +87,21 @@ measure_shares() {
     fi
     wanted_results "${reference[@]}" >"$OUTPUT/shares-eevdf.jsonl.new"
     mv "$OUTPUT/shares-eevdf.jsonl.new" "$OUTPUT/shares-eevdf.jsonl"
-    if [ "$scheduler" = eevdf ]; then # the yardstick of noise: itself with the other seeds
+    local options=(--reference "$OUTPUT/shares-eevdf.jsonl")
+    if [ "$scheduler" = eevdf ] && [[ $SEEDS == *[0-9]\ * ]]; then # the yardstick of noise
         read -r first _ <<<"$SEEDS"
-        label="EEVDF, other seeds"
-        grep -v -F "\"seed\":$first," "$OUTPUT/shares-eevdf.jsonl" >"$OUTPUT/shares-others.jsonl" ||
-            cp "$OUTPUT/shares-eevdf.jsonl" "$OUTPUT/shares-others.jsonl"
-        measured=("$OUTPUT/shares-others.jsonl")
+        grep -F "\"seed\":$first," "$OUTPUT/shares-eevdf.jsonl" >"$OUTPUT/shares-first.jsonl"
+        grep -v -F "\"seed\":$first," "$OUTPUT/shares-eevdf.jsonl" >"$OUTPUT/shares-others.jsonl"
+        options=(--reference "$OUTPUT/shares-first.jsonl" --reference-name "EEVDF, seed $first,")
+        label="EEVDF, other seeds," measured=("$OUTPUT/shares-others.jsonl")
     fi
-    wanted_results "${measured[@]}" >"$OUTPUT/shares-measured.jsonl"
+    if [ ${#measured[@]} -gt 0 ]; then
+        wanted_results "${measured[@]}" >"$OUTPUT/shares-measured.jsonl"
+        options+=(--measured "$OUTPUT/shares-measured.jsonl" --measured-name "$label")
+    fi
     printf 'Kernel %s, %s CPUs, %s s after %s s, seeds %s; repeat with: ci/bench shares %s\n\n' \
         "$KERNEL" "$CPUS" "$DURATION" "$WARMUP" "$SEEDS" "$1"
-    oracle compare --reference "$OUTPUT/shares-eevdf.jsonl" --measured "$OUTPUT/shares-measured.jsonl" \
-        --measured-name "$label" "${beside[@]}" || status=$?
+    oracle compare "${options[@]}" "${beside[@]}" || status=$?
     [ $status -le 1 ] || die "the results cannot be compared"
     compgen -G "$OUTPUT/shares-*.failed" >&2 && die "not all could be measured (see the notes above)"
     return 0

@@ -188,6 +188,10 @@ TEST(SharesTable, ShowsSharesDifferencesAndVerdicts) {
                                 "**more than 1 point off** |"));
     EXPECT_THAT(text, HasSubstr("|  | four: 4 x hog | 18.5 … 19.0 | 20.0 … 21.0 | 22.1 … 22.4 |"));
     EXPECT_THAT(text, HasSubstr("0 of 1 configurations"));
+    const std::string alone =
+        to_markdown(rows, {.reference = "EEVDF", .measured = "", .beside = ""});
+    EXPECT_THAT(alone, HasSubstr("| c | one | 24.5 (24.0 … 25.0) |\n"));
+    EXPECT_THAT(alone, Not(HasSubstr("configurations")));
     const std::string plain = to_markdown(rows_of({kEven}, {kEven}), {});
     EXPECT_THAT(plain, Not(HasSubstr("default")));
     EXPECT_THAT(plain, HasSubstr("rustland: 4 of 4 rows and 1 of 1 configurations are as they"));

@@ -49,11 +49,12 @@ bool all_good(const std::vector<Row>& rows);
 
 struct Names {
     std::string reference = "EEVDF";
-    std::string measured = "rustland";
-    std::string beside; // empty: there is none
+    std::string measured = "rustland"; // empty: only the reference is shown
+    std::string beside;                // empty: there is none
 };
 
-// A Markdown table, and a line of how many rows and configurations are as they should be.
+// A Markdown table and, where something was measured, a line of how many rows and configurations
+// are as they should be.
 std::string to_markdown(const std::vector<Row>& rows, const Names& names);
 
 } // namespace rustland::shares

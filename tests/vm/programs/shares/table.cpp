@@ -54,7 +54,9 @@ std::string to_markdown(const std::vector<Row>& rows, const Names& names) {
     bench::Cells cells{{"configuration", "group or tasks", names.reference + " %"}};
     if (!names.beside.empty())
         cells[0].push_back(names.beside + " %");
-    cells[0].insert(cells[0].end(), {names.measured + " %", "difference, points", "verdict"});
+    const bool judged = !names.measured.empty();
+    if (judged)
+        cells[0].insert(cells[0].end(), {names.measured + " %", "difference, points", "verdict"});
     std::map<std::string, bool> good;
     unsigned good_rows = 0;
     unsigned judged_rows = 0;
@@ -64,8 +66,9 @@ std::string to_markdown(const std::vector<Row>& rows, const Names& names) {
                                       row.what, reference_text(row)};
         if (!names.beside.empty())
             line.push_back(shares_text(row.beside));
-        line.insert(line.end(),
-                    {shares_text(row.measured), difference_text(row), verdict_text(row)});
+        if (judged)
+            line.insert(line.end(),
+                        {shares_text(row.measured), difference_text(row), verdict_text(row)});
         cells.push_back(std::move(line));
         before = row.configuration;
         if (row.verdict == Verdict::none)
@@ -75,6 +78,8 @@ std::string to_markdown(const std::vector<Row>& rows, const Names& names) {
         good_rows += is_good ? 1 : 0;
         good.try_emplace(row.configuration, true).first->second &= is_good;
     }
+    if (!judged)
+        return bench::markdown(cells, 2);
     unsigned good_configurations = 0;
     for (const auto& [name, is_good] : good)
         good_configurations += is_good ? 1 : 0;

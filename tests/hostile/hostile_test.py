@@ -39,7 +39,8 @@ def ask(path, request):
         client.connect(path)
         client.sendall(json.dumps(request).encode() + b"\n")
         with client.makefile("rb") as answers:
-            return json.loads(answers.readline())
+            line = answers.readline()
+        return json.loads(line) if line else {"ok": False, "error": "closed without an answer"}
 
 
 # --- what the hostile user does; each until it is killed ------------------------------------------
@@ -92,21 +93,23 @@ EVIL = (b"\n<0>PANIC", b"\x1b[2J\x07", b"\xff\xfe\xc3", b"%s%n{}{0}", b"\xe2\x80
 def rename(path, dice):
     """Processes of the workload with names of any bytes, at most a hundred a second."""
     folder = os.path.dirname(path).encode()
+    names = list(EVIL)
     while True:
+        name = names.pop(0) if names else dice.choice(EVIL)
         child = os.fork()
         if child == 0:
-            os.execv(folder + b"/programs/" + dice.choice(EVIL), [b"hostile-\n<0>x", "0.05"])
+            os.execv(folder + b"/programs/" + name, [b"hostile-\n<0>x", "0.05"])
         os.waitpid(child, 0)
         time.sleep(0.01)
 
 
-def start_hostile(what, path, seed):
+def start_hostile(what, path, seed, user):
     child = os.fork()
     if child != 0:
         return child
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    os.setresgid(NOBODY, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, NOBODY)
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
     try:
         what(path, random.Random(seed))
     finally:
@@ -150,8 +153,10 @@ def besiege(server, path):
     while not os.path.exists(path) and server.poll() is None:
         time.sleep(0.1)
     quiet = ask_for(path, 2, server.pid)
-    hostile = [start_hostile(what, path, seed) for seed, what in
+    hostile = [start_hostile(what, path, seed, NOBODY) for seed, what in
                enumerate((fill, flood, rubbish, rubbish, come_and_go, rename))]
+    # A user has subordinate ones.
+    hostile += [start_hostile(fill, path, 0, NOBODY - n) for n in range(1, 6)]
     try:
         worst = ask_for(path, SECONDS, server.pid)
     finally:

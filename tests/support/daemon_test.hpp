@@ -37,6 +37,7 @@ class DaemonTest : public testing::Test {
         o.detector.cgroup_root = fixture.dir().path("cgroup");
         o.detector.process_events = false;
         o.detector.open_pidfd = [this](Pid pid) { return fixture.open_pidfd(pid); };
+        o.detector.seated = seated;
         o.make_runner = [this](Loop&, RunnerKind) {
             auto made = std::make_unique<FakeRunner>(fixture);
             runner = made.get();
@@ -78,6 +79,7 @@ class DaemonTest : public testing::Test {
     std::unique_ptr<Loop> loop;
     FakeRunner* runner = nullptr;
     bool adoptable = false;
+    std::function<bool(uid_t, Pid)> seated; // empty: everybody sits at the machine
     std::vector<json> answers;
     std::unique_ptr<Daemon> daemon;
 };

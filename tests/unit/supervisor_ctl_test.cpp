@@ -117,3 +117,23 @@ TEST(Print, ControlCharactersDoNotReachTheTerminal) {
     EXPECT_EQ(uptime(59'000), "59s");
     EXPECT_EQ(uptime(3'661'000), "1h 1min");
 }
+
+TEST(Doctor, NamesWhatTheKernelWasBootedWithThatKeepsASchedulerOut) {
+    const test::TempDir dir;
+    DoctorOptions options;
+    options.root = dir.root();
+    options.socket = dir.path("none.sock");
+    const auto subjects = [&] {
+        std::set<std::string> all;
+        for (const Finding& f : examine(options))
+            if (f.verdict == Finding::Verdict::Bad && f.advice.find("boot") != std::string::npos)
+                all.insert(f.subject);
+        return all;
+    };
+    EXPECT_EQ(subjects(), (std::set<std::string>{"kernel", "BTF"})) << "an empty machine";
+    dir.write("proc/cmdline", "quiet isolcpus=2,3\n");
+    dir.write("sys/kernel/realtime", "1\n");
+    dir.write("sys/kernel/security/lockdown", "none integrity [confidentiality]\n");
+    EXPECT_EQ(subjects(), (std::set<std::string>{"kernel", "BTF", "isolated CPUs",
+                                                 "real-time kernel", "lockdown"}));
+}

@@ -429,3 +429,12 @@ TEST(RunnerChoice, AServiceOfSystemdNeverFallsBack) {
     EXPECT_EQ(*choose_runner(RunnerKind::Auto, facts), RunnerKind::Child);
     EXPECT_FALSE(choose_runner(RunnerKind::Systemd, facts));
 }
+
+TEST_F(SystemdRunnerTest, ABusThatIsAwayIsNoFailureOfTheScheduler) {
+    private_bus.stop();
+    ASSERT_TRUE(test::run_until(*loop_, [&] { return !bus_->connected(); }));
+    runner_->start(spec("rustland", {}), false);
+    const ExitInfo exit = next<runner::StartFailed>().exit;
+    EXPECT_EQ(exit.kind, ExitKind::NotTried);
+    EXPECT_THAT(exit.reason.str(), HasSubstr("systemd does not answer"));
+}

@@ -155,3 +155,38 @@ TEST_F(DaemonTest, ToManageIsNotToRunAnyProgram) {
     ASSERT_TRUE(runner->starting);
     EXPECT_EQ(runner->starting->path, "/opt/big");
 }
+
+TEST_F(DaemonTest, OnlyProgramsOfThoseWhoSitAtTheMachineAreWorkloads) {
+    uid_t at_the_machine = kPlayer;
+    seated = [&](uid_t user, Pid) { return user == at_the_machine; };
+    boot();
+    fixture.add({60, 1, "game", {"/x/game"}, "/user.slice", "", 100, kOther});
+    exec(60);
+    EXPECT_FALSE(runner->starting);
+    const json explained = ask({{"request", "explain"}, {"pid", 60}})["explanation"];
+    EXPECT_TRUE(explained["decided_by"].is_null());
+    EXPECT_THAT(explained.dump(), HasSubstr("does not sit at the machine"));
+    game(50);
+    ASSERT_TRUE(runner->starting);
+    runner->attach();
+    // Another session is switched to.
+    at_the_machine = kOther;
+    const_cast<Detector&>(daemon->detector()).scan();
+    const json list = ask({{"request", "list"}})["workloads"];
+    ASSERT_EQ(list.size(), 1U);
+    EXPECT_EQ(list[0]["pid"], 60);
+}
+
+TEST_F(DaemonTest, ARuleMayTakeEverybodysPrograms) {
+    fixture.dir().write("conf", "[workload mine]\nprogram = mine\n"
+                                "[workload all]\nprogram = all\nsession = any\n");
+    seated = [](uid_t, Pid) { return false; };
+    boot();
+    game(50, "mine");
+    EXPECT_FALSE(runner->starting);
+    game(51, "all");
+    EXPECT_TRUE(runner->starting);
+    fixture.dir().write("conf", "[supervisor]\nsession = any\n[workload mine]\nprogram = mine\n");
+    EXPECT_EQ(ask({{"request", "reload"}})["ok"], true);
+    EXPECT_EQ(daemon->status()["workloads"][0]["rule"], "mine");
+}

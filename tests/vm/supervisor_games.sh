@@ -88,10 +88,13 @@ parent=$!
 wait_on
 wait_for 5 "the child is known" listed "$(cat /tmp/child)"
 rustlandctl list | grep -q "$(cat /tmp/child).*parent" || fail "not as a child: $(rustlandctl list)"
-wait_for 5 "the scheduler knows the child" told "$(cat /tmp/child)"
+# It has the parent's class: it is told by itself only once that is gone.
+wait_for 5 "the scheduler knows the parent" told "$parent"
+told "$(cat /tmp/child)" && fail "the child is told beside its parent"
 kill -KILL $parent
 wait "$parent" 2>/dev/null
 wait_for 5 "the parent is forgotten" not listed "$parent"
+wait_for 5 "the scheduler knows the child" told "$(cat /tmp/child)"
 on || fail "off although the game's child still runs"
 kill -TERM "$(cat /tmp/child)"
 wait_off

@@ -2,10 +2,10 @@
 #include "bench/options.hpp"
 
 #include "rustland/common/describe.hpp"
+#include "rustland/common/number_option.hpp"
 #include "rustland/common/version.hpp"
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <fmt/format.h>
 #include <memory>
 #include <sstream>
@@ -106,19 +106,6 @@ class HelpFormatter : public CLI::Formatter {
     static constexpr std::size_t kWidth = 90;
 };
 
-// A plain number in the range. CLI11's own check lets NaN through, as it is not out of any range.
-template <typename T> CLI::Validator in_range(T low, T high) {
-    const auto check = [low, high](std::string& text) -> std::string {
-        T value{};
-        const char* end = text.data() + text.size();
-        const auto parsed = std::from_chars(text.data(), end, value);
-        if (parsed.ec == std::errc{} && parsed.ptr == end && value >= low && value <= high)
-            return {};
-        return fmt::format("'{}' is not a number from {} to {}", text, low, high);
-    };
-    return {check, ""}; // no description, which would end up in the help's type name
-}
-
 struct RawOptions {
     RunOptions run;
     std::string load;
@@ -137,11 +124,10 @@ void add_options(CLI::App& app, RawOptions& raw) {
     auto* load = app.add_option("-l,--load", raw.load, "build (default), hog, mixed or none")
                      ->type_name("KIND")
                      ->group(workload);
-    auto* slots = app.add_option("-n,--slots", raw.slots,
-                                 "processes of the load at a time (default: a run with twice and "
-                                 "one with four times the number of CPUs)")
+    auto* slots = add_number(app, "-n,--slots", raw.slots, 1, kMaxSlots,
+                             "processes of the load at a time (default: a run with twice and one "
+                             "with four times the number of CPUs)")
                       ->type_name("N")
-                      ->check(in_range(1U, kMaxSlots))
                       ->group(workload);
     app.add_option(
            "--scenario", raw.scenarios,
@@ -154,22 +140,20 @@ void add_options(CLI::App& app, RawOptions& raw) {
         ->excludes(load)
         ->excludes(slots)
         ->group(workload);
-    app.add_option("-d,--duration", raw.run.duration_s, "seconds to measure (default 5)")
+    add_number(app, "-d,--duration", raw.run.duration_s, 0.1, 3600,
+               "seconds to measure (default 5)")
         ->type_name("S")
-        ->check(in_range(0.1, 3600.0))
         ->group(workload);
-    app.add_option("--warmup", raw.run.warmup_s, "seconds before that (default 1)")
+    add_number(app, "--warmup", raw.run.warmup_s, 0, 600, "seconds before that (default 1)")
         ->type_name("S")
-        ->check(in_range(0.0, 600.0))
         ->group(workload);
-    app.add_option("--seed", raw.run.seed, "of the load's and the frames' variation (default 1)")
+    add_number(app, "--seed", raw.run.seed, 0, kMaxSeed,
+               "of the load's and the frames' variation (default 1)")
         ->type_name("N")
-        ->check(in_range(std::uint64_t{0}, kMaxSeed))
         ->group(workload);
-    app.add_option("--iterations-per-ms", raw.run.iterations_per_ms,
-                   "work in a millisecond (default: calibrate first)")
+    add_number(app, "--iterations-per-ms", raw.run.iterations_per_ms, 1000, 100'000'000,
+               "work in a millisecond (default: calibrate first)")
         ->type_name("N")
-        ->check(in_range(std::uint64_t{1000}, std::uint64_t{100'000'000}))
         ->group(workload);
     app.add_flag("--no-vsync", raw.no_vsync, "start the next frame at once")->group(workload);
     app.add_flag("--foreground", raw.run.foreground,

@@ -338,7 +338,7 @@ void Daemon::tell_classes() {
     TaskClasses groups;
     for (const Member& member : detector_->workloads().members()) {
         const Rule* rule = config_->find_rule(member.rule);
-        if (rule == nullptr)
+        if (rule == nullptr || (rule->follow_focus && out_of_focus(member)))
             continue;
         if (rule->workload_class == WorkloadClass::Foreground)
             groups.foreground.push_back(member.key.pid);

@@ -2,6 +2,7 @@
 // What the daemon answers, on the socket and on the bus alike.
 #include "rustland/common/clock.hpp"
 #include "supervisor/system/daemon.hpp"
+#include "supervisor/system/explanation.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -62,38 +63,6 @@ std::optional<std::int32_t> pid_of(const json& body) {
     const auto number = it->get<std::int64_t>();
     return number > 0 && number <= 0x7fffffff ? std::optional(static_cast<std::int32_t>(number))
                                               : std::nullopt;
-}
-
-json explanation_json(const ProcessInfo& process, const Explanation& explanation,
-                      const Member* member) {
-    json rules = json::array();
-    for (const RuleVerdict& rule : explanation.rules) {
-        json keys = json::array();
-        for (const KeyVerdict& key : rule.keys)
-            keys.push_back({{"key", key.key},
-                            {"matched", key.matched},
-                            {"wanted", key.wanted},
-                            {"actual", key.actual}});
-        rules.push_back({{"rule", rule.rule},
-                         {"file", rule.file},
-                         {"line", rule.line},
-                         {"enabled", rule.enabled},
-                         {"deny", rule.deny},
-                         {"priority", rule.priority},
-                         {"matched", rule.matched},
-                         {"keys", keys}});
-    }
-    json out = {{"pid", process.key.pid.value}, {"comm", process.comm},
-                {"cmdline", process.cmdline()}, {"denied", explanation.denied},
-                {"decided_by", nullptr},        {"member_of", nullptr},
-                {"inherited", false},           {"rules", rules}};
-    if (explanation.decided_by)
-        out["decided_by"] = *explanation.decided_by;
-    if (member != nullptr) {
-        out["member_of"] = member->rule;
-        out["inherited"] = member->inherited;
-    }
-    return out;
 }
 
 } // namespace
@@ -286,17 +255,20 @@ void Daemon::do_explain(Request& request) {
     const auto group = detector_->proc().thread_group(Pid{*pid});
     if (!group)
         return request.reply(refused(group.error().message()));
-    const Needs everything{true, true, true, true, true, true, true};
-    const auto info = detector_->proc().read(*group, everything, true);
+    auto info = detector_->proc().read(*group, Needs::everything(), true);
     if (!info)
         return request.reply(refused(info.error().message()));
+    info->gpu = detector_->gpu_use(info->key);
     // Another user's command line and executable are not ours to show around.
     if (!request.may(Right::Manage) && info->uid != request.peer.uid)
         return request.reply(refused("only root may explain other users' processes"));
     const Matcher matcher(config_->rules);
-    request.reply({{"ok", true},
-                   {"explanation", explanation_json(*info, matcher.explain(*info),
-                                                    detector_->workloads().find(*group))}});
+    json explanation = explanation_json(*info, matcher.explain(*info));
+    if (const Member* member = detector_->workloads().find(*group)) {
+        explanation["member_of"] = member->rule;
+        explanation["inherited"] = member->inherited;
+    }
+    request.reply({{"ok", true}, {"explanation", std::move(explanation)}});
 }
 
 void Daemon::do_monitor(Request& request) {

@@ -87,18 +87,18 @@ bool GameList::add(std::set<std::string>& items, const std::string& glob, bool g
     return false;
 }
 
-void GameList::add_program(const std::string& name, const std::string& where) {
+bool GameList::add_program(const std::string& name, const std::string& where) {
     // A tilde at the beginning is a character like others between brackets.
     const std::string glob =
         name.starts_with('~') ? "[~]" + literal(name.substr(1)) : literal(name);
-    add(programs_, glob, !why_never(Shape::Program, {glob, true}), where);
+    return add(programs_, glob, !why_never(Shape::Program, {glob, true}), where);
 }
 
 void GameList::add_process(const std::string& name, const std::string& where) {
-    add_program(name, where);
     const std::string glob = literal(name);
-    // A Windows program's comm is its name as well, so that the key above does.
-    if (name.size() <= kCommLength && !is_windows_program(name) && can_be_written(glob))
+    // A Windows program's comm is its name as well, so that the other key does.
+    if (add_program(name, where) && name.size() <= kCommLength && !is_windows_program(name) &&
+        can_be_written(glob))
         comms_.insert(list_item(glob));
 }
 

@@ -20,8 +20,9 @@ class GameList {
     // `source` begins the names of all sections.
     explicit GameList(std::string source) : source_(std::move(source)) {}
 
-    // A literal name of a program. Where it cannot be written, a problem that begins with `where`.
-    void add_program(const std::string& name, const std::string& where);
+    // A literal name of a program. Where it cannot be written, false and a problem that begins with
+    // `where`.
+    bool add_program(const std::string& name, const std::string& where);
     // The same, where the list also means the kernel's own short name of a process.
     void add_process(const std::string& name, const std::string& where);
     // A part of an executable's path; denied: such a process is no workload.

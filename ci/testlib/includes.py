@@ -41,7 +41,7 @@ STANDARD = {
         uintptr_t""",
     "cstdio": """fclose fflush fopen fprintf fputs fread fwrite printf remove rename size_t snprintf
         vsnprintf FILE""",
-    "cstdlib": "_Exit abort abs atoi exit getenv size_t strtoull strtoul strtol strtod",
+    "cstdlib": "_Exit abort abs atoi exit free getenv size_t strtoull strtoul strtol strtod",
     "cstring": "memcmp memcpy memmove memset size_t strcmp strerror strlen strncmp",
     "ctime": "size_t strftime time time_t tm",
     "deque": "deque erase_if",
@@ -80,7 +80,7 @@ STANDARD = {
     "tuple": "get ignore make_tuple tie tuple tuple_size_v apply",
     "type_traits": """conditional_t decay_t is_base_of_v is_constructible_v is_enum_v is_same_v
         is_standard_layout_v is_trivially_copyable_v is_integral_v is_signed_v remove_cvref_t
-        underlying_type_t""",
+        type_identity_t underlying_type_t""",
     "unordered_map": "unordered_map erase_if",
     "utility": """as_const declval exchange forward get in_place_index make_pair move pair swap
         tuple_size_v""",

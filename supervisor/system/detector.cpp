@@ -3,12 +3,17 @@
 
 #include "rustland/common/clock.hpp"
 #include "rustland/common/log.hpp"
+#include "supervisor/system/gpu_reader.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <fmt/format.h>
+#include <string_view>
 #include <sys/epoll.h>
+#include <systemd/sd-login.h>
+#include <unistd.h>
 
 namespace rustland::supervisor {
 namespace {
@@ -25,6 +30,15 @@ constexpr int kDatagramsPerRound = 256;
 // Timers before events, so that a storm of events cannot starve the scan.
 constexpr std::int64_t kTimerPriority = -10;
 
+bool user_is_active(uid_t uid) {
+    if (::access("/run/systemd/users", F_OK) != 0)
+        return true;
+    char* text = nullptr;
+    const int result = ::sd_uid_get_state(uid, &text);
+    const std::unique_ptr<char, decltype(&std::free)> state(text, std::free);
+    return result >= 0 && state && std::string_view(state.get()) == "active";
+}
+
 } // namespace
 
 Detector::Detector(Loop& loop, DetectorOptions options, Listener listener)
@@ -35,6 +49,8 @@ Detector::Detector(Loop& loop, DetectorOptions options, Listener listener)
         options_.open_pidfd = open_pidfd;
     if (!options_.seated && options_.real_processes)
         options_.seated = sits_at_the_machine;
+    if (!options_.user_is_active)
+        options_.user_is_active = user_is_active;
 }
 
 Result<std::unique_ptr<Detector>> Detector::create(Loop& loop, DetectorOptions options,
@@ -172,17 +188,24 @@ void Detector::look_now_due() {
     flush();
 }
 
-void Detector::judge(Pid pid) {
+void Detector::look_at_gpu(ProcessInfo& info, const SessionTest& test) {
+    if (matcher_->waits_for_gpu(info, test) && info.uid && options_.user_is_active(*info.uid))
+        info.gpu = gpu_.look(info.key, read_gpu(proc_.root(), info.key.pid), monotonic_now());
+}
+
+void Detector::judge(Pid pid, Look look) {
     // Most processes of a storm are gone at their later looks: this is the cheapest way to know.
     if (options_.real_processes && ::kill(pid.value, 0) != 0 && errno == ESRCH)
         return;
-    const auto info =
+    auto info =
         proc_.read_program(pid, matcher_->needs(), !workloads_.empty(), parents_, monotonic_now());
     if (!info)
         return;
     ++statistics_.judged;
     const bool known = workloads_.find(pid) != nullptr;
     const auto test = [this](const ProcessInfo& process) { return seated(process); };
+    if (look == Look::WithGpu && !known)
+        look_at_gpu(*info, test);
     if (!workloads_.judge(*matcher_, *info, pending_, test)) {
         members_changed_ = members_changed_ || (known && workloads_.find(pid) == nullptr);
         return;
@@ -253,12 +276,14 @@ void Detector::scan() {
     ++statistics_.scans;
     watch_seats();
     drop_absent();
+    const Nanos begin = monotonic_now();
     const auto pids = proc_.list();
     if (!pids)
         log::warn("scan: {}", pids.error().message());
     else
         for (const Pid pid : *pids)
-            judge(pid);
+            judge(pid, Look::WithGpu);
+    gpu_.forget_before(begin);
     // What was watched by a pid that has been used again.
     std::erase_if(exits_, [&](const auto& watched) {
         const Member* member = workloads_.find(watched.first.pid);
@@ -273,6 +298,7 @@ void Detector::scan() {
 void Detector::use(std::shared_ptr<const Matcher> matcher, Nanos scan_interval) {
     matcher_ = std::move(matcher);
     parents_.entries.clear(); // it may need other parts of them
+    gpu_.clear();
     options_.scan_interval = scan_interval;
     workloads_.keep_rules(*matcher_, pending_);
     members_changed_ = true;

@@ -193,7 +193,7 @@ Matcher::Matcher(std::vector<Rule> rules) : rules_(std::move(rules)) {
         // A program's name is also that of its executable.
         needs_.exe = needs_.exe || !k.exe.empty() || !k.program.empty();
         needs_.cgroup = needs_.cgroup || !k.cgroup.empty();
-        needs_.uid = needs_.uid || !k.user.empty() || k.gpu_percent;
+        needs_.uid = needs_.uid || !k.user.empty();
         // Where nothing can be found by it, what would be denied by it need not be known.
         needs_.gpu = needs_.gpu || (k.gpu_percent && !rule.deny);
         needs_.parent = needs_.parent || !k.parent.empty();

@@ -8,12 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <fmt/format.h>
-#include <string_view>
 #include <sys/epoll.h>
-#include <systemd/sd-login.h>
-#include <unistd.h>
 
 namespace rustland::supervisor {
 namespace {
@@ -30,15 +26,6 @@ constexpr int kDatagramsPerRound = 256;
 // Timers before events, so that a storm of events cannot starve the scan.
 constexpr std::int64_t kTimerPriority = -10;
 
-bool user_is_active(uid_t uid) {
-    if (::access("/run/systemd/users", F_OK) != 0)
-        return true;
-    char* text = nullptr;
-    const int result = ::sd_uid_get_state(uid, &text);
-    const std::unique_ptr<char, decltype(&std::free)> state(text, std::free);
-    return result >= 0 && state && std::string_view(state.get()) == "active";
-}
-
 } // namespace
 
 Detector::Detector(Loop& loop, DetectorOptions options, Listener listener)
@@ -49,8 +36,6 @@ Detector::Detector(Loop& loop, DetectorOptions options, Listener listener)
         options_.open_pidfd = open_pidfd;
     if (!options_.seated && options_.real_processes)
         options_.seated = sits_at_the_machine;
-    if (!options_.user_is_active)
-        options_.user_is_active = user_is_active;
 }
 
 Result<std::unique_ptr<Detector>> Detector::create(Loop& loop, DetectorOptions options,
@@ -189,7 +174,7 @@ void Detector::look_now_due() {
 }
 
 void Detector::look_at_gpu(ProcessInfo& info, const SessionTest& test) {
-    if (matcher_->waits_for_gpu(info, test) && info.uid && options_.user_is_active(*info.uid))
+    if (matcher_->waits_for_gpu(info, test) && seated(info))
         info.gpu = gpu_.look(info.key, read_gpu(proc_.root(), info.key.pid), monotonic_now());
 }
 

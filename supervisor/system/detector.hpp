@@ -34,13 +34,11 @@ struct DetectorOptions {
     // Called with each scan, for what else wants a look now and then.
     std::function<void()> on_scan;
     bool real_processes = true; // what `proc_root` shows are processes of this machine
-    // Whether a user works at this machine now: only such a user's processes are looked at for how
-    // busy they keep the graphics processor. Asks logind; without it, any user does.
-    std::function<bool(uid_t)> user_is_active;
     // Replaced where the processes are not real.
     std::function<Result<UniqueFd>(Pid)> open_pidfd;
-    // Whether a user, to whom this process belongs, sits at the machine. Where the processes are
-    // not real and none is given, everybody does.
+    // Whether a user, to whom this process belongs, sits at the machine: for rules of
+    // SessionCondition::Active, and only such users' processes are looked at for how busy they keep
+    // the graphics processor. Where the processes are not real and none is given, everybody does.
     std::function<bool(uid_t, Pid)> seated;
 };
 

@@ -21,13 +21,16 @@ bool is_graphics_device(std::string_view path) {
     return path.starts_with("/dev/dri/") || path.starts_with("/dev/nvidia");
 }
 
+struct CloseFiles {
+    void operator()(DIR* dir) const { ::closedir(dir); }
+};
+
 } // namespace
 
 GpuReading read_gpu(const std::string& proc_root, Pid pid) {
     GpuReading reading;
     const std::string base = fmt::format("{}/{}", proc_root, pid.value);
-    const std::unique_ptr<DIR, decltype(&::closedir)> dir(::opendir((base + "/fd").c_str()),
-                                                          ::closedir);
+    const std::unique_ptr<DIR, CloseFiles> dir(::opendir((base + "/fd").c_str()));
     int files = 0;
     while (const dirent* entry = dir ? ::readdir(dir.get()) : nullptr) {
         if (++files > kMostFiles)

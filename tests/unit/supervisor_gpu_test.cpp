@@ -128,7 +128,7 @@ TEST(Gpu, TheWatchForgetsWhatIsGone) {
 
 TEST(Gpu, IsReadFromTheFilesOfTheDevicesAlone) {
     const test::ProcFixture fixture;
-    fixture.add({50, 1, "game", {"game"}});
+    fixture.add({50, 1, "game", {"game"}, "/user.slice", "", 100, 1000});
     EXPECT_FALSE(read_gpu(fixture.proc(), Pid{50}).device);
     fixture.open_file(50, 3, "/home/a/save", amdgpu(1, 1));
     EXPECT_FALSE(read_gpu(fixture.proc(), Pid{50}).device);

@@ -343,7 +343,7 @@ TEST(Matcher, AGpuRuleWaitsForALookAndNeverMatchesWithoutOne) {
     const Matcher m = matcher_of("[workload no]\ndeny = yes\ngpu = 1%\nprogram = firefox\n"
                                  "[workload known]\nprogram = known\n"
                                  "[workload g]\ngpu = 30%\ncgroup = */app.slice/*\n");
-    EXPECT_TRUE(m.needs().gpu && m.needs().uid);
+    EXPECT_TRUE(m.needs().gpu);
     ProcessInfo p = process("game", {"game"}, "", "/x/app.slice/app-game-1.scope");
     EXPECT_TRUE(m.waits_for_gpu(p));
     EXPECT_EQ(m.match(p), nullptr);
@@ -363,6 +363,10 @@ TEST(Matcher, AGpuRuleWaitsForALookAndNeverMatchesWithoutOne) {
     EXPECT_TRUE(m.match(p)->deny);
     EXPECT_FALSE(m.waits_for_gpu(process("known", {"known"}, "", "/x/app.slice/a"))) << "decided";
     EXPECT_FALSE(m.waits_for_gpu(process("game", {"game"}))) << "in no such cgroup";
+    const auto nobody = [](const ProcessInfo&) { return false; };
+    p.argv = {"game"};
+    EXPECT_FALSE(m.waits_for_gpu(p, nobody)) << "it would not be taken, however busy";
+    EXPECT_EQ(m.match(p, nobody), nullptr);
     EXPECT_FALSE(shipped().needs().gpu) << "off by default, so that nothing is read";
 }
 

@@ -10,6 +10,7 @@
 #define RUSTLAND_CLASS_BPF_H
 
 #include "cgroup.bpf.h"
+#include "groups.bpf.h"
 
 #define ANCESTORS 16
 
@@ -57,15 +58,15 @@ static u32* class_by_cgroup(u64 cgroup_id) {
     int level;
 
     bpf_for(level, 0, CGROUP_DEPTH) {
-        struct cgroup_node* node;
+        u64* above;
 
         class = bpf_map_lookup_elem(&cgroup_classes, &id);
         if (class)
             return class;
-        node = bpf_map_lookup_elem(&cgroups, &id);
-        if (!node)
+        above = bpf_map_lookup_elem(&cgroup_parents, &id);
+        if (!above)
             break;
-        id = node->parent;
+        id = *above;
     }
     return NULL;
 }
@@ -93,7 +94,7 @@ VERIFIED_ALONE u32 class_look_up(struct task_struct* p __arg_trusted) {
     now_in = class ? *class : RL_CLASS_NORMAL;
     /* What was said about the task was said about one of its old class: ask again. */
     if (now_in != tc->task_class)
-        tc->key = tc->decided_key = tc->granted = 0;
+        tc->key = tc->decided_key = tc->granted = tc->request = 0;
     tc->task_class = now_in;
     return now_in;
 }
@@ -141,6 +142,10 @@ void BPF_PROG(rl_exit_task, struct task_struct* p, struct scx_exit_task_args* ar
     struct rl_control* c = the_control();
     s32 tgid = p->tgid;
 
+    struct task_ctx* tc = task_ctx_of(p);
+
+    if (tc)
+        group_gone(tc);
     if (config.report_exits)
         report_exit(p);
     if (c && c->class_generation && p->pid == tgid)

@@ -5,10 +5,6 @@
 
 #include "lease.bpf.h"
 
-static __always_inline s64 bounded_key(s64 key) {
-    return key < RL_KEY_MIN ? RL_KEY_MIN : key > RL_KEY_MAX ? RL_KEY_MAX : key;
-}
-
 /* Tells a CPU about a task that now waits in dsq: the one that was chosen before, or one that has
  * run dry meanwhile, which has looked before the task was there. */
 VERIFIED_ALONE int tell_moved(const struct cpumask* allowed __arg_trusted, s64 key, u64 dsq,
@@ -43,6 +39,11 @@ static __always_inline u32 commit_one(struct bpf_iter_scx_dsq* it, struct task_s
     tc->state = d->state;
     tc->decided_key = key;
     grant(tc, slice, d->deadline);
+    tc->request = d->request > (u64)RL_REQUEST_MAX_NS ? RL_REQUEST_MAX_NS : (s64)d->request;
+    tc->bias = bounded_key(d->bias);
+    tc->start = target.cpu >= 0 && target.kick == SCX_KICK_IDLE ? START_IDLE
+                : key < RL_WAIT_MAX_NS                          ? START_FIRST
+                                                                : START_AGED;
     dsq = target.own ? DSQ_CPU(target.cpu)
                      : home_dsq(p, allowed, target.cpu >= 0 ? target.cpu : d->cpu);
     if (move_pending(it, p, dsq, d->deadline, slice)) {

@@ -6,6 +6,7 @@
 #ifndef RUSTLAND_ENQUEUE_BPF_H
 #define RUSTLAND_ENQUEUE_BPF_H
 
+#include "fair.bpf.h"
 #include "hand_on.bpf.h"
 #include "lease.bpf.h"
 #include "waits.bpf.h"
@@ -95,7 +96,7 @@ s32 BPF_PROG(rl_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags)
     bool is_idle = false;
     s32 cpu;
 
-    if (p->tgid == config.self_tgid)
+    if (is_self(p))
         return select_cpu_self(p, prev_cpu);
     cpu = select_big_cpu(p, prev_cpu, wake_flags);
     if (cpu >= 0)
@@ -109,6 +110,7 @@ s32 BPF_PROG(rl_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags)
         tc = task_ctx_of(p);
         if (tc) {
             grant(tc, slice, now_ns());
+            tc->start = START_IDLE;
             wait_begins(tc, tc->deadline);
         }
         dsq_insert(p, SCX_DSQ_LOCAL, slice, 0);
@@ -133,6 +135,7 @@ static __always_inline bool enqueue_on_idle_cpu(struct task_struct* p, const cpu
     }
     count(idle);
     grant(tc, kernel_slice(cpu), now);
+    tc->start = START_IDLE;
     dsq_insert_vtime(p, DSQ_CPU(cpu), tc->granted, now, enq_flags);
     scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
     return true;
@@ -173,9 +176,13 @@ static __always_inline void fill_record(struct rl_queued* rec, struct task_struc
     rec->pid = p->pid;
     rec->tgid = p->tgid;
     rec->cpu = cpu;
-    rec->weight = weight_of(tc);
+    rec->weight = p->scx.weight;
+    rec->lag = tc->lag;
+    rec->stretch = (u32)fair_stretch(tc);
+    rec->reserved = 0;
     rec->flags = (wakeup ? RL_QUEUED_WAKEUP : 0) | (is_restricted(p) ? RL_QUEUED_RESTRICTED : 0) |
-                 (p->flags & PF_KTHREAD ? RL_QUEUED_KTHREAD : 0);
+                 (p->flags & PF_KTHREAD ? RL_QUEUED_KTHREAD : 0) |
+                 (p->policy == SCHED_BATCH || p->policy == SCHED_IDLE ? RL_QUEUED_BATCH : 0);
     rec->nr_cpus_allowed = p->nr_cpus_allowed;
     rec->nr_waiting = nr_waiting;
     rec->task_class = class;
@@ -246,7 +253,7 @@ static __always_inline void enqueue_in_place(struct task_struct* p, struct task_
         rest = config.slice_busy_ns;
         grant(tc, rest, now + tc->decided_key);
     }
-    if (p->tgid == config.self_tgid || is_offline(cpu)) {
+    if (is_self(p) || is_offline(cpu)) {
         dsq_insert(p, SCX_DSQ_LOCAL, rest, enq_flags);
         return;
     }
@@ -299,6 +306,7 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     }
     word_forget(tc);
     wait_begins(tc, now);
+    tc->start = START_OTHER;
     past = slice_past_user_space(p);
     if (!past && config.percpu_local && p->nr_cpus_allowed == 1)
         past = config.slice_busy_ns;
@@ -315,8 +323,9 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     allowed = p->cpus_ptr;
     if (!selected && enqueue_on_idle_cpu(p, allowed, tc, enq_flags, now))
         return;
-    self = p->tgid == config.self_tgid;
+    self = is_self(p);
     class = class_of(p, tc);
+    fair_take_handed(tc);
     if (wakeup && take_handed(p, allowed, tc, enq_flags, now))
         return;
     if (wakeup)

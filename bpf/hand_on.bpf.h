@@ -58,6 +58,9 @@ static __always_inline void hand_on(struct task_struct* p, u64 wake_flags) {
     to->handed_rest = 0;
     class = class_of(waker, from);
     now = now_ns();
+    /* Two that work in turn are one to the others: the debt goes along, whoever of them runs. */
+    if (again)
+        to->handed_lag = from->lag - (s64)(now - from->started_at);
     if (!again || is_restricted(p) || class == RL_CLASS_FOREGROUND || class_of(p, to) != class ||
         from->burst_exec + (now - from->started_at) > SHORT_BURST_NS)
         return;

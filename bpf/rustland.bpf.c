@@ -17,6 +17,7 @@
 #include "lease.bpf.h"
 #include "cgroup.bpf.h"
 #include "class.bpf.h"
+#include "fair.bpf.h"
 #include "speed.bpf.h"
 #include "enqueue.bpf.h"
 #include "commit.bpf.h"
@@ -31,13 +32,56 @@ struct {
     __uint(value_size, 65536);
 } exit_dump SEC(".maps");
 
+/*
+ * The task that runs here has used its slice up. It gets another one at once if it would come first
+ * in the queues of this CPU: two tasks on one CPU would otherwise take turns, whatever their
+ * weights are, because the one that runs is not in a queue when the other is looked for.
+ */
+static __always_inline bool first_again(struct task_struct* prev, struct cpu_ctx* cc, s32 cpu,
+                                        u32 llc, u64 now) {
+    struct task_ctx* tc = task_ctx_of(prev);
+    s64 request, ahead;
+
+    if (!tc || !tc->request || cc->offline || is_self(prev))
+        return false;
+    account(prev, tc, now);
+    if (rest_of_slice(tc, tc->used))
+        return false;
+    request = tc->burst_exec > (u64)tc->request ? (s64)tc->burst_exec : tc->request;
+    if (request > RL_REQUEST_MAX_NS)
+        request = RL_REQUEST_MAX_NS;
+    ahead = bounded_key(tc->bias + rl_time_to_deadline(request, tc->lag, fair_stretch(tc)));
+    if (head_deadline(DSQ_LLC(llc)) < now + ahead || head_deadline(DSQ_CPU(cpu)) < now + ahead)
+        return false;
+    if (scx_bpf_dsq_nr_queued(DSQ_LLC(llc)) + scx_bpf_dsq_nr_queued(DSQ_CPU(cpu)) <= 0)
+        return false;
+    fair_first(prev, tc, now);
+    grant(tc, tc->granted, now + ahead);
+    tc->key = ahead;
+    cc->started_at = now;
+    cc->key = ahead;
+    set_slice(prev, tc->granted);
+    count(went_on);
+    return true;
+}
+
+/* It goes on because nobody else waits: what it used was taken from nobody. */
+static __always_inline void alone(struct task_struct* prev) {
+    struct task_ctx* tc = task_ctx_of(prev);
+
+    if (tc && !is_self(prev)) {
+        account(prev, tc, now_ns());
+        fair_forgive(tc);
+    }
+}
+
 SEC("struct_ops/dispatch")
 void BPF_PROG(rl_dispatch, s32 cpu, struct task_struct* prev) {
     u32 llc = llc_of(cpu);
     s32 pending = scx_bpf_dsq_nr_queued(DSQ_PENDING);
     struct cpu_ctx* cc = cpu_ctx_of(cpu);
     u64 now = now_ns();
-    bool prev_goes_on;
+    bool prev_goes_on = prev && (prev->scx.flags & SCX_TASK_QUEUED);
 
     if (pending > 0) {
         if (older_than(oldest_hint, now, config.lease_ns - 1))
@@ -46,10 +90,13 @@ void BPF_PROG(rl_dispatch, s32 cpu, struct task_struct* prev) {
                               (u32)scx_bpf_dsq_nr_queued(DSQ_LLC(llc)) <= nr_online / 2))
             wake_user_space();
     }
+    if (prev && prev_goes_on && cc && first_again(prev, cc, cpu, llc, now))
+        return;
     if (fetch_overdue(cc, cpu, llc, now) || consume_own(cpu, DSQ_LLC(llc)) || steal(cpu, llc))
         return;
 
-    prev_goes_on = prev && (prev->scx.flags & SCX_TASK_QUEUED);
+    if (prev && prev_goes_on && pending <= 0)
+        alone(prev);
     if (!cc || (prev_goes_on && pending <= 0))
         return;
     /* Say so before looking once more: a commit moves its task before it looks for dry CPUs. */
@@ -75,10 +122,12 @@ void BPF_PROG(rl_running, struct task_struct* p) {
     let_leaving_cpu_look();
     word_forget(tc);
     tc->started_at = now_ns();
+    if (!is_self(p))
+        fair_running(p, tc, tc->started_at);
     cc->preempted_at = 0;
     cc->self_coming = 0;
     speed_running(cc, cpu, class, tc->started_at);
-    cc->self_running = p->tgid == config.self_tgid;
+    cc->self_running = is_self(p);
     if (cc->self_running)
         return;
     wait_ends(tc, class, cpu, tc->started_at);
@@ -92,7 +141,7 @@ void BPF_PROG(rl_stopping, struct task_struct* p, bool runnable) {
     struct task_ctx* tc = task_ctx_of(p);
     s32 cpu = scx_bpf_task_cpu(p);
     struct cpu_ctx* cc = cpu_ctx_of(cpu);
-    u64 now = now_ns(), ran;
+    u64 now = now_ns();
 
     if (cc) {
         cc->pid = 0;
@@ -101,12 +150,15 @@ void BPF_PROG(rl_stopping, struct task_struct* p, bool runnable) {
     }
     if (!tc)
         return;
-    ran = now - tc->started_at;
-    tc->started_at = now;
-    tc->sum_exec += ran;
-    tc->burst_exec += ran;
-    tc->key += ran;
-    tc->used += ran;
+    account(p, tc, now);
+}
+
+SEC("struct_ops/runnable")
+void BPF_PROG(rl_runnable, struct task_struct* p, u64 enq_flags) {
+    struct task_ctx* tc = task_ctx_of(p);
+
+    if (tc && !is_self(p))
+        fair_runnable(p, tc, class_of(p, tc), now_ns());
 }
 
 /* A task can keep the CPU for many slices without ever being stopped. */
@@ -126,8 +178,12 @@ void BPF_PROG(rl_quiescent, struct task_struct* p, u64 deq_flags) {
     if (!tc)
         return;
     word_forget(tc);
+    fair_quiescent(tc);
     if (!(deq_flags & bpf_core_enum_value(enum scx_deq_flags, SCX_DEQ_SLEEP)))
         return;
+    if (p->flags & PF_EXITING)
+        fair_bequeath(p, tc);
+    tc->asleep = 1;
     tc->sleeps++;
     tc->burst_exec = 0;
     tc->slept_at = now_ns();
@@ -141,7 +197,7 @@ void BPF_PROG(rl_cpu_release, s32 cpu, struct scx_cpu_release_args* args) {
     if (cc)
         cc->pid = 0;
     /* Our own real-time thread gives the CPU back in no time: what it interrupted stays. */
-    if (taker && taker->tgid == config.self_tgid)
+    if (taker && is_self(taker))
         return;
     count(reenqueued);
     reenqueue_local();
@@ -153,13 +209,15 @@ s32 BPF_PROG(rl_init_task, struct task_struct* p, struct scx_init_task_args* arg
 
     if (!tc)
         return -12; /* ENOMEM */
-    tc->nice_weight = 100;
     /* Sequence numbers of a task that gets the PID of a dead one must not repeat that one's. */
     tc->word = now_ns() << 2 | WORD_IDLE;
+    tc->request_cap = RL_REQUEST_MAX_NS;
     if (bpf_core_field_exists(args->cgroup) && args->cgroup)
         tc->cgroup_id = args->cgroup->kn->id;
-    if (args->fork)
+    if (args->fork) {
         class_inherit(tc);
+        fair_inherit(tc);
+    }
     return 0;
 }
 
@@ -169,6 +227,8 @@ void BPF_PROG(rl_disable, struct task_struct* p) {
 
     if (tc) {
         word_forget(tc);
+        fair_quiescent(tc);
+        group_gone(tc);
         tc->waits_since = 0;
     }
 }
@@ -272,8 +332,8 @@ struct sched_ext_ops rustland_ops = {
     .running = (void*)rl_running,
     .stopping = (void*)rl_stopping,
     .tick = (void*)rl_tick,
+    .runnable = (void*)rl_runnable,
     .quiescent = (void*)rl_quiescent,
-    .set_weight = (void*)rl_set_weight,
     .cpu_release = (void*)rl_cpu_release,
     .init_task = (void*)rl_init_task,
     .exit_task = (void*)rl_exit_task,
@@ -281,7 +341,6 @@ struct sched_ext_ops rustland_ops = {
     .cgroup_init = (void*)rl_cgroup_init,
     .cgroup_exit = (void*)rl_cgroup_exit,
     .cgroup_move = (void*)rl_cgroup_move,
-    .cgroup_set_weight = (void*)rl_cgroup_set_weight,
     .cgroup_set_bandwidth = (void*)rl_cgroup_set_bandwidth,
     .cpu_online = (void*)rl_cpu_online,
     .cpu_offline = (void*)rl_cpu_offline,

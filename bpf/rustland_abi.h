@@ -47,6 +47,7 @@ enum rl_queued_flags {
     RL_QUEUED_WAKEUP = 1 << 0,     /* it slept and was woken; otherwise it used its slice up */
     RL_QUEUED_RESTRICTED = 1 << 1, /* it may not run on every online CPU */
     RL_QUEUED_KTHREAD = 1 << 2,
+    RL_QUEUED_BATCH = 1 << 3, /* SCHED_BATCH or SCHED_IDLE: it interrupts nobody */
 };
 
 /* One record in the ring: a task that waits for a decision. */
@@ -57,15 +58,18 @@ struct rl_queued {
     __u64 burst_exec;  /* CPU time since it last slept */
     __u64 sleeps;      /* times that it gave the CPU up by itself */
     __u64 last_sleep;  /* how long its last sleep took */
+    __s64 lag;         /* CPU time that it deserves and has not got, see fair_math.h */
     struct rl_state state;
     __s32 pid;    /* thread id, initial PID namespace */
     __s32 tgid;   /* its process */
     __s32 cpu;    /* where it ran last */
-    __u32 weight; /* 1 to 10000, 100 is nice 0 in the root cgroup: nice and cgroup together */
+    __u32 weight; /* 1 to 10000, 100 is nice 0: its own, without its groups */
     __u32 flags;  /* enum rl_queued_flags */
     __u32 nr_cpus_allowed;
     __u32 nr_waiting; /* decided tasks that wait for a CPU at this moment, on all CPUs */
     __u32 task_class; /* enum rl_class */
+    __u32 stretch;    /* real time in which it deserves one ns of CPU time, see fair_math.h */
+    __u32 reserved;
 };
 
 /* One record in the other ring, if the policy asks for it: a task that it knows is gone. */
@@ -97,6 +101,10 @@ struct rl_decision {
     __u64 deadline; /* tasks run in this order */
     __s64 key;      /* how much others may interrupt it: larger is easier, see policy.hpp;
                        cut to RL_KEY_MIN..RL_KEY_MAX */
+    __u64 request;  /* CPU time that it wants at a time, 0: ask again after each slice. Else, when
+                       its slice is used up, it goes on for another one while nothing that waits
+                       is due before now + bias + (request - lag) * stretch */
+    __s64 bias;
     struct rl_state state;
     __s32 pid;
     __s32 cpu; /* preferred CPU, -1: any */
@@ -109,6 +117,8 @@ struct rl_control {
     __u32 nr_decisions; /* rows of the table that the next commit reads */
     /* Grown by user space after each change of the tables of classes: tasks then look again. */
     __u32 class_generation;
+    __s32 self_pid; /* the thread that decides, set before the scheduler is attached */
+    __u32 reserved;
     __u64 last_commit; /* when user space last committed */
     __u64 lease_since; /* when the lease took over, 0 while user space answers */
     __u64 cpu_max_set; /* cgroups that got a cpu.max limit since attach */
@@ -146,8 +156,15 @@ struct rl_counters {
     __u64 speed_hints; /* what the frequency governor was told about a CPU */
     __u64 speed;       /* … the last word about this CPU, of RL_SPEED_FULL; 0: none yet */
     __u64 handed_on;   /* woken by a task that sleeps, and given the rest of its slice */
-    __u64 reserved[7];
+    __u64 went_on;     /* its slice was used up, and it came first again */
+    __u64 groups_lost; /* the table of groups was full: a task counts for the group above */
+    __u64 reserved[5];
 };
+
+/* Nice values, -20 to 19. */
+#define RL_NICE_WIDTH 40
+/* A background task has this part of its weight. */
+#define RL_BACKGROUND_DIVISOR 10
 
 /* A CPU's largest speed; the kernel's own unit. */
 #define RL_SPEED_FULL 1024
@@ -174,7 +191,7 @@ struct rl_config {
     __u64 preempt_margin_ns; /* by how much keys must differ for a preemption */
     __u32 nr_cpus;           /* possible CPU ids */
     __u32 nr_llcs;
-    __s32 self_tgid;
+    __u32 reserved;
     __u32 dump_len;      /* room in the exit_dump map */
     __u32 defer;         /* batch the records of tasks that used their slice up */
     __u32 nr_online;     /* CPUs that are online at attach */
@@ -184,6 +201,7 @@ struct rl_config {
     __u32 report_exits;  /* tell user space when a task is gone that it knows */
     __u32 cpufreq;       /* tell the frequency governor how fast the CPUs should run */
     __u32 hand_on;       /* a task that sleeps can hand its slice on to one that it wakes */
+    __u32 nice_weight[RL_NICE_WIDTH]; /* of nice -20 to 19; nice 0 is 1024 */
     __u16 cpu_llc[RL_MAX_CPUS];
     __u8 big_cpu[RL_MAX_CPUS];
 };
@@ -194,12 +212,12 @@ struct rl_config {
 #define RL_STATIC_ASSERT _Static_assert
 #endif
 RL_STATIC_ASSERT(sizeof(struct rl_state) == 32, "rl_state");
-RL_STATIC_ASSERT(sizeof(struct rl_queued) == 112, "rl_queued");
+RL_STATIC_ASSERT(sizeof(struct rl_queued) == 128, "rl_queued");
 RL_STATIC_ASSERT(sizeof(struct rl_exited) == 8, "rl_exited");
-RL_STATIC_ASSERT(sizeof(struct rl_decision) == 80, "rl_decision");
-RL_STATIC_ASSERT(sizeof(struct rl_control) == 48 + 128 + 1024, "rl_control");
+RL_STATIC_ASSERT(sizeof(struct rl_decision) == 96, "rl_decision");
+RL_STATIC_ASSERT(sizeof(struct rl_control) == 56 + 128 + 1024, "rl_control");
 RL_STATIC_ASSERT(sizeof(struct rl_counters) == 256, "rl_counters: whole cache lines");
 RL_STATIC_ASSERT(sizeof(struct rl_waits) == 512, "rl_waits: whole cache lines");
-RL_STATIC_ASSERT(sizeof(struct rl_config) == 96 + 3 * RL_MAX_CPUS, "rl_config");
+RL_STATIC_ASSERT(sizeof(struct rl_config) == 96 + 4 * RL_NICE_WIDTH + 3 * RL_MAX_CPUS, "rl_config");
 
 #endif

@@ -59,6 +59,9 @@ struct bpf_cpumask* bpf_cpumask_create(void) __ksym;
 void bpf_cpumask_release(struct bpf_cpumask* cpumask) __ksym;
 void bpf_cpumask_set_cpu(u32 cpu, struct bpf_cpumask* cpumask) __ksym;
 
+/* 6.19; before it the slice is written directly. */
+bool scx_bpf_task_set_slice(struct task_struct* p, u64 slice) __ksym __weak;
+
 u32 scx_bpf_reenqueue_local(void) __ksym __weak;
 void scx_bpf_reenqueue_local___v2(void) __ksym __weak;
 
@@ -115,6 +118,13 @@ static __always_inline s32 select_cpu_among(struct task_struct* p, s32 prev_cpu,
         return __scx_bpf_select_cpu_and(p, among, &args);
     }
     return scx_bpf_select_cpu_and(p, prev_cpu, wake_flags, among, 0);
+}
+
+static __always_inline void set_slice(struct task_struct* p, u64 slice) {
+    if (bpf_ksym_exists(scx_bpf_task_set_slice))
+        scx_bpf_task_set_slice(p, slice);
+    else
+        p->scx.slice = slice;
 }
 
 static __always_inline void reenqueue_local(void) {

@@ -38,11 +38,16 @@ enum {
     BPF_MAP_TYPE_TASK_STORAGE = 29,
 };
 enum { BPF_F_NO_PREALLOC = 1U << 0, BPF_F_MMAPABLE = 1U << 10 };
-enum { BPF_ANY = 0 };
+enum { BPF_ANY = 0, BPF_NOEXIST = 1 };
 enum { BPF_LOCAL_STORAGE_GET_F_CREATE = 1 };
 enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 
+#define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
+/* Scheduling policies (linux/sched.h), and the kernel's weight of SCHED_IDLE. */
+#define SCHED_BATCH 3
+#define SCHED_IDLE 5
+#define WEIGHT_SCHED_IDLE 3
 #define CLOCK_MONOTONIC 1
 /* Priorities below this are real-time (include/linux/sched/prio.h). */
 #define MAX_RT_PRIO 100
@@ -65,6 +70,26 @@ struct cgroup {
     struct kernfs_node* kn;
 };
 
+struct cgroup_subsys_state {
+    u64 serial_nr;
+};
+
+struct autogroup {
+    unsigned long id;
+};
+
+struct scx_task_group {
+    u32 weight;
+};
+
+struct task_group {
+    struct cgroup_subsys_state css;
+    unsigned long shares;
+    struct task_group* parent;
+    struct autogroup* autogroup;
+    struct scx_task_group scx;
+};
+
 struct sched_ext_entity {
     u32 flags;
     u32 weight;
@@ -77,6 +102,9 @@ struct task_struct {
     s32 pid;
     s32 tgid;
     int prio;
+    int static_prio;
+    unsigned int policy;
+    struct task_group* sched_task_group;
     int nr_cpus_allowed;
     unsigned short migration_disabled;
     const cpumask_t* cpus_ptr;
@@ -105,9 +133,7 @@ struct scx_exit_task_args {
     bool cancelled;
 };
 
-struct scx_cgroup_init_args {
-    u32 weight;
-};
+struct scx_cgroup_init_args {};
 
 struct scx_cpu_release_args {
     struct task_struct* task;
@@ -173,10 +199,10 @@ struct sched_ext_ops {
     void (*enqueue)(struct task_struct* p, u64 enq_flags);
     void (*dispatch)(s32 cpu, struct task_struct* prev);
     void (*tick)(struct task_struct* p);
+    void (*runnable)(struct task_struct* p, u64 enq_flags);
     void (*running)(struct task_struct* p);
     void (*stopping)(struct task_struct* p, bool runnable);
     void (*quiescent)(struct task_struct* p, u64 deq_flags);
-    void (*set_weight)(struct task_struct* p, u32 weight);
     void (*cpu_release)(s32 cpu, struct scx_cpu_release_args* args);
     s32 (*init_task)(struct task_struct* p, struct scx_init_task_args* args);
     void (*exit_task)(struct task_struct* p, struct scx_exit_task_args* args);
@@ -185,7 +211,6 @@ struct sched_ext_ops {
     s32 (*cgroup_init)(struct cgroup* cgrp, struct scx_cgroup_init_args* args);
     void (*cgroup_exit)(struct cgroup* cgrp);
     void (*cgroup_move)(struct task_struct* p, struct cgroup* from, struct cgroup* to);
-    void (*cgroup_set_weight)(struct cgroup* cgrp, u32 weight);
     void (*cgroup_set_bandwidth)(struct cgroup* cgrp, u64 period_us, u64 quota_us, u64 burst_us);
     void (*cpu_online)(s32 cpu);
     void (*cpu_offline)(s32 cpu);

@@ -73,6 +73,14 @@ struct {
  */
 enum { WORD_IDLE = 0, WORD_PENDING = 1, WORD_CLAIMED = 2, WORD_MASK = 3 };
 
+/* What a task's next start says of the fair shares, see fair.bpf.h. */
+enum start_kind {
+    START_OTHER = 0, /* nothing */
+    START_IDLE = 1,  /* on an idle CPU: nobody waits for it */
+    START_FIRST = 2, /* it waits in deadline order, and starts when it comes first */
+    START_AGED = 3,  /* the same, but its deadline is nearer than by its lag, so that it ages */
+};
+
 struct task_ctx {
     u64 word;
     u64 enqueued_at;
@@ -94,11 +102,23 @@ struct task_ctx {
     u64 handed_rest; /* 0: nothing */
     u64 handed_deadline;
     u64 handed_until;
+    s64 handed_lag; /* the waker's; never above 0 */
+    /* Its fair share, see fair.bpf.h and groups.bpf.h. */
+    s64 lag;           /* as of clock_at */
+    u64 clock_at;      /* the clock's time when the lag was last brought up to date */
+    u64 flat;          /* weight, as last computed */
+    s64 request_cap;   /* the largest request that it may have now */
+    s64 request;       /* of the last decision; 0: it is asked about after each slice */
+    s64 bias;          /* of the last decision */
+    u64 group;         /* number of its group, which counts it as a member; NO_GROUP: the root's */
+    u64 group_seen;    /* address of the group that number was found for */
+    u32 own_weight;    /* 1024 is nice 0 */
+    u32 active_weight; /* what its group counts for it; 0: it is not runnable */
+    u32 clock;         /* index of its clock */
+    u32 asleep;
+    u32 start; /* enum start_kind */
     struct rl_state state;
-    s32 woke; /* the last one that it woke on its way to sleep */
-    u32 nice_weight;
-    u32 weight; /* nice_weight through the cgroups; valid for weight_generation */
-    u32 weight_generation;
+    s32 woke;       /* the last one that it woke on its way to sleep */
     u32 task_class; /* valid for class_generation, see class.bpf.h */
     u32 class_generation;
     s32 class_root; /* the process that it has its class from, 0: none */
@@ -194,6 +214,13 @@ static __always_inline struct rl_control* the_control(void) {
     return bpf_map_lookup_elem(&control, &key);
 }
 
+/* The thread that decides. The other threads of its process are like anybody's. */
+static __always_inline bool is_self(const struct task_struct* p) {
+    struct rl_control* c = the_control();
+
+    return c && c->self_pid == p->pid;
+}
+
 /* Atomic because the commit program can be interrupted by another program on the same CPU. */
 #define count_n(name, n)                                                                           \
     do {                                                                                           \
@@ -261,6 +288,10 @@ static __always_inline bool word_unclaim(struct task_ctx* tc, u64 seq) {
  * with a clock reading after ours. */
 static __always_inline bool older_than(u64 since, u64 now, u64 ns) {
     return (s64)(now - since) > (s64)ns;
+}
+
+static __always_inline s64 bounded_key(s64 key) {
+    return key < RL_KEY_MIN ? RL_KEY_MIN : key > RL_KEY_MAX ? RL_KEY_MAX : key;
 }
 
 /* Starts a slice; the deadline is what the task waits by, if it does. What it used before, in

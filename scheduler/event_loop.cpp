@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "event_loop.hpp"
 
+#include <ctime>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <unistd.h>

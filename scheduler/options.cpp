@@ -7,10 +7,13 @@
 #include "stats.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <string_view>
+#include <system_error>
 
 namespace rustland {
 namespace {

@@ -74,6 +74,13 @@ const std::array kFields{
     Field{"handed_on", kCounter, "tasks",
           "that a task on its way to sleep woke and gave the rest of its slice: no new decision",
           KERNEL_COUNTER(handed_on)},
+    Field{"went_on", kCounter, "times",
+          "that a task used its slice up and got another one at once, being due before all that "
+          "waited: no new decision",
+          KERNEL_COUNTER(went_on)},
+    Field{"groups_lost", kCounter, "groups",
+          "(cgroups, sessions) that had no place in the table of shares; should stay 0",
+          KERNEL_COUNTER(groups_lost)},
     Field{"decided_share", kGauge, "%",
           "of the tasks that were sent on and for which no CPU was idle, those that the policy "
           "decided: below 90 the policy does not run where it should",

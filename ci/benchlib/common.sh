@@ -27,7 +27,7 @@ common_usage() {
   --scenarios "…"       such as build:8, hog:32, none (default "$SCENARIOS")
   --schedulers "…"      eevdf (the kernel's own), rustland, rustland-fg (which is told the game),
                         rustland-fifo, example-fifo (examples/fifo.cpp)
-                        (default "$SCHEDULERS")
+                        (default "$SCHEDULERS"); told is rustland-fg by another name
   --rustland-args ARGS  options for rustland
   --peer "PATH [ARGS]"  measure this sched_ext scheduler, too; it runs in the VM as root, with the
                         libraries that it is linked to here (may be given several times)
@@ -134,29 +134,46 @@ check_options() {
             usage_error "--faults: '$word' is not such as build:8:stop or hog:8:kill"
     done
     for word in $SCHEDULERS; do
-        [[ $word =~ ^(eevdf|rustland|rustland-fg|rustland-fifo|example-fifo|peer:.*)$ ]] ||
-            usage_error "--schedulers: '$word' is not eevdf, rustland, rustland-fg, rustland-fifo or" \
-                "example-fifo"
+        [[ $word =~ ^(eevdf|rustland|rustland-fg|told|rustland-fifo|example-fifo|peer:.*)$ ]] ||
+            usage_error "--schedulers: '$word' is not eevdf, rustland, told, rustland-fg, rustland-fifo" \
+                "or example-fifo"
     done
     is_positive "$DURATION" || usage_error "--duration: '$DURATION' is not a number of seconds"
     is_positive "$CPUS" || usage_error "--cpus: '$CPUS' is not a number"
     is_positive "$JOBS" || usage_error "--jobs: '$JOBS' is not a number"
 }
 
+# step WHAT COMMAND…: says what it does, and at its end how long that took.
+step() {
+    local what=$1 started=$SECONDS
+    shift
+    note "$what …"
+    "$@"
+    note "$what: $((SECONDS - started)) s"
+}
+
+run_setup() {
+    # shellcheck disable=SC2086 # words
+    "$ROOT_DIR/ci/setup" --kernels "$KERNEL" $SETUP_OPTIONS >&2 || die "ci/setup failed"
+}
+
+run_build() {
+    RUSTLAND_SKIP_SETUP=1 "$ROOT_DIR/ci/build" "$PRESET" >&2 || die "ci/build $PRESET failed"
+}
+
 set_up() {
-    if [ "${RUSTLAND_SKIP_SETUP:-0}" != 1 ]; then
-        # shellcheck disable=SC2086 # words
-        "$ROOT_DIR/ci/setup" --kernels "$KERNEL" $SETUP_OPTIONS >&2 || die "ci/setup failed"
-    fi
+    [ "${RUSTLAND_SKIP_SETUP:-0}" = 1 ] || step "set-up" run_setup
     share_peers
-    if [ "${RUSTLAND_SKIP_BUILD:-0}" != 1 ]; then
-        RUSTLAND_SKIP_SETUP=1 "$ROOT_DIR/ci/build" "$PRESET" >&2 || die "ci/build $PRESET failed"
-    fi
+    [ "${RUSTLAND_SKIP_BUILD:-0}" = 1 ] || step "build" run_build
     BENCH=$ROOT_DIR/build/$PRESET/scheduler/bench/rustland-bench
     [ -x "$BENCH" ] || die "no $BENCH"
     local word
     for word in $SCHEDULERS; do
-        if [[ $word == rustland* ]] && [ ! -x "$ROOT_DIR/build/$PRESET/scheduler/rustland" ]; then
+        if [ "$word" = example-fifo ] && [ ! -x "$ROOT_DIR/build/$PRESET/examples/example-fifo" ]; then
+            die "the scheduler example-fifo is not in build/$PRESET/examples: cannot measure it" \
+                "(--preset dev builds it)"
+        fi
+        if [[ $word =~ ^(rustland|told) ]] && [ ! -x "$ROOT_DIR/build/$PRESET/scheduler/rustland" ]; then
             die "the scheduler rustland is not in build/$PRESET/scheduler: cannot measure it" \
                 "(--schedulers eevdf measures the kernel's own alone)"
         fi
@@ -190,16 +207,19 @@ scheduler_command() {
 measure_one() {
     local base=$1 scheduler=$2 seed=$3 word status=0 scenarios=()
     shift 3
-    local timeout=$((30 + $# * (WARMUP + DURATION + 5)))
+    local started=$SECONDS timeout=$((30 + $# * (WARMUP + DURATION + 5)))
     for word in "$@"; do
-        scenarios+=(--scenario "$word")
+        case $word in
+        */*) scenarios+=(--cell "$word") ;;
+        *) scenarios+=(--scenario "$word") ;;
+        esac
     done
     local label
     label=$(label_of "$scheduler")
     local own=() expected=()
     # A stopped scheduler is made to leave by its own BPF side.
     [[ $* != *:stop* ]] || expected=(--expect-sched-ext-error='unregistered from BPF')
-    [ "$scheduler" = rustland-fg ] && own=(--foreground)
+    case $scheduler in rustland-fg | told) own=(--foreground) ;; esac
     # The kernel tests its cryptographic algorithms for some seconds after boot: a load of its own.
     # The VM ends with us, however we end.
     setpriv --pdeathsig TERM "$ROOT_DIR/ci/vm" --kernel "$KERNEL" --cpus "$CPUS" --seed "$seed" \
@@ -215,20 +235,23 @@ measure_one() {
         return 1
     fi
     mv "$base.json.part" "$base.json"
-    note "$label, seed $seed, $*: done"
+    note "$label, seed $seed, $*: done in $((SECONDS - started)) s"
 }
 
 # run_all FUNCTION LINE…: FUNCTION with the words of each line, $JOBS at a time; the first failure ends
 # this program.
 run_all() {
-    local function=$1 running=0 line words
+    local function=$1 running=0 line words number=0 total
     shift
+    total=$#
     for line in "$@"; do
         if [ $running -ge "$JOBS" ]; then
             wait -n || exit 1
             running=$((running - 1))
         fi
         read -ra words <<<"$line"
+        number=$((number + 1))
+        note "VM $number of $total …"
         "$function" "${words[@]}" &
         running=$((running + 1))
     done

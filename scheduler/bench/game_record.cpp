@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "bench/game_record.hpp"
+
 #include "bench/game.hpp"
 
 #include <algorithm>
@@ -19,7 +21,7 @@ Result<GameRecord> GameRecord::create(const GameConfig& config) {
     static_assert(sizeof(Header) <= kHeaderBytes);
     const std::int64_t whole =
         (config.warmup + config.duration + kGameGrace).value / 1'000'000'000 + 1;
-    const std::int64_t per_second = config.vsync ? kRefreshHz : kMaxFramesPerSecond;
+    const std::int64_t per_second = config.vsync ? config.game.hz : kMaxFramesPerSecond;
     const auto max_frames = static_cast<std::size_t>(whole * per_second);
     const auto max_periods = static_cast<std::size_t>(whole * kAudioRateHz / kAudioSamples + 1);
     auto mapping =

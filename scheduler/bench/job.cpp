@@ -2,8 +2,8 @@
 #include "bench/job.hpp"
 
 #include "bench/clocks.hpp"
+#include "bench/load_parts.hpp"
 #include "bench/process.hpp"
-#include "bench/work.hpp"
 #include "rustland/common/unique_fd.hpp"
 
 #include <algorithm>
@@ -20,28 +20,6 @@
 
 namespace rustland::bench {
 namespace {
-
-// Computes and counts, in steps of a quarter of a millisecond, so that the counters are right to
-// that when somebody looks.
-class Worker {
-  public:
-    Worker(LoadCounter& counter, std::uint64_t iterations_per_ms)
-        : counter_(counter), step_(std::max<std::uint64_t>(iterations_per_ms / 4, 1)) {}
-
-    void run(std::uint64_t iterations) {
-        while (iterations > 0) {
-            const std::uint64_t now = std::min(iterations, step_);
-            state_ = spin(state_, now);
-            counter_.iterations.fetch_add(now, std::memory_order_relaxed);
-            iterations -= now;
-        }
-    }
-
-  private:
-    LoadCounter& counter_;
-    std::uint64_t step_;
-    std::uint64_t state_ = 1;
-};
 
 Status write_chunk(int fd, std::span<const char> chunk) {
     std::size_t written = 0;

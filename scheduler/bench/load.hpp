@@ -9,9 +9,19 @@
 
 namespace rustland::bench {
 
+// How many counters the scenario's load needs: one for each process, pair or thread that counts.
+unsigned counters_of(const Scenario& scenario);
+
 // Starts the scenario's load as a process group of its own; it runs until the group is destroyed.
-// One counter per slot is needed: build slots first, then hogs, then sleepers.
+// Counters: build slots first, then hogs, then sleepers.
 Result<ProcessGroup> start_load(const Scenario& scenario, const LoadCounters& counters,
-                                std::uint64_t seed, std::uint64_t iterations_per_ms);
+                                std::uint64_t seed, std::uint64_t iterations_per_ms,
+                                const Placement& place);
+
+// The same for the load of a cell. A load that is part of the game's process has a group that only
+// waits.
+Result<ProcessGroup> start_cell_load(const LoadSpec& load, const LoadCounters& counters,
+                                     std::uint64_t seed, std::uint64_t iterations_per_ms,
+                                     const Placement& place);
 
 } // namespace rustland::bench

@@ -7,6 +7,7 @@
 #include "bench/work.hpp"
 #include "rustland/common/file.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <fmt/format.h>
 #include <fstream>
@@ -57,6 +58,7 @@ int run_all(RunOptions options) {
                   .duration_s = options.duration_s,
                   .warmup_s = options.warmup_s,
                   .vsync = options.vsync,
+                  .compositor = options.compositor,
                   .runs = {}};
     bool changed = false;
     for (const Scenario& scenario : options.scenarios) {

@@ -2,15 +2,14 @@
 #include "bench/model.hpp"
 
 #include <charconv>
-#include <cmath>
 #include <fmt/format.h>
 #include <numeric>
+#include <system_error>
 
 namespace rustland::bench {
 namespace {
 
 // Separate streams, so that a longer frame does not shift the jobs' durations.
-constexpr std::uint64_t kFrameStream = 1;
 constexpr std::uint64_t kJobStream = 2;
 constexpr std::uint64_t kSleeperStream = 1000;
 
@@ -55,6 +54,8 @@ std::string_view to_string(Fault fault) {
 }
 
 std::string to_string(const Scenario& scenario) {
+    if (scenario.cell)
+        return to_string(*scenario.cell);
     std::string text = "alone";
     if (scenario.load != LoadKind::None)
         text = fmt::format("{} x{}", to_string(scenario.load), scenario.slots);
@@ -124,49 +125,22 @@ LoadShape shape_of(const Scenario& scenario) {
     return {};
 }
 
-std::uint64_t Rng::next() {
-    state_ += 0x9E3779B97F4A7C15ULL;
-    std::uint64_t z = state_;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
-    return z ^ (z >> 31);
+GameSpec model_game() {
+    GameSpec game = default_game(GameFamily::Light);
+    game.hz = kRefreshHz;
+    game.main_us = kLogicMicros + kSubmitMicros; // divided 2 : 1 by plan_frame
+    game.workers = kWorkers;
+    game.worker_us = kWorkerMicros;
+    game.audio_us = kAudioMicros;
+    return game;
 }
 
-double Rng::uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
-
-double Rng::log_uniform(double low, double high) {
-    return std::exp(uniform(std::log(low), std::log(high)));
-}
-
-Rng rng_for(std::uint64_t seed, std::uint64_t stream, std::uint64_t index) {
-    Rng mix(seed);
-    const std::uint64_t a = mix.next();
-    Rng mix_stream(a ^ stream);
-    const std::uint64_t b = mix_stream.next();
-    return Rng(b ^ (index * 0xD1342543DE82EF95ULL));
+GameSpec game_of(const Scenario& scenario) {
+    return scenario.cell ? scenario.cell->game : model_game();
 }
 
 std::uint64_t iterations_for(std::int64_t micros, std::uint64_t iterations_per_ms) {
     return static_cast<std::uint64_t>(micros) * iterations_per_ms / 1000;
-}
-
-std::uint64_t FramePlan::total() const {
-    return std::accumulate(workers.begin(), workers.end(), logic + submit);
-}
-
-FramePlan plan_frame(std::uint64_t seed, std::uint64_t frame, std::uint64_t iterations_per_ms) {
-    Rng rng = rng_for(seed, kFrameStream, frame);
-    const auto part = [&](std::int64_t micros) {
-        const double factor = rng.uniform(1.0 - kFrameSpread, 1.0 + kFrameSpread);
-        return static_cast<std::uint64_t>(
-            factor * static_cast<double>(iterations_for(micros, iterations_per_ms)));
-    };
-    FramePlan plan;
-    plan.logic = part(kLogicMicros);
-    for (auto& worker : plan.workers)
-        worker = part(kWorkerMicros);
-    plan.submit = part(kSubmitMicros);
-    return plan;
 }
 
 JobPlan plan_job(std::uint64_t seed, std::uint64_t job, std::uint64_t iterations_per_ms) {
@@ -192,11 +166,11 @@ SleeperStep plan_sleeper(std::uint64_t seed, unsigned sleeper, std::uint64_t ste
 }
 
 Nanos VsyncGrid::boundary(std::int64_t index) const {
-    return origin_ + Nanos{index * 1'000'000'000 / kRefreshHz};
+    return origin_ + Nanos{index * 1'000'000'000 / hz_};
 }
 
 Nanos VsyncGrid::at_or_after(Nanos t) const {
-    std::int64_t index = (t - origin_).value * kRefreshHz / 1'000'000'000;
+    std::int64_t index = (t - origin_).value * hz_ / 1'000'000'000;
     while (boundary(index) < t)
         ++index;
     return boundary(index);

@@ -24,29 +24,31 @@
 // eight slots that sleeps for some milliseconds, computes for a fraction of one, and sleeps again.
 #pragma once
 
+#include "bench/cell.hpp"
+#include "bench/cell_parameters.hpp"
+#include "bench/rng.hpp"
 #include "rustland/common/result.hpp"
 #include "rustland/common/types.hpp"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace rustland::bench {
 
-inline constexpr int kRefreshHz = 60;
-inline constexpr std::size_t kWorkers = 2;
-inline constexpr std::int64_t kLogicMicros = 2000;
-inline constexpr std::int64_t kWorkerMicros = 3000;
-inline constexpr std::int64_t kSubmitMicros = 1000;
+inline constexpr unsigned kRefreshHz = 60;
+inline constexpr unsigned kWorkers = 2;
+inline constexpr unsigned kLogicMicros = 2000;
+inline constexpr unsigned kWorkerMicros = 3000;
+inline constexpr unsigned kSubmitMicros = 1000;
 inline constexpr double kFrameSpread = 0.15;
-inline constexpr std::int64_t kAudioMicros = 250;
+inline constexpr unsigned kAudioMicros = 250;
 inline constexpr std::int64_t kAudioSamples = 256;
 inline constexpr std::int64_t kAudioRateHz = 48000;
 inline constexpr double kJobMinMs = 20.0;
 inline constexpr double kJobMaxMs = 300.0;
-inline constexpr unsigned kMaxSlots = 1024;
 
 enum class LoadKind { None, Build, Hog, Mixed };
 
@@ -58,12 +60,14 @@ struct Scenario {
     LoadKind load = LoadKind::None;
     unsigned slots = 0;
     Fault fault = Fault::None;
+    // A cell has a game and a load of its own: then the load above is none, and there is no fault.
+    std::optional<Cell> cell{};
     bool operator==(const Scenario&) const = default;
 };
 
 std::string_view to_string(LoadKind kind);
 std::string_view to_string(Fault fault);
-// "build x8", "build x8 kill"; "alone" without a load.
+// "build x8", "build x8 kill"; "alone" without a load; a cell with all of its parameters.
 std::string to_string(const Scenario& scenario);
 Result<LoadKind> parse_load(std::string_view text);
 Result<Fault> parse_fault(std::string_view text);
@@ -78,32 +82,6 @@ struct LoadShape {
     [[nodiscard]] unsigned total() const { return build_slots + hogs + sleepers; }
 };
 LoadShape shape_of(const Scenario& scenario);
-
-// SplitMix64: small, and good enough for durations.
-class Rng {
-  public:
-    explicit Rng(std::uint64_t seed) : state_(seed) {}
-    std::uint64_t next();
-    // Uniform in [0, 1).
-    double uniform();
-    double uniform(double low, double high) { return low + (high - low) * uniform(); }
-    // Uniform in the logarithm: as many between 20 and 40 as between 40 and 80.
-    double log_uniform(double low, double high);
-
-  private:
-    std::uint64_t state_;
-};
-// A generator for item `index` of the stream `stream`: item 7 is the same whatever came before.
-Rng rng_for(std::uint64_t seed, std::uint64_t stream, std::uint64_t index);
-
-// Work in iterations.
-struct FramePlan {
-    std::uint64_t logic = 0;
-    std::array<std::uint64_t, kWorkers> workers{};
-    std::uint64_t submit = 0;
-    [[nodiscard]] std::uint64_t total() const;
-};
-FramePlan plan_frame(std::uint64_t seed, std::uint64_t frame, std::uint64_t iterations_per_ms);
 
 struct JobPlan {
     std::uint64_t preprocess = 0; // iterations of the driver
@@ -125,19 +103,25 @@ struct SleeperStep {
 SleeperStep plan_sleeper(std::uint64_t seed, unsigned sleeper, std::uint64_t step,
                          std::uint64_t iterations_per_ms);
 
+// The game that this file begins with, as one of the many that cells can have.
+GameSpec model_game();
+// The game of a scenario.
+GameSpec game_of(const Scenario& scenario);
+
 std::uint64_t iterations_for(std::int64_t micros, std::uint64_t iterations_per_ms);
 
 // The points in time at which the screen takes a new picture. Computed from the origin each time,
 // so that rounding does not add up.
 class VsyncGrid {
   public:
-    explicit VsyncGrid(Nanos origin) : origin_(origin) {}
+    explicit VsyncGrid(Nanos origin, unsigned hz = kRefreshHz) : origin_(origin), hz_(hz) {}
     [[nodiscard]] Nanos boundary(std::int64_t index) const;
     // The first boundary at or after t.
     [[nodiscard]] Nanos at_or_after(Nanos t) const;
 
   private:
     Nanos origin_;
+    std::int64_t hz_;
 };
 
 // The audio periods: number k runs from start(k) to end(k) = start(k + 1).

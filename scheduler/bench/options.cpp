@@ -6,9 +6,11 @@
 #include "rustland/common/version.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <fmt/format.h>
 #include <memory>
 #include <sstream>
+#include <system_error>
 
 namespace rustland::bench {
 namespace {
@@ -111,6 +113,8 @@ struct RawOptions {
     std::string load;
     unsigned slots = 0;
     std::vector<std::string> scenarios;
+    std::vector<std::string> cells;
+    bool no_compositor = false;
     std::string scheduler_comm;
     bool no_vsync = false;
     bool calibrate = false;
@@ -140,6 +144,16 @@ void add_options(CLI::App& app, RawOptions& raw) {
         ->excludes(load)
         ->excludes(slots)
         ->group(workload);
+    app.add_option(
+           "--cell", raw.cells,
+           "a game and a load with parameters of their own, such as heavy/compile:8@cgroups; "
+           "may be given several times")
+        ->type_name("GAME/LOAD:N[@SETUP]")
+        ->expected(1)
+        ->take_all()
+        ->excludes(load)
+        ->excludes(slots)
+        ->group(workload);
     add_number(app, "-d,--duration", raw.run.duration_s, 0.1, 3600,
                "seconds to measure (default 5)")
         ->type_name("S")
@@ -156,6 +170,11 @@ void add_options(CLI::App& app, RawOptions& raw) {
         ->type_name("N")
         ->group(workload);
     app.add_flag("--no-vsync", raw.no_vsync, "start the next frame at once")->group(workload);
+    app.add_flag(
+           "--no-compositor", raw.no_compositor,
+           "a frame is on the screen without a compositor, and audio without a sound server, as "
+           "in versions before 0.2")
+        ->group(workload);
     app.add_flag("--foreground", raw.run.foreground,
                  "tell rustland which process is the game, as its supervisor does (root alone)")
         ->group(workload);
@@ -223,6 +242,12 @@ Result<std::vector<Scenario>> choose_scenarios(const RawOptions& raw, unsigned c
             return scenario.error().with("--scenario");
         scenarios.push_back(*scenario);
     }
+    for (const std::string& text : raw.cells) {
+        const auto cell = parse_cell(text);
+        if (!cell)
+            return cell.error().with("--cell");
+        scenarios.push_back({.cell = *cell});
+    }
     if (!scenarios.empty())
         return scenarios;
     const auto load = parse_load(raw.load.empty() ? "build" : raw.load);
@@ -264,6 +289,7 @@ Command to_command(const CLI::App& app, RawOptions raw, unsigned cpus) {
         return usage_error(scenarios.error().message());
     raw.run.scenarios = *std::move(scenarios);
     raw.run.vsync = !raw.no_vsync;
+    raw.run.compositor = !raw.no_compositor;
     raw.run.keep_frames = raw.run.keep_frames || !raw.run.page.empty();
     if (app.count("--scheduler-comm") > 0)
         raw.run.scheduler_comm = raw.scheduler_comm == "-" ? "" : raw.scheduler_comm;

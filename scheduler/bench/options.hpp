@@ -26,6 +26,7 @@ struct RunOptions {
     std::uint64_t seed = 1;
     std::uint64_t iterations_per_ms = 0; // 0: calibrate
     bool vsync = true;
+    bool compositor = true;                    // a frame counts when a compositor has shown it
     std::string label;                         // empty: the scheduler's name
     std::optional<std::string> scheduler_comm; // nothing: as the kernel names it; "": none
     std::string scheduler_socket = kDefaultSocket;

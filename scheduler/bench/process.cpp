@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bench/process.hpp"
 
+#include "rustland/common/file.hpp"
+#include "rustland/common/unique_fd.hpp"
+
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -38,20 +43,66 @@ void die_with_parent(pid_t parent) {
 
 void set_comm(const char* name) { ::prctl(PR_SET_NAME, name); }
 
-Result<ProcessGroup> ProcessGroup::start(const char* comm, const std::function<int()>& body) {
+namespace {
+
+// In the child. Its process group is its session's where it has a session of its own.
+Status take_place(const Placement& place) {
+    if (place.own_session) {
+        if (::setsid() < 0)
+            return Error::from_errno("start a session");
+    } else {
+        ::setpgid(0, 0);
+    }
+    if (place.cgroup.empty())
+        return {};
+    auto status = write_file(place.cgroup + "/cgroup.procs", "0");
+    return status ? status : status.error().with("move into the control group");
+}
+
+// What a child says through the pipe before it ends; empty if it closes it without a word.
+std::string read_all(int fd) {
+    std::string text;
+    std::array<char, 256> buffer{};
+    for (;;) {
+        const ssize_t n = ::read(fd, buffer.data(), buffer.size());
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return text;
+        text.append(buffer.data(), static_cast<std::size_t>(n));
+    }
+}
+
+} // namespace
+
+Result<ProcessGroup> ProcessGroup::start(const char* comm, const std::function<int()>& body,
+                                         const Placement& place) {
+    std::array<int, 2> pipe_fds{};
+    if (::pipe2(pipe_fds.data(), O_CLOEXEC) != 0)
+        return Error::from_errno("pipe");
+    const UniqueFd placed(pipe_fds[0]);
+    UniqueFd tell(pipe_fds[1]);
     const pid_t parent = ::getpid();
     const pid_t pid = ::fork();
     if (pid < 0)
         return Error::from_errno(fmt::format("start the process {}", comm));
     if (pid == 0) {
         die_with_parent(parent);
-        ::setpgid(0, 0);
         reset_signals();
         set_comm(comm);
+        if (const auto status = take_place(place); !status) {
+            const std::string& why = status.error().message();
+            (void)!::write(tell.get(), why.data(), why.size());
+            ::_exit(1);
+        }
+        tell.reset();
         ::_exit(body());
     }
-    ::setpgid(pid, pid); // here too, as it is not known who comes first
-    return ProcessGroup(pid);
+    tell.reset();
+    ProcessGroup group(pid);
+    if (const std::string why = read_all(placed.get()); !why.empty())
+        return Error(fmt::format("start the process {}: {}", comm, why));
+    return group;
 }
 
 bool ProcessGroup::has_exited(int& status) {

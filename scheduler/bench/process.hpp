@@ -19,6 +19,12 @@ void die_with_parent(pid_t parent);
 // The name under which a process or thread shows in ps (15 bytes).
 void set_comm(const char* name);
 
+// Where a process runs, with all that it starts.
+struct Placement {
+    bool own_session = false; // setsid: where autogroup is on, a group of its own
+    std::string cgroup;       // folder of a control group; empty: its parent's
+};
+
 // A child that leads its own process group. Destroying it kills the whole group and reaps it; if we
 // are killed ourselves, the kernel kills the leader, and each process of the group that called
 // die_with_parent() follows its own parent.
@@ -26,7 +32,9 @@ class ProcessGroup {
   public:
     // Forks; the child runs body and exits with what it returns. The caller must have one thread
     // only. The child starts with no signal blocked and default handlers.
-    static Result<ProcessGroup> start(const char* comm, const std::function<int()>& body);
+    // Returns when the child is where `place` says.
+    static Result<ProcessGroup> start(const char* comm, const std::function<int()>& body,
+                                      const Placement& place = {});
 
     ProcessGroup() = default;
     ProcessGroup(ProcessGroup&& other) noexcept

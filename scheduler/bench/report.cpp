@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 namespace rustland::bench {
 namespace {
@@ -31,6 +32,8 @@ Json run_to_json(const Run& run) {
                      {"load", to_string(run.scenario.load)},
                      {"slots", run.scenario.slots},
                      {"fault", to_string(run.scenario.fault)}};
+    if (run.scenario.cell) // its name holds all there is to know
+        j["scenario"]["cell"] = to_string(*run.scenario.cell);
     j["frames"] = {{"count", run.frames.count},       {"fps", run.frames.fps},
                    {"low1_fps", run.frames.low1_fps}, {"p50_ms", run.frames.p50_ms},
                    {"p99_ms", run.frames.p99_ms},     {"max_ms", run.frames.max_ms}};
@@ -66,13 +69,19 @@ Json run_to_json(const Run& run) {
 }
 
 Scenario scenario_from_json(const Json& j) {
+    if (j.contains("cell")) {
+        const auto cell = parse_cell(j.at("cell").get<std::string>());
+        if (!cell)
+            throw std::invalid_argument(cell.error().message());
+        return {.cell = *cell};
+    }
     const auto kind = parse_load(j.at("load").get<std::string>());
     if (!kind)
         throw std::invalid_argument(kind.error().message());
     const auto fault = parse_fault(j.at("fault").get<std::string>());
     if (!fault)
         throw std::invalid_argument(fault.error().message());
-    return {*kind, j.at("slots").get<unsigned>(), *fault};
+    return {.load = *kind, .slots = j.at("slots").get<unsigned>(), .fault = *fault};
 }
 
 Run run_from_json(const Json& j) {
@@ -133,7 +142,8 @@ std::string to_json(const Report& report) {
     j["config"] = {{"iterations_per_ms", report.iterations_per_ms},
                    {"duration_s", report.duration_s},
                    {"warmup_s", report.warmup_s},
-                   {"vsync", report.vsync}};
+                   {"vsync", report.vsync},
+                   {"compositor", report.compositor}};
     j["runs"] = Json::array();
     for (const Run& run : report.runs)
         j["runs"].push_back(run_to_json(run));
@@ -157,6 +167,7 @@ Result<Report> from_json(const std::string& text) {
         config.at("duration_s").get_to(report.duration_s);
         config.at("warmup_s").get_to(report.warmup_s);
         config.at("vsync").get_to(report.vsync);
+        report.compositor = config.value("compositor", false); // results of before had none
         for (const Json& run : j.at("runs"))
             report.runs.push_back(run_from_json(run));
         return report;

@@ -67,6 +67,7 @@ struct Report {
     double duration_s = 0;
     double warmup_s = 0;
     bool vsync = true;
+    bool compositor = true;
     std::vector<Run> runs;
 };
 

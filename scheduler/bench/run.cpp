@@ -5,22 +5,25 @@
 #include "bench/game.hpp"
 #include "bench/load.hpp"
 #include "bench/observer.hpp"
+#include "bench/places.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <csignal>
 #include <cstdlib>
 #include <fmt/format.h>
+#include <optional>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 namespace rustland::bench {
 namespace {
 
 Nanos from_seconds(double s) { return Nanos{std::llround(s * 1e9)}; }
-double to_seconds(Nanos t) { return static_cast<double>(t.value) / 1e9; }
 
 Error interrupted(int signal) { return Error("interrupted", -signal); }
 
@@ -52,15 +55,27 @@ Status run_hook(const std::string& command, pid_t game, const SignalWatch& signa
     return {};
 }
 
+// All that runs; what was started last is destroyed first.
+struct Started {
+    std::optional<Places> places;
+    DesktopLinks links;
+    ProcessGroup desktop;
+    bool has_desktop = false;
+    ProcessGroup game;
+    ProcessGroup load;
+    Nanos at{}; // when the game began
+};
+
 // Waits until `deadline` or until the game has exited, whichever is first. True: it has exited,
-// well. An early end of the load is an error.
-Result<bool> wait_for_game(ProcessGroup& game, ProcessGroup& load, const SignalWatch& signals,
-                           Nanos deadline) {
+// well. An early end of the load or of the desktop is an error.
+Result<bool> wait_for_game(Started& all, const SignalWatch& signals, Nanos deadline) {
     for (;;) {
         int status = 0;
-        if (load.has_exited(status))
+        if (all.load.has_exited(status))
             return Error("the load ended early: " + describe_wait_status(status));
-        if (game.has_exited(status)) {
+        if (all.has_desktop && all.desktop.has_exited(status))
+            return Error("the compositor ended early: " + describe_wait_status(status));
+        if (all.game.has_exited(status)) {
             if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
                 return Error("the game " + describe_wait_status(status));
             return true;
@@ -117,6 +132,77 @@ Status check_record(const GameRecord& record) {
     return {};
 }
 
+GameConfig game_config(const Scenario& scenario, const RunOptions& options) {
+    return {.seed = options.seed,
+            .iterations_per_ms = options.iterations_per_ms,
+            .warmup = from_seconds(options.warmup_s),
+            .duration = from_seconds(options.duration_s),
+            .vsync = options.vsync,
+            .game = game_of(scenario),
+            .compositor = options.compositor,
+            .cpus = std::max(1U, std::thread::hardware_concurrency()),
+            // The game looks whether it is one of its own.
+            .shader = scenario.cell ? scenario.cell->load : LoadSpec{}};
+}
+
+Result<Started> start_all(const Scenario& scenario, const RunOptions& options,
+                          const GameConfig& config, const LoadCounters& counters,
+                          GameRecord& record, const SignalWatch& signals) {
+    Started all;
+    Placement game_place;
+    Placement load_place;
+    Placement desktop_place{.own_session = true, .cgroup = {}};
+    if (scenario.cell) {
+        auto places = Places::create(scenario.cell->setup);
+        if (!places)
+            return places.error();
+        all.places.emplace(*std::move(places));
+        game_place = all.places->game();
+        load_place = all.places->load();
+        desktop_place = all.places->desktop();
+    }
+    const auto begin_load = [&]() -> Status {
+        auto load =
+            start_load(scenario, counters, options.seed, options.iterations_per_ms, load_place);
+        if (!load)
+            return load.error();
+        all.load = *std::move(load);
+        record.begin_load();
+        return {};
+    };
+    auto links = DesktopLinks::create();
+    if (!links)
+        return links.error();
+    all.links = *std::move(links);
+    if (config.compositor) {
+        auto desktop = start_desktop(config, all.links, record, desktop_place);
+        if (!desktop)
+            return desktop.error();
+        all.desktop = *std::move(desktop);
+        all.has_desktop = true;
+    }
+    // In a cell the game is there, and known to the scheduler, before the load begins. In the older
+    // scenarios it comes into a load that runs, which their figures go on to mean.
+    if (!scenario.cell)
+        if (auto status = begin_load(); !status)
+            return status.error();
+    auto game = start_game(config, counters, record, all.links, game_place);
+    if (!game)
+        return game.error();
+    all.game = *std::move(game);
+    all.at = monotonic_now();
+    if (options.foreground) {
+        if (auto told = announce_foreground(options.scheduler_socket, all.game.pid()); !told)
+            return told.error().with("--foreground");
+    }
+    if (auto status = run_hook(options.game_hook, all.game.pid(), signals); !status)
+        return status.error();
+    if (scenario.cell)
+        if (auto status = begin_load(); !status)
+            return status.error();
+    return all;
+}
+
 } // namespace
 
 Result<SignalWatch> SignalWatch::create() {
@@ -148,12 +234,8 @@ int SignalWatch::wait_until(Nanos deadline) const {
 
 Result<Run> run_scenario(const Scenario& scenario, const RunOptions& options,
                          const SignalWatch& signals) {
-    const GameConfig config{.seed = options.seed,
-                            .iterations_per_ms = options.iterations_per_ms,
-                            .warmup = from_seconds(options.warmup_s),
-                            .duration = from_seconds(options.duration_s),
-                            .vsync = options.vsync};
-    auto counters = LoadCounters::create(shape_of(scenario).total());
+    const GameConfig config = game_config(scenario, options);
+    auto counters = LoadCounters::create(counters_of(scenario));
     if (!counters)
         return counters.error();
     auto record = GameRecord::create(config);
@@ -164,33 +246,23 @@ Result<Run> run_scenario(const Scenario& scenario, const RunOptions& options,
     auto fault = InjectedFault::prepare(scenario.fault, observer.process());
     if (!fault)
         return fault.error();
-    auto load = start_load(scenario, *counters, options.seed, options.iterations_per_ms);
-    if (!load)
-        return load.error();
-    auto game = start_game(config, *counters, *record);
-    if (!game)
-        return game.error();
-    const Nanos started = monotonic_now();
-    if (options.foreground) {
-        if (auto told = announce_foreground(options.scheduler_socket, game->pid()); !told)
-            return told.error().with("--foreground");
-    }
-    if (auto status = run_hook(options.game_hook, game->pid(), signals); !status)
-        return status.error();
+    auto started = start_all(scenario, options, config, *counters, *record, signals);
+    if (!started)
+        return started.error();
 
-    const auto early = wait_for_game(*game, *load, signals, started + config.warmup);
+    const auto early = wait_for_game(*started, signals, started->at + config.warmup);
     if (!early)
         return early.error();
     const Observation before = observer.observe();
-    const Nanos middle = started + config.warmup + config.duration / 2;
+    const Nanos middle = started->at + config.warmup + config.duration / 2;
     if (scenario.fault != Fault::None) {
-        if (const auto ended = wait_for_game(*game, *load, signals, middle); !ended)
+        if (const auto ended = wait_for_game(*started, signals, middle); !ended)
             return ended.error();
         if (auto status = fault->inject(); !status)
             return status.error();
     }
-    const auto exited = wait_for_game(*game, *load, signals,
-                                      started + config.warmup + config.duration + kGameGrace);
+    const auto exited = wait_for_game(*started, signals,
+                                      started->at + config.warmup + config.duration + kGameGrace);
     if (!exited)
         return exited.error();
     if (!*exited)
@@ -198,7 +270,7 @@ Result<Run> run_scenario(const Scenario& scenario, const RunOptions& options,
                                  "measured time: it was not scheduled",
                                  to_seconds(kGameGrace)));
     const Observation after = observer.observe();
-    load->kill_and_reap();
+    started->load.kill_and_reap();
     if (auto status = check_record(*record); !status)
         return status.error();
 

@@ -4,6 +4,7 @@
 #include "rustland/common/clock.hpp"
 #include "rustland/common/file.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <string_view>

@@ -10,6 +10,8 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -31,6 +33,13 @@ template <typename Row> Row sum_of(const Mapped<Row>& rows) {
             sum[i] += row[i];
     }
     return std::bit_cast<Row>(sum);
+}
+
+// The weights that the kernel gives to nice values: each step is a factor of 1.25 (the comment on
+// sched_prio_to_weight in the kernel's kernel/sched/core.c), nice 0 is 1024.
+void fill_nice_weights(std::uint32_t (&weights)[RL_NICE_WIDTH]) {
+    for (int i = 0; i < RL_NICE_WIDTH; ++i)
+        weights[i] = static_cast<std::uint32_t>(std::lround(1024.0 * std::pow(1.25, 20 - i)));
 }
 
 } // namespace
@@ -92,10 +101,10 @@ Status BpfScheduler::configure(const BpfSettings& settings) {
          ++cpu)
         config->big_cpu[cpu] = settings.big_cpu[cpu] != 0 ? 1 : 0;
     config->nr_llcs = 1;
-    config->self_tgid = ::getpid();
     config->dump_len = dump_len_;
     config->report_exits = settings.report_exits ? 1 : 0;
     config->hand_on = settings.hand_on ? 1 : 0;
+    fill_nice_weights(config->nice_weight);
     config->defer = settings.defer ? 1 : 0;
     for (std::size_t cpu = 0; cpu < std::min(settings.cpu_llc.size(), std::size_t{RL_MAX_CPUS});
          ++cpu) {
@@ -193,7 +202,8 @@ Status BpfScheduler::prepare_commit() {
     return {};
 }
 
-Status BpfScheduler::attach() {
+Status BpfScheduler::attach(Pid scheduling_thread) {
+    control_->self_pid = scheduling_thread.value;
     link_ = bpf_map__attach_struct_ops(ops_);
     if (link_ == nullptr)
         return Error::from_errno("attaching the scheduler");

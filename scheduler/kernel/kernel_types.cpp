@@ -2,6 +2,7 @@
 #include "rustland/kernel/kernel_types.hpp"
 
 #include <bpf/btf.h>
+#include <cstdint>
 #include <memory>
 #include <string_view>
 

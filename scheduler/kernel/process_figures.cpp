@@ -5,6 +5,7 @@
 #include "rustland/core/topology.hpp"
 
 #include <charconv>
+#include <system_error>
 #include <unistd.h>
 
 namespace rustland {

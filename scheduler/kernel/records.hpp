@@ -5,6 +5,7 @@
 #include "rustland/policy/policy.hpp"
 #include "rustland_abi.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 
@@ -23,11 +24,14 @@ inline QueuedTask to_task(const rl_queued& record) {
     task.tgid = Pid{record.tgid};
     task.cpu = CpuId{record.cpu};
     task.weight = record.weight;
+    task.lag = Nanos{record.lag};
+    task.stretch = record.stretch;
     task.nr_cpus_allowed = record.nr_cpus_allowed;
     task.nr_waiting = record.nr_waiting;
     task.task_class = static_cast<TaskClass>(record.task_class);
     task.wakeup = (record.flags & RL_QUEUED_WAKEUP) != 0;
     task.restricted = (record.flags & RL_QUEUED_RESTRICTED) != 0;
+    task.batch = (record.flags & RL_QUEUED_BATCH) != 0;
     return task;
 }
 
@@ -37,6 +41,8 @@ inline rl_decision to_row(const Decision& decision) {
     row.slice = static_cast<std::uint64_t>(decision.slice.value);
     row.deadline = static_cast<std::uint64_t>(decision.deadline.value);
     row.key = decision.key.value;
+    row.request = static_cast<std::uint64_t>(std::max(decision.request.value, std::int64_t{0}));
+    row.bias = decision.bias.value;
     row.state = std::bit_cast<rl_state>(decision.state);
     row.pid = decision.pid.value;
     row.cpu = decision.cpu.value;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "rustland/policy/deadline_policy.hpp"
 
+#include "fair_math.h"
+
 #include <algorithm>
 #include <bit>
 #include <cstdint>
@@ -8,35 +10,30 @@
 namespace rustland {
 namespace {
 
-// What the policy remembers of a task, in the four words of PolicyState.
+// What the policy remembers of a task, in three of the four words of PolicyState.
 struct Memory {
-    Nanos vruntime;
     Nanos seen_exec;           // sum_exec at the last decision
     Nanos burst_start;         // sum_exec when the burst of the last decision began
     std::uint32_t seen_sleeps; // sleeps at the last decision, modulo 2^32
     Nanos mean_burst;          // kept in whole microseconds, up to 71 minutes
 
     static Memory from(const PolicyState& state) {
-        return {Nanos{std::bit_cast<std::int64_t>(state[0])},
-                Nanos{std::bit_cast<std::int64_t>(state[1])},
+        return {Nanos{std::bit_cast<std::int64_t>(state[1])},
                 Nanos{std::bit_cast<std::int64_t>(state[2])}, static_cast<std::uint32_t>(state[3]),
                 micros(static_cast<std::int64_t>(state[3] >> 32))};
     }
     [[nodiscard]] PolicyState to_state() const {
         const auto mean_us = static_cast<std::uint64_t>(
             std::clamp<std::int64_t>(mean_burst.value / 1000, 0, UINT32_MAX));
-        return {std::bit_cast<std::uint64_t>(vruntime.value),
-                std::bit_cast<std::uint64_t>(seen_exec.value),
+        return {0, std::bit_cast<std::uint64_t>(seen_exec.value),
                 std::bit_cast<std::uint64_t>(burst_start.value), mean_us << 32 | seen_sleeps};
     }
 };
 
 // Weight of the newest burst in the mean: 1/4 reacts within a few frames.
 constexpr int kBurstMeanShift = 2;
-// The same for the clock of all tasks.
-constexpr int kClockShift = 5;
-// CPU time charged at once. More than any debt is worth, for every weight, and small enough for
-// the arithmetic: a task that has had a CPU to itself may come with months of it.
+// CPU time counted at once, small enough for the arithmetic: a task that has had a CPU to itself
+// may come with months of it.
 constexpr Nanos kMaxCharge = seconds(36000);
 // The foreground counts as there for so long after its last decision.
 constexpr Nanos kForegroundSpan = seconds(1);
@@ -45,11 +42,15 @@ constexpr Nanos kForegroundSpan = seconds(1);
 constexpr Nanos kOtherSpan = seconds(1);
 // Owed CPU time at which the foreground loses its credit.
 constexpr Nanos kMostOwed = millis(50);
-constexpr Nanos kForegroundBurst = millis(50);
-constexpr std::int64_t kBackgroundDivisor = 10;
+// Farthest deadline of a foreground task, before its credit.
+constexpr Nanos kForegroundFarthest = millis(50);
+constexpr Nanos kShortestRequest = micros(100);
 // Of the tasks that wait for each CPU so many shorten the slices. Who is in a hurry interrupts, so
 // shorter slices would help nobody and cost a task switch and a decision each.
 constexpr std::int64_t kMostSlices = 4;
+
+// The kernel side keeps a lag within these bounds; a trace that is replayed may hold anything.
+Nanos bounded(Nanos lag) { return std::clamp(lag, Nanos{RL_LAG_MIN_NS}, Nanos{RL_LAG_MAX_NS}); }
 
 // Brings the mean burst up to date with the bursts that ended since the last decision. They count
 // whole, whatever number of slices they took, and by their average if there were several.
@@ -69,33 +70,17 @@ void learn_burst(Memory& memory, const QueuedTask& task) {
 
 } // namespace
 
-// Two tasks on one CPU take turns whatever their deadlines say, since only one of them waits at a
-// time: so the slice carries the weight, too. Relative to the heaviest task that computes without
-// sleeping, so that no slice grows beyond the maximum.
-void DeadlinePolicy::learn_heaviest(const QueuedTask& task) {
-    if (task.wakeup)
-        return;
-    const std::int64_t weight =
-        std::clamp<std::int64_t>(task.weight, kNormalWeight, kMaxWeightRatio * kNormalWeight);
-    if (weight >= heaviest_)
-        heaviest_ = weight;
-    else
-        heaviest_ -= std::max<std::int64_t>((heaviest_ - weight) / 256, 1);
-}
-
-Nanos DeadlinePolicy::slice_for(const QueuedTask& task) const {
+Nanos DeadlinePolicy::slice_for(const QueuedTask& task, Nanos mean_burst, Nanos cap) const {
     const std::int64_t per_cpu =
         std::min(1 + std::int64_t{task.nr_waiting} / std::int64_t{std::max(params_.nr_cpus, 1U)},
                  kMostSlices);
-    const std::int64_t weight = std::min<std::int64_t>(task.weight, heaviest_);
-    const Nanos slice =
-        std::max(params_.slice_max / per_cpu * weight / heaviest_, params_.slice_min);
     // Nothing that waits would be preferred to it, so short slices would only cost.
     if (task.task_class == TaskClass::Foreground)
         return params_.slice_max;
-    if (task.task_class == TaskClass::Background)
-        return std::max(slice / 2, params_.slice_min);
-    return slice;
+    const Nanos whole_burst = mean_burst * 5 / 4;
+    const Nanos slice = std::max(params_.slice_max / per_cpu,
+                                 whole_burst < params_.slice_max ? whole_burst : Nanos{});
+    return std::max(std::min(slice, cap), params_.slice_min);
 }
 
 // A budget between the foreground and the rest. It counts only while the rest wants CPUs at all.
@@ -120,52 +105,40 @@ void DeadlinePolicy::account_shares(bool foreground, Nanos used, Nanos now) {
 }
 
 bool DeadlinePolicy::enqueue(const QueuedTask& task, Nanos now) {
-    learn_heaviest(task);
     Memory memory = Memory::from(task.state);
-    const bool is_new = memory.seen_exec.value == 0 && memory.vruntime.value == 0;
-    if (is_new)
-        memory.vruntime = vclock_;
     learn_burst(memory, task);
-
-    const bool background = task.task_class == TaskClass::Background;
-    const Nanos burst = background ? params_.burst_cap
-                                   : std::clamp(std::max(memory.mean_burst, task.burst_exec),
-                                                micros(100), params_.burst_cap);
-    const std::int64_t boost = std::clamp<std::int64_t>(
-        params_.boost_burst.value * 16 / burst.value, 16, std::int64_t{params_.boost_max} * 16);
-    const std::int64_t weight =
-        background ? std::max<std::int64_t>(task.weight / kBackgroundDivisor, 1) : task.weight;
-
     const Nanos used = std::min(task.sum_exec - memory.seen_exec, kMaxCharge);
-    memory.vruntime += used * 100 * 16 / (weight * boost);
     memory.seen_exec = task.sum_exec;
     memory.seen_sleeps = static_cast<std::uint32_t>(task.sleeps);
     account_shares(task.task_class == TaskClass::Foreground, used, now);
-    const bool first = task.task_class == TaskClass::Foreground && !repaying_;
 
-    // The clock follows the mean of those that compete, and never goes back.
-    const Nanos ahead = memory.vruntime - vclock_;
-    if (ahead.value > 0 && !first)
-        vclock_ += Nanos{std::min(ahead, params_.lag_debt).value >> kClockShift};
-    const Nanos lag = std::clamp(memory.vruntime - vclock_, Nanos{} - params_.lag_credit,
-                                 first ? params_.lag_credit : params_.lag_debt);
-    memory.vruntime = vclock_ + lag;
+    const bool background = task.task_class == TaskClass::Background;
+    const bool first = task.task_class == TaskClass::Foreground && !repaying_;
+    // What a task that deserves very little would wait for with a larger request is too long.
+    const Nanos cap{rl_request_cap(task.stretch)};
+    const bool known = memory.seen_sleeps != 0 && !background;
+    const Nanos request =
+        known ? std::clamp(std::max(memory.mean_burst, task.burst_exec), kShortestRequest, cap)
+              : cap;
+    const Nanos ahead{rl_time_to_deadline(request.value, bounded(task.lag).value, task.stretch)};
 
     Decision decision;
     decision.seq = task.seq;
     decision.pid = task.pid;
-    decision.slice = slice_for(task);
-    if (first)
-        decision.key = lag + std::min(burst, kForegroundBurst) - params_.foreground_credit;
-    else if (now - last_foreground_ < kForegroundSpan)
-        decision.key = squeezed(lag + burst);
-    else
-        decision.key = lag + burst;
+    decision.slice = slice_for(task, known ? memory.mean_burst : Nanos{}, cap);
+    decision.key = std::clamp(ahead, Nanos{} - params_.credit, params_.wait_max);
+    if (first) {
+        decision.key = std::min(decision.key, kForegroundFarthest) - params_.foreground_credit;
+        decision.bias = Nanos{} - params_.foreground_credit;
+    } else if (now - last_foreground_ < kForegroundSpan) {
+        decision.key = squeezed(decision.key);
+    }
     decision.deadline = now + decision.key;
     // Who of the foreground was short of CPU time tells the order, not who interrupts whom.
     if (first)
-        decision.key -= lag;
-    decision.preempt = task.wakeup && !background;
+        decision.key = request - params_.foreground_credit;
+    decision.request = request;
+    decision.preempt = task.wakeup && !background && !task.batch;
     decision.state = memory.to_state();
     return queue_.push(decision);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "rustland/testing/fake_kernel.hpp"
 
+#include "fair_math.h"
+
 #include <algorithm>
 
 namespace rustland::testing {
@@ -49,6 +51,10 @@ CommitResult FakeKernel::commit_one(const Decision& decision) {
     t.decided_key = decision.key;
     t.granted = decision.slice;
     t.used = Nanos{};
+    t.bias = decision.bias;
+    t.fair.request = decision.request;
+    t.fair.start =
+        decision.key < Nanos{RL_WAIT_MAX_NS} ? FairAccount::Start::First : FairAccount::Start::Aged;
     if (t.delayed > 0) {
         --t.delayed;
         ++counters_.retried;
@@ -106,8 +112,12 @@ Pid FakeKernel::spawn(TaskSpec spec) {
 void FakeKernel::spawn_as(Pid pid, TaskSpec spec) {
     Task& t = tasks_[pid.value];
     const std::size_t cpu = t.cpu;
+    fair_.quiescent(t.fair);
     t = Task{};
     t.spec = std::move(spec);
+    t.fair.weight = t.spec.weight;
+    t.fair.group = t.spec.group;
+    t.fair.background = t.spec.task_class == TaskClass::Background;
     t.spec.allowed = usable(t.spec.allowed);
     t.cpu = cpu;
     t.run_left = t.spec.steps.at(0).run;
@@ -177,11 +187,20 @@ CpuSet FakeKernel::usable(const CpuSet& cpus) const {
 
 bool FakeKernel::allowed(const Task& t, std::size_t cpu) const { return t.spec.allowed.test(cpu); }
 
+// One clock for each cache; the foreground has its own.
+std::size_t FakeKernel::clock_of(const Task& t) const {
+    return 2 * (t.cpu / params_.cpus_per_llc) +
+           (t.spec.task_class == TaskClass::Foreground ? 1 : 0);
+}
+
 bool FakeKernel::restricted(const Task& t) const { return t.spec.allowed.count() < cpus_.size(); }
 
 // ---- enqueue: as ops.enqueue
 
 void FakeKernel::enqueue(std::int32_t pid, bool wakeup) {
+    Task& t = task(pid);
+    fair_.runnable(t.fair, clock_of(t));
+    t.fair.start = FairAccount::Start::Other;
     if (start_on_idle_cpu(pid))
         return;
     if (!wakeup && resume_interrupted(pid))
@@ -207,6 +226,7 @@ bool FakeKernel::start_on_idle_cpu(std::int32_t pid) {
     t.granted = llc_queue(*cpu).empty() ? params_.slice : params_.slice_busy;
     t.used = Nanos{};
     t.key = t.decided_key;
+    t.fair.start = FairAccount::Start::Idle;
     start(pid, *cpu, t.granted);
     return true;
 }
@@ -246,6 +266,8 @@ void FakeKernel::ask_user_space(std::int32_t pid, bool wakeup) {
     record.tgid = Pid{pid};
     record.cpu = CpuId{static_cast<std::int32_t>(t.cpu)};
     record.weight = t.spec.weight;
+    record.lag = t.fair.lag;
+    record.stretch = fair_.stretch(t.fair);
     record.task_class = t.spec.task_class;
     record.nr_cpus_allowed = static_cast<std::uint32_t>(t.spec.allowed.count());
     record.nr_waiting = static_cast<std::uint32_t>(llc_queue(t.cpu).size());
@@ -278,6 +300,7 @@ void FakeKernel::dequeue(std::int32_t pid) {
         sleepers_.erase({t.wake_at, pid});
     if (t.queue != nullptr)
         t.queue->erase(t.place);
+    fair_.quiescent(t.fair);
     t.queue = nullptr;
     t.where = Where::Gone;
 }

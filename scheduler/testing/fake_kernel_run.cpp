@@ -2,6 +2,8 @@
 // How the fake machine runs: where decided tasks wait, which CPU is told, the lease, and the CPUs.
 #include "rustland/testing/fake_kernel.hpp"
 
+#include "fair_math.h"
+
 #include <algorithm>
 
 namespace rustland::testing {
@@ -143,6 +145,7 @@ void FakeKernel::start(std::int32_t pid, std::size_t cpu, Nanos slice) {
     cpus_[cpu].started_at = now_;
     cpus_[cpu].slice_ends = now_ + slice;
     cpus_[cpu].dry = false;
+    fair_.running(t.fair, now_);
     const Nanos waited = now_ - t.queued_at;
     t.stats.longest_wait = std::max(t.stats.longest_wait, waited);
     ++t.stats.starts;
@@ -161,6 +164,7 @@ void FakeKernel::account(std::size_t cpu) {
     t.burst_exec += ran;
     t.key += ran;
     t.used += ran;
+    fair_.used(t.fair, ran);
 }
 
 void FakeKernel::look_for_work(std::size_t cpu) {
@@ -182,13 +186,42 @@ void FakeKernel::run_ended(std::size_t cpu) {
         look_for_work(cpu);
 }
 
+// A task whose slice is used up gets another one at once if it would come first in the queues.
+bool FakeKernel::first_again(std::size_t cpu) {
+    Task& t = task(cpus_[cpu].pid);
+    if (t.fair.request.value == 0 || t.granted >= t.used + params_.resume_min)
+        return false;
+    const Queue& shared = llc_queue(cpu);
+    const Queue& own = singles_[cpu];
+    if (shared.empty() && own.empty())
+        return false;
+    const Nanos request =
+        std::min(std::max(t.burst_exec, t.fair.request), Nanos{RL_REQUEST_MAX_NS});
+    const Nanos ahead =
+        t.bias + Nanos{rl_time_to_deadline(request.value, t.fair.lag.value, fair_.stretch(t.fair))};
+    for (const Queue* queue : {&shared, &own}) {
+        if (!queue->empty() && queue->begin()->first.first < now_ + ahead)
+            return false;
+    }
+    fair_.first(t.fair, now_);
+    ++counters_.went_on;
+    t.used = Nanos{};
+    t.key = ahead;
+    cpus_[cpu].slice_ends = now_ + t.granted;
+    return true;
+}
+
 // The next task is chosen before the last one is queued again; without one, that goes on.
 void FakeKernel::slice_ended(std::size_t cpu) {
     const std::int32_t last = cpus_[cpu].pid;
+    if (first_again(cpu))
+        return;
     const std::int32_t next = take(cpu);
     if (next == 0) {
         cpus_[cpu].slice_ends = now_ + params_.slice;
         cpus_[cpu].dry = !pending_.empty();
+        if (pending_.empty())
+            FairShares::forgive(task(last).fair);
         return;
     }
     start(next, cpu, task(next).granted - task(next).used);
@@ -208,6 +241,7 @@ void FakeKernel::step_done(std::int32_t pid) {
         t.step = 0;
         if (!t.spec.repeat) {
             t.where = Where::Gone;
+            fair_.quiescent(t.fair);
             gone(pid);
             return;
         }
@@ -217,6 +251,8 @@ void FakeKernel::step_done(std::int32_t pid) {
     t.last_sleep = sleep;
     ++t.sleeps;
     t.wake_at = now_ + sleep;
+    fair_.quiescent(t.fair);
+    t.fair.asleep = true;
     t.where = Where::Asleep;
     sleepers_.emplace(t.wake_at, pid);
 }

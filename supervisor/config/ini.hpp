@@ -6,6 +6,7 @@
 
 #include "supervisor/config/problem.hpp"
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -9,9 +9,6 @@
 namespace rustland::supervisor {
 namespace {
 
-// The kernel keeps 15 bytes of a name and a NUL.
-constexpr std::size_t kCommLength = 15;
-
 // The shortest text that a glob covers: each "[…]" is one character, each "*" none.
 std::size_t shortest_match(std::string_view glob) {
     std::size_t length = 0;

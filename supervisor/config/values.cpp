@@ -7,6 +7,7 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <limits>
+#include <system_error>
 
 namespace rustland::supervisor {
 namespace {

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <fmt/format.h>
 #include <fstream>
 #include <sys/wait.h>

@@ -5,6 +5,7 @@
 #include "supervisor/system/explanation.hpp"
 #include "supervisor/system/gpu_reader.hpp"
 #include "supervisor/system/proc_reader.hpp"
+#include "supervisor/system/seats.hpp"
 
 #include <chrono>
 #include <thread>
@@ -37,7 +38,11 @@ Result<nlohmann::json> explain_by_itself(const Config& config, std::int32_t pid,
     const Matcher matcher(config.rules);
     if (matcher.needs().gpu)
         info->gpu = look_twice(proc_root, info->key);
-    return explanation_json(*info, matcher.explain(*info));
+    const auto seated = [&proc](const ProcessInfo& process) {
+        const auto user = proc.user(process.key.pid);
+        return user && sits_at_the_machine(*user, process.key.pid);
+    };
+    return explanation_json(*info, matcher.explain(*info, seated));
 }
 
 } // namespace rustland::supervisor

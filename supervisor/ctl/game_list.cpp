@@ -13,7 +13,6 @@ namespace {
 
 // One section reads well up to here.
 constexpr std::size_t kNamesPerSection = 500;
-constexpr std::size_t kCommLength = 15;
 constexpr std::size_t kWidth = 98;
 
 // The name as a glob that matches it alone.

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <system_error>
 
 namespace rustland::supervisor {
 Result<std::string> ananicy_game(const std::string& line) {

@@ -2,6 +2,7 @@
 // Output for people: colours and aligned columns on a terminal, plain text elsewhere.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>

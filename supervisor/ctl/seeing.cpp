@@ -5,6 +5,7 @@
 #include "supervisor/ctl/metrics.hpp"
 #include "supervisor/ctl/print.hpp"
 
+#include <cstdio>
 #include <fmt/format.h>
 
 namespace rustland::supervisor {
@@ -13,16 +14,16 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::chrono::seconds kPatience{5};
+constexpr std::chrono::seconds kStatusPatience{5};
 
 std::optional<json> supervisor_status(const CtlOptions& options) {
-    auto client = Client::connect(options.socket, kPatience);
+    auto client = Client::connect(options.socket, kStatusPatience);
     if (!client)
         return std::nullopt;
     const auto answer = client->ask({{"request", "status"}});
     if (!answer || !answer->contains("status"))
         return std::nullopt;
-    return (*answer)["status"];
+    return std::make_optional<json>((*answer)["status"]);
 }
 
 } // namespace

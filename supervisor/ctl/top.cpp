@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdlib>
 #define NCURSES_NOMACROS // its macros carry the names of other things
+#include <cstdio>
 #include <curses.h>
 #include <fmt/format.h>
 #include <memory>

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <sstream>
+#include <system_error>
 
 namespace rustland::supervisor {
 

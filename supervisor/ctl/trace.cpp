@@ -11,6 +11,7 @@
 #include <array>
 #include <cmath>
 #include <csignal>
+#include <cstdio>
 #include <fmt/format.h>
 #include <optional>
 #include <poll.h>

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/ctl/trace_text.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
 #include <optional>
+#include <system_error>
 
 namespace rustland::supervisor {
 namespace {

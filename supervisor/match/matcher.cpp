@@ -167,6 +167,18 @@ bool rule_matches(const Rule& rule, const ProcessInfo& process, bool but_for_gpu
 
 } // namespace
 
+namespace {
+
+bool wants_active_session(const Rule& rule) {
+    return !rule.deny && rule.session == SessionCondition::Active;
+}
+
+bool session_holds(const Rule& rule, const ProcessInfo& process, const SessionTest& seated) {
+    return !wants_active_session(rule) || !seated || seated(process);
+}
+
+} // namespace
+
 Matcher::Matcher(std::vector<Rule> rules) : rules_(std::move(rules)) {
     std::stable_sort(rules_.begin(), rules_.end(), [](const Rule& a, const Rule& b) {
         if (a.priority != b.priority)
@@ -181,7 +193,7 @@ Matcher::Matcher(std::vector<Rule> rules) : rules_(std::move(rules)) {
         // A program's name is also that of its executable.
         needs_.exe = needs_.exe || !k.exe.empty() || !k.program.empty();
         needs_.cgroup = needs_.cgroup || !k.cgroup.empty();
-        needs_.uid = needs_.uid || !k.user.empty() || k.gpu_percent;
+        needs_.uid = needs_.uid || !k.user.empty();
         // Where nothing can be found by it, what would be denied by it need not be known.
         needs_.gpu = needs_.gpu || (k.gpu_percent && !rule.deny);
         needs_.parent = needs_.parent || !k.parent.empty();
@@ -190,14 +202,14 @@ Matcher::Matcher(std::vector<Rule> rules) : rules_(std::move(rules)) {
     }
 }
 
-const Rule* Matcher::match(const ProcessInfo& process) const {
+const Rule* Matcher::match(const ProcessInfo& process, const SessionTest& seated) const {
     for (const Rule& rule : rules_)
-        if (rule_matches(rule, process))
+        if (rule_matches(rule, process) && session_holds(rule, process, seated))
             return &rule;
     return nullptr;
 }
 
-Explanation Matcher::explain(const ProcessInfo& process) const {
+Explanation Matcher::explain(const ProcessInfo& process, const SessionTest& seated) const {
     Explanation out;
     for (const Rule& rule : rules_) {
         RuleVerdict verdict{rule.name,
@@ -212,6 +224,12 @@ Explanation Matcher::explain(const ProcessInfo& process) const {
             if (key.given(rule.keys))
                 verdict.keys.push_back({key.name, key.holds(rule.keys, process),
                                         key.wanted(rule.keys), key.actual(process)});
+        if (verdict.matched && wants_active_session(rule)) {
+            verdict.matched = session_holds(rule, process, seated);
+            verdict.keys.push_back({"session", verdict.matched, "active",
+                                    verdict.matched ? "its user sits at the machine"
+                                                    : "its user does not sit at the machine"});
+        }
         if (verdict.matched && !out.decided_by) {
             out.decided_by = rule.name;
             out.denied = rule.deny;

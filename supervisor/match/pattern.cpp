@@ -108,8 +108,12 @@ class Pattern::Regex {
         if (!code) {
             std::array<PCRE2_UCHAR, 200> words{};
             ::pcre2_get_error_message(why, words.data(), words.size());
-            return Error(fmt::format("\"{}\" is not a regular expression: {} (at its byte {})",
-                                     text, reinterpret_cast<const char*>(words.data()), where));
+            // Where the whole is too much, versions of PCRE2 differ in the place that they give.
+            const bool whole =
+                why == PCRE2_ERROR_PATTERN_TOO_LARGE || why == PCRE2_ERROR_PATTERN_TOO_COMPLICATED;
+            return Error(fmt::format("\"{}\" is not a regular expression: {}{}", text,
+                                     reinterpret_cast<const char*>(words.data()),
+                                     whole ? "" : fmt::format(" (at its byte {})", where)));
         }
         Limits limits(::pcre2_match_context_create(nullptr));
         if (!limits)

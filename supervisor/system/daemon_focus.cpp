@@ -5,8 +5,11 @@
 
 namespace rustland::supervisor {
 
-// Where the desktop tells that the user has turned away from the application of a workload.
+// Where a rule wants it and the desktop tells that the user has turned away from the application.
 bool Daemon::out_of_focus(const Member& member) {
+    const Rule* rule = config_->find_rule(member.rule);
+    if (rule == nullptr || !rule->follow_focus)
+        return false;
     if (!focus_) {
         auto watch =
             FocusWatch::create(loop_, options_.detector.cgroup_root, [this] { tell_classes(); });

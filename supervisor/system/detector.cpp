@@ -8,12 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <fmt/format.h>
-#include <string_view>
 #include <sys/epoll.h>
-#include <systemd/sd-login.h>
-#include <unistd.h>
 
 namespace rustland::supervisor {
 namespace {
@@ -30,15 +26,6 @@ constexpr int kDatagramsPerRound = 256;
 // Timers before events, so that a storm of events cannot starve the scan.
 constexpr std::int64_t kTimerPriority = -10;
 
-bool user_is_active(uid_t uid) {
-    if (::access("/run/systemd/users", F_OK) != 0)
-        return true;
-    char* text = nullptr;
-    const int result = ::sd_uid_get_state(uid, &text);
-    const std::unique_ptr<char, decltype(&std::free)> state(text, std::free);
-    return result >= 0 && state && std::string_view(state.get()) == "active";
-}
-
 } // namespace
 
 Detector::Detector(Loop& loop, DetectorOptions options, Listener listener)
@@ -47,8 +34,8 @@ Detector::Detector(Loop& loop, DetectorOptions options, Listener listener)
     options_.real_processes = options_.real_processes && options_.proc_root == "/proc";
     if (!options_.open_pidfd)
         options_.open_pidfd = open_pidfd;
-    if (!options_.user_is_active)
-        options_.user_is_active = user_is_active;
+    if (!options_.seated && options_.real_processes)
+        options_.seated = sits_at_the_machine;
 }
 
 Result<std::unique_ptr<Detector>> Detector::create(Loop& loop, DetectorOptions options,
@@ -72,7 +59,16 @@ Status Detector::init() {
         open_events();
     else
         source_text_ = "events handed in";
+    watch_seats();
     return {};
+}
+
+// Also later, should logind come after us. Without it the scans notice who comes and goes.
+void Detector::watch_seats() {
+    if (seats_ || !options_.real_processes)
+        return;
+    if (auto seats = SeatWatch::create(loop_, [this] { scan(); }))
+        seats_ = *std::move(seats);
 }
 
 void Detector::open_events() {
@@ -178,7 +174,7 @@ void Detector::look_now_due() {
 }
 
 void Detector::look_at_gpu(ProcessInfo& info) {
-    if (matcher_->waits_for_gpu(info) && info.uid && options_.user_is_active(*info.uid))
+    if (matcher_->waits_for_gpu(info) && seated(info))
         info.gpu = gpu_.look(info.key, read_gpu(proc_.root(), info.key.pid), monotonic_now());
 }
 
@@ -194,7 +190,8 @@ void Detector::judge(Pid pid, Look look) {
     const bool known = workloads_.find(pid) != nullptr;
     if (look == Look::WithGpu && !known)
         look_at_gpu(*info);
-    if (!workloads_.judge(*matcher_, *info, pending_)) {
+    const auto test = [this](const ProcessInfo& process) { return seated(process); };
+    if (!workloads_.judge(*matcher_, *info, pending_, test)) {
         members_changed_ = members_changed_ || (known && workloads_.find(pid) == nullptr);
         return;
     }
@@ -203,10 +200,33 @@ void Detector::judge(Pid pid, Look look) {
         workloads_.gone(info->key, pending_);
         return;
     }
+    if (const auto user = proc_.user(pid))
+        workloads_.note_user(pid, *user);
     const Member* member = workloads_.find(pid);
-    log::info("process {} ({}) belongs to workload {}{}", pid.value, info->comm, member->rule,
+    log::info("process {} ({}) belongs to workload {}{}", pid.value, member->comm, member->rule,
               member->inherited ? " as a child" : "");
     judge_children(pid);
+}
+
+bool Detector::seated(const ProcessInfo& process) const {
+    if (!options_.seated)
+        return true;
+    const auto user = proc_.user(process.key.pid);
+    return user && options_.seated(*user, process.key.pid);
+}
+
+void Detector::drop_absent() {
+    if (!options_.seated)
+        return;
+    workloads_.remove_if(
+        [this](const Member& member) {
+            const Rule* rule = matcher_->find(member.rule);
+            const bool out = rule != nullptr && rule->session == SessionCondition::Active &&
+                             !options_.seated(member.user, member.key.pid);
+            members_changed_ = members_changed_ || out;
+            return out;
+        },
+        pending_);
 }
 
 void Detector::judge_children(Pid pid) {
@@ -240,6 +260,8 @@ void Detector::member_gone(const ProcessKey& key) {
 void Detector::scan() {
     ++statistics_.scans;
     const Nanos begin = monotonic_now();
+    watch_seats();
+    drop_absent();
     const auto pids = proc_.list();
     if (!pids)
         log::warn("scan: {}", pids.error().message());

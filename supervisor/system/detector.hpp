@@ -11,6 +11,7 @@
 #include "supervisor/system/loop.hpp"
 #include "supervisor/system/proc_events.hpp"
 #include "supervisor/system/proc_reader.hpp"
+#include "supervisor/system/seats.hpp"
 
 #include <array>
 #include <cstdint>
@@ -33,11 +34,11 @@ struct DetectorOptions {
     // Called with each scan, for what else wants a look now and then.
     std::function<void()> on_scan;
     bool real_processes = true; // what `proc_root` shows are processes of this machine
-    // Whether a user works at this machine now: only such a user's processes are looked at for how
-    // busy they keep the graphics processor. Asks logind; without it, any user does.
-    std::function<bool(uid_t)> user_is_active;
     // Replaced where the processes are not real.
     std::function<Result<UniqueFd>(Pid)> open_pidfd;
+    // Whether a user, to whom this process belongs, sits at the machine. Where the processes are
+    // not real and none is given, everybody does.
+    std::function<bool(uid_t, Pid)> seated;
 };
 
 struct DetectorStatistics {
@@ -66,6 +67,9 @@ class Detector {
     [[nodiscard]] std::optional<GpuUse> gpu_use(const ProcessKey& key) const {
         return gpu_.last(key);
     }
+    // As the rules ask it.
+    [[nodiscard]] bool seated(const ProcessInfo& process) const;
+
     [[nodiscard]] const Workloads& workloads() const { return workloads_; }
     [[nodiscard]] const ProcReader& proc() const { return proc_; }
     [[nodiscard]] const DetectorStatistics& statistics() const { return statistics_; }
@@ -93,6 +97,9 @@ class Detector {
     void arm_looks();
     bool take_token(Nanos now);
     void cgroup_appeared(const std::string& path);
+    void watch_seats();
+    // Processes of users who have left the machine.
+    void drop_absent();
     void flush();
 
     Loop& loop_;
@@ -111,6 +118,7 @@ class Detector {
     std::unique_ptr<ProcEvents> process_events_;
     Source events_source_;
     std::unique_ptr<CgroupWatch> cgroups_;
+    std::unique_ptr<SeatWatch> seats_;
     Source scan_timer_;
     Source look_timer_;
     std::array<std::deque<LaterLook>, 2> looks_; // after 0.1 s and after 2 s

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/system/explanation.hpp"
 
+#include "rustland/common/clean_text.hpp"
+
 namespace rustland::supervisor {
 
 using nlohmann::json;
@@ -13,7 +15,7 @@ json explanation_json(const ProcessInfo& process, const Explanation& explanation
             keys.push_back({{"key", key.key},
                             {"matched", key.matched},
                             {"wanted", key.wanted},
-                            {"actual", key.actual}});
+                            {"actual", CleanLine(key.actual)}});
         rules.push_back({{"rule", rule.rule},
                          {"file", rule.file},
                          {"line", rule.line},
@@ -23,10 +25,14 @@ json explanation_json(const ProcessInfo& process, const Explanation& explanation
                          {"matched", rule.matched},
                          {"keys", keys}});
     }
-    json out = {{"pid", process.key.pid.value}, {"comm", process.comm},
-                {"cmdline", process.cmdline()}, {"denied", explanation.denied},
-                {"decided_by", nullptr},        {"member_of", nullptr},
-                {"inherited", false},           {"rules", rules}};
+    json out = {{"pid", process.key.pid.value},
+                {"comm", CleanLine(process.comm)},
+                {"cmdline", CleanLine(process.cmdline())},
+                {"denied", explanation.denied},
+                {"decided_by", nullptr},
+                {"member_of", nullptr},
+                {"inherited", false},
+                {"rules", rules}};
     if (explanation.decided_by)
         out["decided_by"] = *explanation.decided_by;
     return out;

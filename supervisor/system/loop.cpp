@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <ctime>
 #include <pthread.h>
 #include <systemd/sd-event.h>
 #include <utility>

@@ -6,6 +6,7 @@
 #include "rustland/common/types.hpp"
 #include "rustland/common/unique_fd.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <memory>
 #include <sys/syscall.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace rustland::supervisor {
@@ -21,7 +22,7 @@ constexpr std::size_t kLongestFile = 16384;
 constexpr std::size_t kLongestEnviron = 65536;
 // Wine maps the program before most of its libraries.
 constexpr std::size_t kLongestMaps = 262144;
-constexpr int kDeepest = 64;
+constexpr int kMostAncestors = 64;
 // PF_KTHREAD of the kernel's task flags.
 constexpr std::uint32_t kKernelThread = 0x00200000;
 
@@ -313,7 +314,7 @@ Result<ProcessInfo> ProcReader::read_with(Pid pid, const Needs& needs, bool ance
     const bool whole_chain = needs.ancestors || needs.steam_appid || ancestors;
     if (whole_chain || needs.parent)
         read_ancestors(root_, info, needs.ancestors || needs.parent || needs.steam_appid,
-                       whole_chain ? kDeepest : 1, cache, now);
+                       whole_chain ? kMostAncestors : 1, cache, now);
     if (needs.steam_appid && !info.steam_appid && info.cgroup &&
         started_for_another(*info.cgroup) &&
         std::none_of(info.ancestors.begin(), info.ancestors.end(),
@@ -342,6 +343,8 @@ std::vector<Pid> ProcReader::children(Pid pid) const {
     }
     return out;
 }
+
+std::optional<uid_t> ProcReader::user(Pid pid) const { return ProcDir(root_, pid).uid(); }
 
 Result<Pid> ProcReader::thread_group(Pid tid) const {
     const ProcDir dir(root_, tid);

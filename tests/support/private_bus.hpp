@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <systemd/sd-bus.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace rustland::test {

@@ -7,6 +7,7 @@
 #include "rustland/common/unique_fd.hpp"
 #include "support/temp_dir.hpp"
 
+#include <cerrno>
 #include <filesystem>
 #include <map>
 #include <string>

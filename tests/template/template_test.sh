@@ -32,10 +32,8 @@ build/my-scheduler --policy fifo 2>error || status=$?
 [ $status -eq 2 ] || fail "a bad option ends with status $status: $(cat error)"
 
 echo "--- pkg-config"
-moved=()
-[ -z "$build" ] || moved=(--define-prefix)
-read -ra library < <(pkgconf "${moved[@]}" --cflags --libs rustland)
-read -ra testing < <(pkgconf "${moved[@]}" --cflags --libs rustland-testing)
+read -ra library < <(pkgconf --cflags --libs rustland)
+read -ra testing < <(pkgconf --cflags --libs rustland-testing)
 c++ -std=c++20 -O1 -o my-scheduler main.cpp policy.cpp "${library[@]}"
 c++ -std=c++20 -O1 -o policy_test policy_test.cpp policy.cpp "${testing[@]}"
 ./my-scheduler --version | grep -q '^my-scheduler (librustland [0-9.]*)$' || fail "its version"

@@ -2,7 +2,9 @@
 #include "bench/game.hpp"
 #include "bench/model.hpp"
 
+#include <algorithm>
 #include <gtest/gtest.h>
+#include <vector>
 
 using namespace rustland;
 using namespace rustland::bench;

@@ -4,6 +4,7 @@
 
 #include "bench/shared.hpp"
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>

@@ -4,8 +4,10 @@
 #include "bench/report.hpp"
 #include "bench/text_table.hpp"
 
+#include <algorithm>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <iterator>
 #include <set>
 #include <sstream>
 

@@ -3,6 +3,7 @@
 #include "stats.hpp"
 #include "stats_table.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <gmock/gmock.h>

@@ -14,6 +14,7 @@
 #include <numeric>
 #include <sstream>
 #include <string_view>
+#include <system_error>
 
 namespace rustland::bench {
 namespace {

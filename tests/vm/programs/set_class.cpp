@@ -3,6 +3,7 @@
 #include "support.hpp"
 
 #include <cerrno>
+#include <cstdio>
 #include <fmt/core.h>
 
 namespace rustland::vm {

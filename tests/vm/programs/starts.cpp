@@ -12,6 +12,8 @@
 #include <cerrno>
 #include <charconv>
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <fmt/core.h>
 #include <optional>
 #include <string_view>

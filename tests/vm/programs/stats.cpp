@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cmath>
+#include <cstdio>
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 #include <sys/socket.h>

@@ -5,6 +5,7 @@
 #include "rustland/common/clock.hpp"
 
 #include <cerrno>
+#include <cstdlib>
 #include <fmt/core.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
+#include <cstdio>
 #include <deque>
 #include <fmt/core.h>
 #include <linux/futex.h>

@@ -6,19 +6,15 @@
 
 namespace rustland {
 
-// The numbers of the deadline policy. The defaults are what `rustland` uses.
+// The numbers of the deadline policy. The defaults are what `rustland` uses; those of the fair
+// shares, which the kernel side keeps account of, are in bpf/fair_math.h.
 struct DeadlineParams {
     Nanos slice_max = millis(20); // slice while nobody waits
     Nanos slice_min = millis(1);  // shortest slice, for every weight
-    // A task's lag (vruntime against the clock of all tasks) counts up to these bounds. Together
-    // with burst_cap they bound how far a deadline lies from now, and so the waiting time.
-    Nanos lag_credit = millis(20);
-    Nanos lag_debt = millis(250);
-    Nanos burst_cap = millis(100); // largest expected burst that counts
-    // A task that gives the CPU up after this long, or sooner, is charged less for its CPU time:
-    // half as much at half of it, down to 1 / boost_max.
-    Nanos boost_burst = millis(16);
-    std::uint32_t boost_max = 8;
+    // A task that is owed CPU time comes at most this much before the present moment.
+    Nanos credit = millis(20);
+    // Farthest deadline, and so a bound of the waiting time.
+    Nanos wait_max = millis(300);
     // Foreground tasks come this much earlier than their deadline among each other would say.
     Nanos foreground_credit = millis(300);
     // Share of the CPU time that the foreground leaves to others that want it, in percent, 0 to 90.
@@ -26,32 +22,32 @@ struct DeadlineParams {
     std::uint32_t nr_cpus = 1;
 };
 
-// Earliest deadline first, evaluated from CPU time used and from how soon a task gives the CPU up
-// by itself:
+// Earliest virtual deadline first, with learned requests:
 //
-//     deadline = now + clamp(vruntime - vclock, -lag_credit, lag_debt) + burst
+//     deadline = now + clamp((request - lag) * stretch, -credit, wait_max)
 //
-// vruntime   CPU time * 100 / (weight * boost)
-// vclock     the running mean of the vruntime of the tasks that compete for CPUs
-// burst      expected CPU time until it sleeps: the mean of its last bursts, or what it has used
-//            since it last slept if that is more; at most burst_cap
-// boost      boost_burst / burst, between 1 and boost_max: tasks with short bursts (input, audio,
-//            frames) may use more than an equal share
-// slice      slice_max / min(1 + waiting tasks per CPU, 4) * weight / heaviest, at least slice_min;
-//            heaviest is the largest weight of the tasks that lately computed without sleeping
+// request    CPU time that it wants at a time: the mean of its last bursts, or what it has used
+//            since it last slept if that is more; 20 ms at most, and for a task that has not slept
+//            yet
+// lag        what it deserves and has not got; kept by the kernel side, true to the CPU time used
+// stretch    how much real time passes while it deserves a unit of CPU time; kept there, too, and
+//            with the weights of the task and of all its groups in it
+// slice      slice_max / min(1 + waiting tasks per CPU, 4), or 5/4 of the mean burst if that is
+//            more, so that who is about to sleep gets there; at least slice_min
 //
-// Foreground tasks, unless they have left less than others_share to the rest of late:
+// A short request brings a deadline nearer and takes nothing from the shares: the lag counts what
+// was used. Foreground tasks, unless they have left less than others_share to the rest of late:
 //
-//     deadline = now - foreground_credit + clamp(lag, -lag_credit, lag_credit) + min(burst, 50 ms)
+//     deadline = now - foreground_credit + clamp((request - lag) * stretch, -credit, 50 ms)
 //
 // and while there are any, the rest is counted in 2/5 of the time to come, so that it waits no
-// longer than without them by much. Background tasks have a tenth of their weight, half the
-// slice, and interrupt nobody.
+// longer than without them by much. Background tasks have a tenth of their weight, and interrupt
+// nobody; nor do those of SCHED_BATCH and SCHED_IDLE.
 //
-// The base, deadline = vruntime + CPU time since the last sleep (capped) with a slice inversely
-// proportional to the number of waiting tasks, is the published policy of scx_rustland. Because
-// the deadline is a point in time, a waiting task ages: whatever is enqueued later than
-// lag_credit + lag_debt + burst_cap after it comes after it.
+// This is EEVDF's order (Stoica and Abdel-Wahab, "Earliest Eligible Virtual Deadline First", 1995)
+// with the request learned instead of fixed, and without its test of eligibility. Because the
+// deadline is a point in time, a waiting task ages: whatever is enqueued later than
+// credit + wait_max after it comes after it.
 class DeadlinePolicy final : public Policy {
   public:
     DeadlinePolicy(const DeadlineParams& params, std::size_t capacity)
@@ -65,7 +61,7 @@ class DeadlinePolicy final : public Policy {
 
     // Longest distance between the moment of enqueue and the deadline.
     [[nodiscard]] static Nanos deadline_bound(const DeadlineParams& params) {
-        return params.lag_debt + params.burst_cap;
+        return params.wait_max;
     }
     // The same while there are foreground tasks.
     [[nodiscard]] static Nanos squeezed(Nanos ahead) {
@@ -73,16 +69,11 @@ class DeadlinePolicy final : public Policy {
     }
 
   private:
-    static constexpr std::int64_t kNormalWeight = 100;
-    static constexpr std::int64_t kMaxWeightRatio = 10;
-    void learn_heaviest(const QueuedTask& task);
     void account_shares(bool foreground, Nanos used, Nanos now);
-    [[nodiscard]] Nanos slice_for(const QueuedTask& task) const;
+    [[nodiscard]] Nanos slice_for(const QueuedTask& task, Nanos mean_burst, Nanos cap) const;
 
     DeadlineParams params_;
     RunQueue queue_;
-    Nanos vclock_;
-    std::int64_t heaviest_ = kNormalWeight; // of the tasks that compute, 100 to 1000
     Nanos last_foreground_ = Nanos{} - seconds(1000);
     Nanos last_other_ = Nanos{} - seconds(1000);
     Nanos others_since_;    // when others began to want CPU time, the last time that they did

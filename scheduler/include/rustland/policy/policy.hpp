@@ -39,15 +39,23 @@ struct QueuedTask {
     Pid pid;
     Pid tgid;
     CpuId cpu; // where it ran last
-    // 1 to 10000; 100 is nice 0 in a cgroup of default weight. From nice: the kernel's load weight
-    // (15 at nice 19, 1024 at 0, 88761 at -20) scaled so that 1024 becomes 100; times
-    // cpu.weight / 100 of each cgroup above.
+    // Its own, from nice: 1 to 10000, 100 is nice 0. The kernel's load weight (15 at nice 19, 1024
+    // at 0, 88761 at -20) scaled so that 1024 becomes 100. Its groups are not in it.
     std::uint32_t weight = 100;
+    // The CPU time that it deserves by the weights of all tasks and their groups, less what it got:
+    // negative if it is in debt. From -60 ms to 20 ms; the kernel side keeps account of it (see
+    // docs/scheduling.md).
+    Nanos lag;
+    // How much real time passes while it deserves a nanosecond of CPU time, in 1/1024: 1024 if it
+    // deserves a whole CPU, 4096 for one of 16 equal tasks on four CPUs. 1024 to 1048576.
+    std::uint32_t stretch = 1024;
     std::uint32_t nr_cpus_allowed = 0;
     std::uint32_t nr_waiting = 0; // decided tasks that waited for a CPU at that moment
     TaskClass task_class = TaskClass::Normal;
     bool wakeup = false;     // it slept before; otherwise it used its slice up
     bool restricted = false; // it may not run on every online CPU
+    bool batch = false;      // SCHED_BATCH or SCHED_IDLE: as under the kernel's own scheduler it
+                             // is to interrupt nobody
 };
 
 // What becomes of a QueuedTask.
@@ -63,6 +71,15 @@ struct Decision {
     // -0.9 s..1 h, so that no decision keeps the scheduler itself from running.
     Nanos key;
     bool preempt = false;
+    // How much CPU time it wants at a time, at most 20 ms; 0: ask again whenever its slice is used
+    // up. Else it goes on at once, with the same slice, while nothing that waits is due before
+    //
+    //     now + bias + (request - lag) * stretch / 1024
+    //
+    // with the lag and the stretch that it then has. Without this two tasks on one CPU take turns
+    // whatever their weights are, since the one that runs is not in the queue.
+    Nanos request;
+    Nanos bias;
     PolicyState state{};
 };
 

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "rustland/core/kernel.hpp"
+#include "rustland/testing/fair_shares.hpp"
 
 #include <bitset>
 #include <cstddef>
@@ -54,6 +55,7 @@ struct TaskSpec {
     std::uint32_t weight = 100;
     TaskClass task_class = TaskClass::Normal;
     CpuSet allowed = CpuSet().set();
+    int group = 0; // that it shares CPU time with, 0: it competes with the groups by itself
 };
 
 // One time that a task got a CPU.
@@ -83,6 +85,7 @@ struct FakeCounters {
     std::uint64_t unasked = 0;   // user space was silent
     std::uint64_t idle = 0;      // an idle CPU was there
     std::uint64_t resumed = 0;   // interrupted, put back with the rest of its slice
+    std::uint64_t went_on = 0;   // its slice was used up, and it came first again
     std::uint64_t stale = 0;
     std::uint64_t retried = 0;
     std::uint64_t preempted = 0;
@@ -109,6 +112,10 @@ class FakeKernel final : public Kernel {
     // It leaves our class at once, wherever it is.
     void remove(Pid pid);
     void set_affinity(Pid pid, const CpuSet& allowed);
+    // A group's weight; 100 is the default.
+    void set_group_weight(int group, std::uint32_t weight) {
+        fair_.set_group_weight(group, weight);
+    }
     // If it waits: taken out of its queue and enqueued anew, as for a change of its weight.
     void requeue(Pid pid);
     // The next `times` decisions about it come before its enqueue is finished.
@@ -150,6 +157,8 @@ class FakeKernel final : public Kernel {
         Nanos decided_key; // of the last decision, as it was then
         Nanos granted;     // slice of the last decision
         Nanos used;        // how much of it is gone
+        Nanos bias;        // of the last decision
+        FairAccount fair;
         PolicyState state{};
         TaskStats stats;
     };
@@ -193,6 +202,8 @@ class FakeKernel final : public Kernel {
     void start(std::int32_t pid, std::size_t cpu, Nanos slice);
     void account(std::size_t cpu);
     void look_for_work(std::size_t cpu);
+    [[nodiscard]] bool first_again(std::size_t cpu);
+    [[nodiscard]] std::size_t clock_of(const Task& t) const;
     void run_ended(std::size_t cpu);
     void slice_ended(std::size_t cpu);
     void step_done(std::int32_t pid);
@@ -214,6 +225,7 @@ class FakeKernel final : public Kernel {
     std::uint64_t births_ = 0;
     std::int32_t last_pid_ = 0;
     FakeCounters counters_;
+    FairShares fair_;
 };
 
 } // namespace rustland::testing

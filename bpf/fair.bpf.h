@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Keeps account of what each task deserves and gets, by the formulas of fair_math.h.
+ *
+ * Tasks that wait for the same CPUs share a virtual clock: one for each last-level cache. The
+ * foreground has a second one, because it may take more than its share from the others and still
+ * divides it fairly. A clock
+ * advances when the task that comes first gets a CPU: to where that task has just what it deserves.
+ * So it never runs ahead of those that wait, and a task that cannot use all that it deserves, as a
+ * task alone in a heavy group can use one CPU only, does not hold it back.
+ *
+ * A lag is brought up to date when a task becomes runnable, starts, stops, and when its slice ends.
+ * What a task uses while nobody waits is taken from nobody, and leaves no debt.
+ */
+#ifndef RUSTLAND_FAIR_BPF_H
+#define RUSTLAND_FAIR_BPF_H
+
+#include "class.bpf.h"
+#include "groups.bpf.h"
+
+/* Tasks of our class that run or wait, but for the thread that decides. */
+s32 nr_runnable;
+
+struct fair_clock {
+    u64 time;
+    u64 pace;
+    u64 span_since; /* for measuring the pace */
+    u64 span_from;  /* the clock's time then */
+    u64 pushed_at;
+    u64 pad[3]; /* to a whole cache line */
+};
+
+#define NR_CLOCKS (2 * RL_MAX_LLCS)
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, NR_CLOCKS);
+    __type(key, u32);
+    __type(value, struct fair_clock);
+} clocks SEC(".maps");
+
+static __always_inline struct fair_clock* fair_clock_of(u32 index) {
+    return bpf_map_lookup_elem(&clocks, &index);
+}
+
+static __always_inline u64 fair_pace(const struct fair_clock* clock) {
+    return clock->pace ? clock->pace : RL_PACE_ONE;
+}
+
+static __always_inline u32 fair_clock_index(struct task_struct* p, u32 class) {
+    return 2 * llc_of(scx_bpf_task_cpu(p)) + (class == RL_CLASS_FOREGROUND);
+}
+
+/* Brings the lag up to date: the task has used this much CPU time since it was last. */
+static __always_inline void fair_settle(struct task_struct* p, struct task_ctx* tc, u64 used,
+                                        u64 now) {
+    struct fair_clock* clock = fair_clock_of(tc->clock);
+    u64 time, advance;
+
+    if (!clock)
+        return;
+    time = clock->time;
+    advance = (s64)(time - tc->clock_at) > 0 ? time - tc->clock_at : 0;
+    tc->flat = flat_weight(p, tc, now);
+    tc->lag = tc->asleep ? rl_lag_after_sleep(tc->lag, advance, tc->flat)
+                         : rl_lag_after(tc->lag, advance, tc->flat, used, tc->request_cap);
+    tc->asleep = 0;
+    tc->clock_at = time;
+}
+
+/* The task has the lag that it has towards another clock from now on. */
+static __always_inline void fair_change_clock(struct task_ctx* tc, u32 index) {
+    struct fair_clock* clock = fair_clock_of(index);
+
+    if (tc->clock == index || !clock)
+        return;
+    tc->clock = index;
+    tc->clock_at = clock->time;
+}
+
+/* Called when p becomes runnable. */
+static __always_inline void fair_runnable(struct task_struct* p, struct task_ctx* tc, u32 class,
+                                          u64 now) {
+    if (!tc->active_weight)
+        __sync_fetch_and_add(&nr_runnable, 1);
+    group_runnable(p, tc, class);
+    fair_settle(p, tc, 0, now);
+    fair_change_clock(tc, fair_clock_index(p, class));
+}
+
+static __always_inline void fair_quiescent(struct task_ctx* tc) {
+    if (tc->active_weight)
+        __sync_fetch_and_add(&nr_runnable, -1);
+    group_quiescent(tc);
+}
+
+static __always_inline u64 fair_stretch(struct task_ctx* tc) {
+    struct fair_clock* clock = fair_clock_of(tc->clock);
+    u64 stretch = rl_stretch(tc->flat, clock ? fair_pace(clock) : RL_PACE_ONE);
+
+    tc->request_cap = rl_request_cap(stretch);
+    return stretch;
+}
+
+static __always_inline void fair_measure_pace(struct fair_clock* clock, u64 now) {
+    u64 span = now - clock->span_since;
+
+    if ((s64)span < (s64)RL_PACE_SPAN_MIN_NS)
+        return;
+    if (span <= RL_PACE_SPAN_MAX_NS)
+        clock->pace = rl_pace_after(fair_pace(clock), clock->time - clock->span_from, span);
+    clock->span_since = now;
+    clock->span_from = clock->time;
+}
+
+/* p gets a CPU because it came first among those that waited. */
+static __always_inline void fair_first(struct task_struct* p, struct task_ctx* tc, u64 now) {
+    struct fair_clock* clock = fair_clock_of(tc->clock);
+    u64 push, time, limit;
+
+    if (!clock)
+        return;
+    fair_stretch(tc);
+    push = rl_clock_push(tc->lag, tc->request ? tc->request : tc->request_cap, tc->request_cap,
+                         tc->flat);
+    limit = older_than(clock->pushed_at, now, 0)
+                ? rl_push_limit(fair_pace(clock), now - clock->pushed_at)
+                : 0;
+    if (tc->start == START_AGED && push > limit)
+        push = limit;
+    clock->pushed_at = now;
+    if (push) {
+        time = clock->time;
+        /* Another CPU may have pushed it meanwhile: the next start tells the rest. */
+        if (tc->clock_at + push > time)
+            __sync_val_compare_and_swap(&clock->time, time, tc->clock_at + push);
+        fair_settle(p, tc, 0, now);
+    }
+    fair_measure_pace(clock, now);
+}
+
+/* There is a CPU for everybody: what the task used was taken from nobody. */
+static __always_inline void fair_forgive(struct task_ctx* tc) {
+    if (tc->lag < 0 && nr_runnable <= (s32)nr_online)
+        tc->lag = 0;
+}
+
+/* p starts to run. */
+static __always_inline void fair_running(struct task_struct* p, struct task_ctx* tc, u64 now) {
+    fair_settle(p, tc, 0, now);
+    if (tc->start == START_FIRST || tc->start == START_AGED)
+        fair_first(p, tc, now);
+    else if (tc->start == START_IDLE)
+        fair_forgive(tc);
+    tc->start = START_OTHER;
+}
+
+/* Adds up what p has used since it was last added up; it still runs, or has just stopped. */
+static __always_inline void account(struct task_struct* p, struct task_ctx* tc, u64 now) {
+    u64 ran = now - tc->started_at;
+
+    if ((s64)ran < 0)
+        ran = 0;
+    tc->started_at = now;
+    tc->sum_exec += ran;
+    tc->burst_exec += ran;
+    tc->key += ran;
+    tc->used += ran;
+    fair_settle(p, tc, ran, now);
+}
+
+/* The debt of the task that woke this one and went to sleep, see hand_on.bpf.h. */
+static __always_inline void fair_take_handed(struct task_ctx* tc) {
+    if (tc->handed_lag < tc->lag && tc->handed_lag < 0)
+        tc->lag = rl_bounded_lag(tc->handed_lag, tc->request_cap);
+    tc->handed_lag = 0;
+}
+
+/* A new task owes what its parent owes: a stream of new tasks gets no more than a single one. */
+static __always_inline void fair_inherit(struct task_ctx* child) {
+    struct task_struct* parent = (void*)bpf_get_current_task_btf();
+    struct task_ctx* tc = task_ctx_of(parent);
+
+    if (!tc)
+        return;
+    child->clock = tc->clock;
+    child->request_cap = tc->request_cap;
+    child->clock_at = tc->clock_at;
+    child->lag = tc->lag - (s64)(now_ns() - tc->started_at);
+    child->lag = child->lag > 0 ? 0 : rl_bounded_lag(child->lag, tc->request_cap);
+}
+
+/* A task that exits leaves its debt to the one that started it: to its process, if it is a thread,
+ * else to its parent. Two that exit at once may lose the smaller debt; init takes none over. */
+static __always_inline void fair_bequeath(struct task_struct* p, struct task_ctx* tc) {
+    s32 heir_pid = p->pid != p->tgid ? p->tgid : BPF_CORE_READ(p, real_parent, pid);
+    struct task_struct* heir;
+    struct task_ctx* to;
+
+    if (tc->lag >= 0 || heir_pid <= 1)
+        return;
+    heir = bpf_task_from_pid(heir_pid);
+    if (!heir)
+        return;
+    to = task_ctx_of(heir);
+    if (to && to->clock == tc->clock) {
+        u64 advance = tc->clock_at > to->clock_at ? tc->clock_at - to->clock_at : 0;
+        s64 now_has = to->asleep ? rl_lag_after_sleep(to->lag, advance, to->flat) : to->lag;
+
+        if (tc->lag < now_has) {
+            to->lag = tc->lag;
+            if (to->asleep)
+                to->clock_at = tc->clock_at;
+        }
+    }
+    bpf_task_release(heir);
+}
+
+#endif

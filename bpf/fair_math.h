@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The arithmetic of fair shares. Pure functions that the BPF program, the simulated machine of the
+ * tests and the unit tests share, so that there is one definition of each formula.
+ *
+ * Terms (docs/scheduling.md derives them):
+ *
+ *   service   CPU time in ns.
+ *   flat      A task's weight among all tasks of the machine, with its groups taken into account:
+ *             its own weight times, for each group above it, the group's weight divided by the sum
+ *             of the weights of what is active in it. RL_FLAT_ONE is a task of nice 0 in no group.
+ *   clock     Virtual time. A task deserves (clock's advance) * flat / RL_FLAT_ONE of service.
+ *   lag       What a task deserved minus what it got, in ns of service. Negative: it is in debt.
+ *   request   How much service a task wants at a time, ns. A shorter request comes earlier and
+ *             leaves the share as it is.
+ *   pace      How fast the clock goes: virtual ns for each ns of real time, times RL_PACE_ONE.
+ *   stretch   Real time that passes while a task deserves one ns of service, times RL_STRETCH_ONE.
+ *
+ * The BPF machine has no signed division: only non-negative numbers are divided here.
+ */
+#ifndef RUSTLAND_FAIR_MATH_H
+#define RUSTLAND_FAIR_MATH_H
+
+#ifndef RUSTLAND_SCX_TYPES_H
+#include <linux/types.h>
+#endif
+
+#define RL_FLAT_SHIFT 16
+#define RL_FLAT_ONE (1024ULL << RL_FLAT_SHIFT)
+#define RL_PACE_ONE 1024ULL
+#define RL_STRETCH_ONE 1024ULL
+#define RL_STRETCH_MAX (1024ULL * 1024ULL)
+
+/* The largest request, and that of a task whose bursts are not known yet. */
+#define RL_REQUEST_MAX_NS 20000000LL
+/* The smallest one that the largest request is cut to for a task that deserves very little. */
+#define RL_REQUEST_MIN_NS 1000000LL
+/* Bounds of a lag, in largest requests of the task. One that is preferred for its short request
+ * stops being preferred once it is in debt by the difference, and can use up a slice more: the
+ * lower bound leaves room for that. */
+#define RL_LAG_MAX_REQUESTS 2
+#define RL_LAG_MIN_REQUESTS 3
+#define RL_LAG_MAX_NS (RL_LAG_MAX_REQUESTS * RL_REQUEST_MAX_NS)
+#define RL_LAG_MIN_NS (-RL_LAG_MIN_REQUESTS * RL_REQUEST_MAX_NS)
+/* No task is to wait for longer than about this because of the deadline alone. */
+#define RL_WAIT_MAX_NS 300000000LL
+/* A clock's pace is measured over spans between these two; a longer one had no contention. */
+#define RL_PACE_SPAN_MIN_NS 20000000ULL
+#define RL_PACE_SPAN_MAX_NS 200000000ULL
+
+/* Service as virtual time for a task of this weight. At most a second of service at once: more has
+ * been used only by a task that had its CPU to itself. */
+static inline __u64 rl_virtual(__u64 service_ns, __u64 flat) {
+    if (service_ns > 1000000000ULL)
+        service_ns = 1000000000ULL;
+    return service_ns * RL_FLAT_ONE / (flat ? flat : 1);
+}
+
+/* What a task of this weight deserves while the clock advances; cut where no lag could hold it. */
+static inline __s64 rl_deserved(__u64 advance, __u64 flat) {
+    const __u64 most = (__u64)(RL_LAG_MAX_NS - RL_LAG_MIN_NS);
+
+    if (advance >= rl_virtual(most, flat))
+        return (__s64)most;
+    return (__s64)(advance * (flat >> 4) / (RL_FLAT_ONE >> 4));
+}
+
+static inline __s64 rl_bounded_lag(__s64 lag, __s64 request_cap) {
+    if (lag < -RL_LAG_MIN_REQUESTS * request_cap)
+        return -RL_LAG_MIN_REQUESTS * request_cap;
+    return lag > RL_LAG_MAX_REQUESTS * request_cap ? RL_LAG_MAX_REQUESTS * request_cap : lag;
+}
+
+/* The lag of a runnable task after it used this much service while the clock advanced. */
+static inline __s64 rl_lag_after(__s64 lag, __u64 advance, __u64 flat, __u64 used_ns,
+                                 __s64 request_cap) {
+    if (used_ns > 1000000000ULL)
+        used_ns = 1000000000ULL;
+    return rl_bounded_lag(lag + rl_deserved(advance, flat) - (__s64)used_ns, request_cap);
+}
+
+/* The same after a sleep: a debt is paid off by waiting, credit does not grow. */
+static inline __s64 rl_lag_after_sleep(__s64 lag, __u64 advance, __u64 flat) {
+    if (lag >= 0)
+        return lag;
+    lag += rl_deserved(advance, flat);
+    return lag > 0 ? 0 : lag;
+}
+
+static inline __u64 rl_stretch(__u64 flat, __u64 pace) {
+    /* 64: a weight above RL_FLAT_ONE would leave too few digits. */
+    __u64 stretch = (RL_FLAT_ONE * RL_STRETCH_ONE * 64) / (flat ? flat : 1);
+
+    stretch = stretch * RL_PACE_ONE / (pace ? pace : 1) / 64;
+    if (stretch < RL_STRETCH_ONE)
+        return RL_STRETCH_ONE; /* nobody deserves more than one CPU */
+    return stretch > RL_STRETCH_MAX ? RL_STRETCH_MAX : stretch;
+}
+
+/* The largest request that a task may have so that its deadline stays within RL_WAIT_MAX_NS even
+ * with the greatest debt. */
+static inline __s64 rl_request_cap(__u64 stretch) {
+    __s64 cap = (__s64)((__u64)RL_WAIT_MAX_NS / (1 + RL_LAG_MIN_REQUESTS) * RL_STRETCH_ONE /
+                        (stretch ? stretch : 1));
+
+    return cap < RL_REQUEST_MIN_NS   ? RL_REQUEST_MIN_NS
+           : cap > RL_REQUEST_MAX_NS ? RL_REQUEST_MAX_NS
+                                     : cap;
+}
+
+/* When a task is to be done with its request, in ns from now: negative if it should be already. */
+static inline __s64 rl_time_to_deadline(__s64 request, __s64 lag, __u64 stretch) {
+    return ((request - lag) * (__s64)stretch) >> 10; /* RL_STRETCH_ONE */
+}
+
+/* By how much the clock must advance when this task gets a CPU because it comes first: to where its
+ * debt is worth what its short request is. All that wait are due later, so that they deserve it. */
+static inline __u64 rl_clock_push(__s64 lag, __s64 request, __s64 request_cap, __u64 flat) {
+    __s64 preferred = request_cap > request ? request_cap - request : 0;
+    __s64 beyond = -(lag + preferred);
+
+    return beyond > 0 ? rl_virtual((__u64)beyond, flat) : 0;
+}
+
+/* The most that a clock may be pushed after this much time without a push: twice what it would
+ * have advanced. A task that deserves very little, and comes first only because it has aged, would
+ * else make it jump. */
+static inline __u64 rl_push_limit(__u64 pace, __u64 since_push_ns) {
+    if (since_push_ns > RL_PACE_SPAN_MAX_NS)
+        since_push_ns = RL_PACE_SPAN_MAX_NS;
+    return since_push_ns * 2 * pace / RL_PACE_ONE;
+}
+
+/* The pace after a span of real time in which the clock advanced by this much: the mean of the last
+ * few spans. */
+static inline __u64 rl_pace_after(__u64 pace, __u64 advance, __u64 span_ns) {
+    __u64 now;
+
+    if (advance > span_ns * 1024)
+        advance = span_ns * 1024;
+    now = advance * RL_PACE_ONE / (span_ns ? span_ns : 1);
+    if (now < RL_PACE_ONE / 64)
+        now = RL_PACE_ONE / 64;
+    return (pace * 7 + now) / 8;
+}
+
+#endif

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The groups that share the machine, as the kernel's own scheduler sees them: a task's group is
+ * p->sched_task_group, a control group with the cpu controller or a session's autogroup, with its
+ * weight in `shares` and its parents behind it. Tasks of the root group compete one by one with the
+ * groups at the top.
+ *
+ * The table below holds, for each group that has members, the sum of the weights of what is active
+ * in it: runnable tasks, and groups with something active in them. From that comes a task's flat
+ * weight, its share of the whole machine (see fair_math.h). A change of weight needs no callback,
+ * since `shares` is read each time.
+ *
+ * The kernel reuses the addresses of groups at once, and tells nobody when an autogroup is gone. So
+ * a group is known by a number that is never used twice, and its row lives as long as a task that
+ * has run in it, or a row below it, does.
+ */
+#ifndef RUSTLAND_GROUPS_BPF_H
+#define RUSTLAND_GROUPS_BPF_H
+
+#include "fair_math.h"
+#include "state.bpf.h"
+
+/* Levels below the root that have rows of their own. What lies deeper counts as part of its
+ * ancestor at this depth: it shares with that one's other members and escapes nothing. */
+#define GROUP_DEPTH 16
+/* Levels that the search for that ancestor goes up. */
+#define GROUP_CLIMB 512
+#define MAX_GROUPS 65536
+/* For so long a flat weight that has been computed is used. */
+#define FLAT_FRESH_NS 1000000ULL
+#define AUTOGROUP_BIT (1ULL << 63)
+#define NO_GROUP 0ULL /* the root group */
+
+struct group {
+    u64 parent; /* its number, NO_GROUP at the top */
+    u64 weight; /* among its siblings; 1024 is cpu.weight 100 */
+    s64 active; /* sum of the weights of what is active in it */
+    u64 flat;   /* of all its tasks together, as of flat_at */
+    u64 flat_at;
+    s32 nr_active;
+    s32 members; /* tasks, and rows of groups below it */
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, MAX_GROUPS);
+    __type(key, u64);
+    __type(value, struct group);
+} groups SEC(".maps");
+
+static __always_inline struct group* group_of(u64 number) {
+    return number == NO_GROUP ? NULL : bpf_map_lookup_elem(&groups, &number);
+}
+
+static __always_inline bool is_root_group(struct task_group* tg) { return !tg || !tg->parent; }
+
+static __always_inline struct task_group* task_group_of(struct task_struct* p) {
+    return bpf_core_field_exists(p->sched_task_group) ? p->sched_task_group : NULL;
+}
+
+static __always_inline u64 group_number(struct task_group* tg) {
+    if (is_root_group(tg))
+        return NO_GROUP;
+    if (bpf_core_field_exists(tg->autogroup)) {
+        struct autogroup* session = tg->autogroup;
+
+        if (session)
+            return AUTOGROUP_BIT | session->id;
+    }
+    return tg->css.serial_nr;
+}
+
+/* cpu.weight in both its forms, cpu.idle and a session's nice value all end in `shares`. */
+static __always_inline u64 group_weight(struct task_group* tg) {
+    u64 weight = 1024;
+
+    if (bpf_core_field_exists(tg->shares))
+        weight = tg->shares >> 10;
+    else if (bpf_core_field_exists(tg->scx.weight))
+        weight = (u64)tg->scx.weight * 1024 / 100;
+    return weight ? weight : 1;
+}
+
+/* The group that stands for tg: itself, or its ancestor where it lies too deep. */
+VERIFIED_ALONE int group_depth(struct task_struct* p __arg_trusted) {
+    struct task_group* tg = task_group_of(p);
+    int depth = 0, i;
+
+    bpf_for(i, 0, GROUP_CLIMB) {
+        if (is_root_group(tg))
+            break;
+        tg = tg->parent;
+        depth++;
+    }
+    return depth;
+}
+
+static __always_inline struct task_group* group_within_reach(struct task_struct* p) {
+    struct task_group* tg = task_group_of(p);
+    int depth = group_depth(p), i;
+
+    if (depth <= GROUP_DEPTH)
+        return tg;
+    bpf_for(i, 0, GROUP_CLIMB) {
+        if (i >= depth - GROUP_DEPTH || is_root_group(tg))
+            break;
+        tg = tg->parent;
+    }
+    return tg;
+}
+
+/* One more member of the group that p is in; makes the rows that are missing up to the top. Returns
+ * the number of the nearest group that has a row: another than its own if the table is full. */
+VERIFIED_ALONE u64 group_join(struct task_struct* p __arg_trusted) {
+    struct task_group* tg = group_within_reach(p);
+    u64 joined = NO_GROUP, number;
+    int i;
+
+    bpf_for(i, 0, GROUP_DEPTH) {
+        struct group row = {}, *found;
+
+        if (is_root_group(tg))
+            break;
+        number = group_number(tg);
+        found = group_of(number);
+        if (found) {
+            __sync_fetch_and_add(&found->members, 1);
+            return joined == NO_GROUP ? number : joined;
+        }
+        row.parent = group_number(tg->parent);
+        row.weight = group_weight(tg);
+        row.members = 1;
+        if (bpf_map_update_elem(&groups, &number, &row, BPF_NOEXIST)) {
+            count(groups_lost);
+        } else if (joined == NO_GROUP) {
+            joined = number;
+        }
+        tg = tg->parent;
+    }
+    return joined;
+}
+
+/* One member less; the last one takes the row away, and is one member less of the group above. */
+VERIFIED_ALONE int group_leave(u64 number) {
+    int i;
+
+    bpf_for(i, 0, GROUP_DEPTH) {
+        struct group* g = group_of(number);
+        u64 parent;
+
+        if (!g)
+            break;
+        parent = g->parent;
+        if (__sync_fetch_and_add(&g->members, -1) != 1)
+            break;
+        bpf_map_delete_elem(&groups, &number);
+        number = parent;
+    }
+    return 0;
+}
+
+/* Something of this weight becomes active in the group, or stops being so with a negative weight
+ * and step -1; a group that it makes active, or the opposite, is the same for the group above. */
+VERIFIED_ALONE int group_activate(u64 number, s64 weight, s32 step) {
+    int i;
+
+    bpf_for(i, 0, GROUP_DEPTH) {
+        struct group* g = group_of(number);
+        s32 before;
+
+        if (!g)
+            break;
+        __sync_fetch_and_add(&g->active, weight);
+        before = __sync_fetch_and_add(&g->nr_active, step);
+        if (before + (step < 0 ? step : 0) != 0)
+            break;
+        weight = step < 0 ? -(s64)g->weight : (s64)g->weight;
+        number = g->parent;
+    }
+    return 0;
+}
+
+/* Takes a changed weight over, also into the sum of the group above. */
+static __always_inline void group_reweigh(struct group* g, struct group* above, u64 weight) {
+    u64 old = __sync_lock_test_and_set(&g->weight, weight);
+
+    if (above && g->nr_active > 0)
+        __sync_fetch_and_add(&above->active, (s64)(weight - old));
+}
+
+#define FRACTION_SHIFT 30
+
+/* The weight of all tasks in p's group together among all tasks of the machine. */
+VERIFIED_ALONE u64 group_flat(struct task_struct* p __arg_trusted) {
+    struct task_group* tg = group_within_reach(p);
+    u64 fraction = 1ULL << FRACTION_SHIFT, weight = 1024;
+    struct group* g = group_of(group_number(tg));
+    int i;
+
+    bpf_for(i, 0, GROUP_DEPTH) {
+        struct group* above;
+        s64 active;
+
+        if (is_root_group(tg))
+            break;
+        if (!g) { /* the table was full: the nearest group that has a row stands for it */
+            tg = tg->parent;
+            g = group_of(group_number(tg));
+            continue;
+        }
+        weight = group_weight(tg);
+        above = group_of(g->parent);
+        if (weight != g->weight)
+            group_reweigh(g, above, weight);
+        if (!above)
+            break;
+        active = above->active;
+        if (active > (s64)weight)
+            fraction = fraction * weight / (u64)active;
+        g = above;
+        tg = tg->parent;
+    }
+    return (fraction * weight) >> (FRACTION_SHIFT - RL_FLAT_SHIFT);
+}
+
+/* A task's own weight, as the kernel's own scheduler weighs nice values and policies. */
+static __always_inline u64 own_weight(const struct task_struct* p, u32 class) {
+    u32 index = (u32)(p->static_prio - MAX_RT_PRIO);
+    u64 weight = 1024;
+
+    if (p->policy == SCHED_IDLE)
+        weight = WEIGHT_SCHED_IDLE;
+    else if (index < RL_NICE_WIDTH)
+        weight = config.nice_weight[index];
+    if (class == RL_CLASS_BACKGROUND)
+        weight /= RL_BACKGROUND_DIVISOR;
+    return weight ? weight : 1;
+}
+
+/* The flat weight of p, which has joined a group. */
+static __always_inline u64 flat_weight(struct task_struct* p, struct task_ctx* tc, u64 now) {
+    struct group* g = group_of(tc->group);
+    u64 own = tc->own_weight ? tc->own_weight : 1024, active;
+
+    if (!g)
+        return own << RL_FLAT_SHIFT;
+    if (older_than(g->flat_at, now, FLAT_FRESH_NS)) {
+        g->flat = group_flat(p);
+        g->flat_at = now;
+    }
+    active = g->active > (s64)own ? (u64)g->active : own;
+    return own * g->flat / active;
+}
+
+/* Called whenever p becomes runnable: its group may be another one than last time. */
+static __always_inline void group_follow(struct task_struct* p, struct task_ctx* tc) {
+    struct task_group* tg = task_group_of(p);
+    u64 before = tc->group;
+
+    if (tc->group_seen == (u64)tg)
+        return;
+    tc->group_seen = (u64)tg;
+    tc->group = is_root_group(tg) ? NO_GROUP : group_join(p);
+    if (before != NO_GROUP)
+        group_leave(before);
+}
+
+static __always_inline void group_runnable(struct task_struct* p, struct task_ctx* tc, u32 class) {
+    if (tc->active_weight) /* has been told already */
+        return;
+    group_follow(p, tc);
+    tc->own_weight = own_weight(p, class);
+    tc->active_weight = tc->own_weight;
+    if (tc->group != NO_GROUP)
+        group_activate(tc->group, tc->active_weight, 1);
+}
+
+static __always_inline void group_quiescent(struct task_ctx* tc) {
+    if (!tc->active_weight)
+        return;
+    if (tc->group != NO_GROUP)
+        group_activate(tc->group, -(s64)tc->active_weight, -1);
+    tc->active_weight = 0;
+}
+
+/* p leaves our class. */
+static __always_inline void group_gone(struct task_ctx* tc) {
+    u64 number = tc->group;
+
+    group_quiescent(tc);
+    tc->group = NO_GROUP;
+    tc->group_seen = 0;
+    if (number != NO_GROUP)
+        group_leave(number);
+}
+
+#endif

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "rustland/testing/fair_shares.hpp"
+
+#include "fair_math.h"
+#include "rustland_abi.h"
+
+#include <algorithm>
+
+namespace rustland::testing {
+
+std::uint64_t FairShares::own_weight(const FairAccount& account) {
+    const std::uint64_t weight = std::uint64_t{account.weight} * 1024 / 100;
+    return std::max<std::uint64_t>(account.background ? weight / RL_BACKGROUND_DIVISOR : weight, 1);
+}
+
+std::uint64_t FairShares::flat(const FairAccount& account) {
+    const std::uint64_t own = own_weight(account);
+    if (account.group == 0)
+        return own << RL_FLAT_SHIFT;
+    const Group& group = groups_[account.group];
+    const std::uint64_t whole = (std::uint64_t{group.weight} * 1024 / 100) << RL_FLAT_SHIFT;
+    return own * whole / std::max(group.active, own);
+}
+
+void FairShares::settle(FairAccount& account, Nanos used) {
+    const Clock& clock = clocks_[account.clock];
+    const std::uint64_t advance = clock.time - account.clock_at;
+    account.flat = flat(account);
+    account.lag.value =
+        account.asleep
+            ? rl_lag_after_sleep(account.lag.value, advance, account.flat)
+            : rl_lag_after(account.lag.value, advance, account.flat,
+                           static_cast<std::uint64_t>(used.value), account.request_cap.value);
+    account.asleep = false;
+    account.clock_at = clock.time;
+}
+
+void FairShares::runnable(FairAccount& account, std::size_t clock) {
+    if (!account.active) {
+        account.active = true;
+        groups_[account.group].active += own_weight(account);
+    }
+    settle(account, Nanos{});
+    if (account.clock != clock) {
+        account.clock = clock;
+        account.clock_at = clocks_[clock].time;
+    }
+}
+
+void FairShares::quiescent(FairAccount& account) {
+    if (account.active)
+        groups_[account.group].active -= own_weight(account);
+    account.active = false;
+}
+
+void FairShares::used(FairAccount& account, Nanos time) { settle(account, time); }
+
+void FairShares::first(FairAccount& account, Nanos now) {
+    Clock& clock = clocks_[account.clock];
+    static_cast<void>(stretch(account));
+    const std::int64_t cap = account.request_cap.value;
+    const std::int64_t request = account.request.value != 0 ? account.request.value : cap;
+    const std::uint64_t since_push = static_cast<std::uint64_t>(now.value) - clock.pushed_at;
+    std::uint64_t push = rl_clock_push(account.lag.value, request, cap, account.flat);
+    if (account.start == FairAccount::Start::Aged)
+        push = std::min<std::uint64_t>(push, rl_push_limit(clock.pace, since_push));
+    clock.pushed_at = static_cast<std::uint64_t>(now.value);
+    clock.time = std::max(clock.time, account.clock_at + push);
+    settle(account, Nanos{});
+
+    const std::uint64_t span = static_cast<std::uint64_t>(now.value) - clock.span_since;
+    if (span < RL_PACE_SPAN_MIN_NS)
+        return;
+    if (span <= RL_PACE_SPAN_MAX_NS)
+        clock.pace = rl_pace_after(clock.pace, clock.time - clock.span_from, span);
+    clock.span_since = static_cast<std::uint64_t>(now.value);
+    clock.span_from = clock.time;
+}
+
+void FairShares::running(FairAccount& account, Nanos now) {
+    settle(account, Nanos{});
+    if (account.start == FairAccount::Start::First || account.start == FairAccount::Start::Aged)
+        first(account, now);
+    else if (account.start == FairAccount::Start::Idle)
+        forgive(account);
+    account.start = FairAccount::Start::Other;
+}
+
+void FairShares::forgive(FairAccount& account) { account.lag = std::max(account.lag, Nanos{}); }
+
+std::uint32_t FairShares::stretch(FairAccount& account) {
+    const std::uint64_t stretch = rl_stretch(account.flat, clocks_[account.clock].pace);
+    account.request_cap = Nanos{rl_request_cap(stretch)};
+    return static_cast<std::uint32_t>(stretch);
+}
+
+} // namespace rustland::testing

@@ -23,8 +23,10 @@ class Histogram final : public Policy {
 
     bool enqueue(const QueuedTask& task, Nanos /*now*/) override {
         const auto used = static_cast<std::uint64_t>(task.sum_exec.value) / 1000; // us
-        if (task.sleeps > task.state[0]) // bursts have ended since the last decision
-            ++bursts_.at(std::bit_width((used - task.state[1]) / (task.sleeps - task.state[0])));
+        if (task.sleeps > task.state[0]) { // bursts have ended since the last decision
+            const auto burst = (used - task.state[1]) / (task.sleeps - task.state[0]);
+            ++bursts_.at(static_cast<std::size_t>(std::bit_width(burst)));
+        }
         Decision decision;
         decision.seq = task.seq;
         decision.pid = task.pid;

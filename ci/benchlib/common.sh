@@ -15,6 +15,7 @@ RUSTLAND_ARGS=
 declare -A PEERS=() # name -> path and options of another sched_ext scheduler
 SHARE=$ROOT_DIR/ci/benchlib
 SETUP_OPTIONS=
+KEEP_FRAMES=--frames # all frame times, for plots
 JOBS=$(nproc)
 [ "$JOBS" -le 4 ] || JOBS=4
 # An iteration of the benchmark's loop is 4 instructions, an instruction takes 2 ns of the VM's time
@@ -227,8 +228,8 @@ measure_one() {
         "${expected[@]}" \
         --share "$SHARE" -- \
         guest "$(scheduler_command "$scheduler")" --iterations-per-ms $((ITERATIONS_PER_MS_ALL_CPUS / CPUS)) \
-        --label "$label" --seed "$seed" --duration "$DURATION" --warmup "$WARMUP" --frames \
-        "${own[@]}" "${scenarios[@]}" >"$base.json.part" 2>"$base.log" || status=$?
+        --label "$label" --seed "$seed" --duration "$DURATION" --warmup "$WARMUP" \
+        ${KEEP_FRAMES:+"$KEEP_FRAMES"} "${own[@]}" "${scenarios[@]}" >"$base.json.part" 2>"$base.log" || status=$?
     if [ $status != 0 ]; then
         note "$label, seed $seed, $*: failed with status $status:"
         tail -n 60 "$base.log" >&2

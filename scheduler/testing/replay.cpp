@@ -168,6 +168,7 @@ class Player {
         reader.flag("wakeup", task.wakeup);
         reader.flag("restricted", task.restricted);
         reader.flag("batch", task.batch);
+        reader.flag("called", task.called);
         if (!reader.error().empty())
             return;
         if (const auto known = states_.find(task.pid.value); known != states_.end())
@@ -239,6 +240,7 @@ std::string trace_line(const QueuedTask& task, Nanos now) {
         {"wakeup", task.wakeup},
         {"restricted", task.restricted},
         {"batch", task.batch},
+        {"called", task.called},
         {"seq", task.seq}};
     return line.dump();
 }

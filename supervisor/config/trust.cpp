@@ -63,7 +63,7 @@ class Walk {
                 at_ = std::filesystem::path(at_).parent_path().string();
                 continue;
             }
-            Status status = step((at_ == "/" ? "/" : at_ + "/") + part, file_too);
+            Status status = step(fmt::format("{}/{}", at_ == "/" ? "" : at_, part), file_too);
             if (!status)
                 return status;
         }
@@ -100,8 +100,9 @@ class Walk {
             return Error(
                 fmt::format("the link {} belongs to uid {}; chown -h root it", link, st.st_uid));
         const std::string_view text(target.data(), static_cast<std::size_t>(n));
+        // Not at_ = "/", of which GCC 12 thinks that it overlaps itself (-Wrestrict).
         if (text.starts_with('/'))
-            at_ = "/";
+            at_.assign(1, '/');
         Parts parts = split(text);
         rest_.insert(rest_.begin(), parts.begin(), parts.end());
         return {};

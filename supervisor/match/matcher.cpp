@@ -64,7 +64,7 @@ std::string gpu_text(const std::optional<GpuUse>& gpu) {
 
 // The keys of a rule, each as a test and as two texts. Matching and explaining walk the same list,
 // so that an explanation can never differ from what was decided.
-struct Key {
+struct RuleKey {
     const char* name;
     bool (*given)(const MatchKeys&);
     bool (*holds)(const MatchKeys&, const ProcessInfo&);
@@ -76,7 +76,7 @@ constexpr const char* kGpuKey = "gpu";
 const std::string kUnknown = "(not readable)";
 
 // Cheap tests first.
-const Key kKeys[] = {
+const RuleKey kKeys[] = {
     {"comm", [](const MatchKeys& k) { return !k.comm.empty(); },
      [](const MatchKeys& k, const ProcessInfo& p) { return any_matches(k.comm, p.comm); },
      [](const MatchKeys& k) { return list_text(k.comm); },
@@ -159,7 +159,7 @@ const Key kKeys[] = {
 bool rule_matches(const Rule& rule, const ProcessInfo& process, bool but_for_gpu = false) {
     if (!rule.enabled || rule.keys.empty())
         return false;
-    return std::all_of(std::begin(kKeys), std::end(kKeys), [&](const Key& key) {
+    return std::all_of(std::begin(kKeys), std::end(kKeys), [&](const RuleKey& key) {
         return (but_for_gpu && key.name == kGpuKey) || !key.given(rule.keys) ||
                key.holds(rule.keys, process);
     });
@@ -220,7 +220,7 @@ Explanation Matcher::explain(const ProcessInfo& process, const SessionTest& seat
                             rule.priority,
                             rule_matches(rule, process),
                             {}};
-        for (const Key& key : kKeys)
+        for (const RuleKey& key : kKeys)
             if (key.given(rule.keys))
                 verdict.keys.push_back({key.name, key.holds(rule.keys, process),
                                         key.wanted(rule.keys), key.actual(process)});

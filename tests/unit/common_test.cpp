@@ -6,11 +6,11 @@
 #include "rustland/common/unique_fd.hpp"
 #include "support/temp_dir.hpp"
 
+#include <csignal>
 #include <fcntl.h>
 #include <filesystem>
 #include <gtest/gtest.h>
 #include <memory>
-#include <csignal>
 #include <sys/resource.h>
 #include <sys/stat.h>
 

@@ -5,12 +5,13 @@
 # vm pending: groups are not scheduled as the kernel's own scheduler does yet
 # vm cpus: 4
 # vm timeout: 120
+# vm append: cryptomgr.notests
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-CONFIGURATIONS=(sessions-1-8 nested storm-same sleepers nice)
+CONFIGURATIONS=(sessions-1-8 nested storm-same)
 WARMUP_MS=500
-DURATION_MS=2500
+DURATION_MS=2000
 MODE=/sys/kernel/debug/sched/cgroup_mode
 
 # measure NAME: the results go to /tmp/NAME.

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <cstddef>
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <string>
 #include <string_view>
 

@@ -7,7 +7,8 @@
 //   {"time":T,"pid":P,"tgid":[P],"cpu":[0],"enqueued_at":[T],"sum_exec":[0],"burst_exec":[0],
 //    "last_sleep":[0],"sleeps":[0],"weight":[100],"lag":[0],"stretch":[1024],
 //    "nr_cpus_allowed":[1],"nr_waiting":[0],"class":["normal"],"wakeup":[false],
-//    "restricted":[false],"batch":[false],"seq":[number of the line]}
+//    "restricted":[false],"batch":[false],"called":[false],
+//    "seq":[number of the line]}
 //                               the task P is queued; the members are those of QueuedTask, and the
 //                               class is normal, foreground or background
 //   {"time":T,"exited":P}       it is gone

@@ -5,8 +5,11 @@
 
 namespace rustland::supervisor {
 
-// Where the desktop tells that the user has turned away from the application of a workload.
+// Where a rule wants it and the desktop tells that the user has turned away from the application.
 bool Daemon::out_of_focus(const Member& member) {
+    const Rule* rule = config_->find_rule(member.rule);
+    if (rule == nullptr || !rule->follow_focus)
+        return false;
     if (!focus_) {
         auto watch =
             FocusWatch::create(loop_, options_.detector.cgroup_root, [this] { tell_classes(); });
@@ -25,10 +28,7 @@ bool Daemon::out_of_focus(const Member& member) {
 // Those that have their rule's class: without the ones that left it with the user's attention.
 std::vector<Member> Daemon::members_in_focus() {
     std::vector<Member> members = detector_->workloads().members();
-    std::erase_if(members, [this](const Member& member) {
-        const Rule* rule = config_->find_rule(member.rule);
-        return rule != nullptr && rule->follow_focus && out_of_focus(member);
-    });
+    std::erase_if(members, [this](const Member& member) { return out_of_focus(member); });
     return members;
 }
 

@@ -259,9 +259,9 @@ void Detector::member_gone(const ProcessKey& key) {
 
 void Detector::scan() {
     ++statistics_.scans;
+    const Nanos begin = monotonic_now();
     watch_seats();
     drop_absent();
-    const Nanos begin = monotonic_now();
     const auto pids = proc_.list();
     if (!pids)
         log::warn("scan: {}", pids.error().message());

@@ -63,14 +63,14 @@ class Detector {
     // What the kernel would have sent.
     void handle(const std::vector<ProcessEvent>& events);
 
-    // As the rules ask it.
-    [[nodiscard]] bool seated(const ProcessInfo& process) const;
-
     // How busy a process kept the graphics processor between the last two scans; nothing where no
     // rule asked for it.
     [[nodiscard]] std::optional<GpuUse> gpu_use(const ProcessKey& key) const {
         return gpu_.last(key);
     }
+    // As the rules ask it.
+    [[nodiscard]] bool seated(const ProcessInfo& process) const;
+
     [[nodiscard]] const Workloads& workloads() const { return workloads_; }
     [[nodiscard]] const ProcReader& proc() const { return proc_; }
     [[nodiscard]] const DetectorStatistics& statistics() const { return statistics_; }

@@ -36,7 +36,6 @@ class DaemonTest : public testing::Test {
         o.detector.proc_root = fixture.proc();
         o.detector.cgroup_root = fixture.dir().path("cgroup");
         o.detector.process_events = false;
-        o.detector.seated = [](uid_t uid, Pid) { return uid == 0 || uid == 1000; };
         o.detector.open_pidfd = [this](Pid pid) { return fixture.open_pidfd(pid); };
         o.make_runner = [this](Loop&, RunnerKind) {
             auto made = std::make_unique<FakeRunner>(fixture);

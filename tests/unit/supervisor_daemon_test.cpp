@@ -217,7 +217,11 @@ TEST_F(DaemonTest, ShutdownWaitsForTheSchedulerOrLeavesIt) {
 TEST_F(DaemonTest, AGameThatNoRuleKnowsIsFoundByWhatItDraws) {
     fixture.dir().write("conf", std::string(test::kConfig) +
                                     "[workload unknown]\ngpu = 20%\ncgroup = */app.slice/*\n");
-    boot();
+    auto seated = options();
+    seated.detector.seated = [](uid_t uid, Pid) { return uid == 1000; };
+    auto made = Daemon::create(*loop, std::move(seated));
+    ASSERT_TRUE(made) << made.error().message();
+    daemon = *std::move(made);
     const auto drew = [&](int pid, const std::string& ns) {
         fixture.open_file(pid, 4, "/dev/dri/renderD128",
                           "drm-driver: amdgpu\ndrm-client-id: 1\ndrm-engine-gfx: " + ns + " ns\n");

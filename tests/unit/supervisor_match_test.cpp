@@ -357,8 +357,8 @@ TEST(Matcher, AGpuRuleWaitsForALookAndNeverMatchesWithoutOne) {
     EXPECT_EQ(m.match(p), nullptr);
     p.gpu = {GpuUse::State::Known, 31};
     ASSERT_NE(m.match(p), nullptr);
-    EXPECT_EQ(m.explain(p).rules[2].keys.back().actual, "31%");
-    EXPECT_EQ(m.explain(p).rules[2].keys.back().wanted, "at least 30%");
+    EXPECT_EQ(m.explain(p).rules[2].keys[1].actual, "31%");
+    EXPECT_EQ(m.explain(p).rules[2].keys[1].wanted, "at least 30%");
     p.argv = {"firefox"};
     EXPECT_TRUE(m.match(p)->deny);
     EXPECT_FALSE(m.waits_for_gpu(process("known", {"known"}, "", "/x/app.slice/a"))) << "decided";

@@ -41,7 +41,7 @@ STANDARD = {
         uintptr_t""",
     "cstdio": """fclose fflush fopen fprintf fputs fread fwrite printf remove rename size_t snprintf
         vsnprintf FILE""",
-    "cstdlib": "_Exit abort abs atoi exit free getenv size_t strtoull strtoul strtol strtod",
+    "cstdlib": "_Exit abort abs atoi exit getenv size_t strtoull strtoul strtol strtod",
     "cstring": "memcmp memcpy memmove memset size_t strcmp strerror strlen strncmp",
     "ctime": "size_t strftime time time_t tm",
     "deque": "deque erase_if",

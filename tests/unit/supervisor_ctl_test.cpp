@@ -177,9 +177,11 @@ TEST(Doctor, SaysWhatIsMissingAndWhatToDo) {
     fixture.add({71, 1, "system76-schedu", {"/usr/bin/system76-scheduler"}, "/", "", 100, 0});
     fixture.add({72, 1, "ananicy-cpp", {"ananicy-cpp", "start"}, "/", "", 100, 0});
     fixture.add({73, 1, "system76-power", {"system76-power"}, "/", "", 100, 0});
-    for (const Finding& f : examine(options))
-        if (f.subject == "other services")
+    for (const Finding& f : examine(options)) {
+        if (f.subject == "other services") {
             EXPECT_EQ(f.text, "scx_loader (70), system76-scheduler (71), ananicy-cpp (72)");
+        }
+    }
     EXPECT_EQ(by_subject["rustlandd"].verdict, Finding::Verdict::Bad);
     for (const auto& [subject, finding] : by_subject)
         EXPECT_EQ(finding.verdict == Finding::Verdict::Good, finding.advice.empty()) << subject;
@@ -254,9 +256,11 @@ TEST(Doctor, TellsBrokenTypeInformationFromWhole) {
     EXPECT_EQ(examined(true).verdict, Finding::Verdict::Bad);
     EXPECT_NE(examined(true).text.find("scx_bpf_kick_cpu (1 in all)"), std::string::npos);
     dir.write("sys/kernel/btf/vmlinux", "rubbish");
-    for (const Finding& f : examine(options))
-        if (f.subject == "BTF")
+    for (const Finding& f : examine(options)) {
+        if (f.subject == "BTF") {
             EXPECT_EQ(f.verdict, Finding::Verdict::Bad);
+        }
+    }
 }
 
 TEST(Print, ControlCharactersDoNotReachTheTerminal) {

@@ -78,14 +78,14 @@ TEST(ProcReader, FindsTheAppidOfAGameThatAPortalStarted) {
     using std::string_literals::operator""s;
     const test::ProcFixture fixture;
     const std::string scope = "/app.slice/app-flatpak-com.valvesoftware.Steam-2222.scope";
-    fixture.add({40, 1, "tf_linux64", {"./tf_linux64"}, scope});
+    fixture.add({40, 1, "tf_linux64", {"./tf_linux64"}, scope, ""});
     fixture.dir().write("proc/40/environ", "HOME=/h\0SteamAppId=440\0"s);
     Needs needs;
     needs.steam_appid = true;
     const ProcReader reader(fixture.proc());
     EXPECT_EQ(reader.read(Pid{40}, needs, false)->steam_appid, 440U);
     // Only where ancestors cannot tell is the environment looked at.
-    fixture.add({41, 1, "x", {"x"}, "/app.slice/app-x.scope"});
+    fixture.add({41, 1, "x", {"x"}, "/app.slice/app-x.scope", ""});
     fixture.dir().write("proc/41/environ", "SteamAppId=440\0"s);
     EXPECT_FALSE(reader.read(Pid{41}, needs, false)->steam_appid);
 }

@@ -265,9 +265,9 @@ const KeyTable<Rule>& workload_table() {
              return store_session(r.session.emplace(SessionCondition::Active), v);
          }},
         {"on_battery", [](R& r, Value v, C) { return store_choice(r.on_battery, v, kBattery); }},
-        {"follow_focus", [](R& r, Value v, C) { return store(r.follow_focus, parse_bool(v)); }},
         {"power_profile", [](R& r, Value v, C) { return store_profiles(r.power_profiles, v); },
          true},
+        {"follow_focus", [](R& r, Value v, C) { return store(r.follow_focus, parse_bool(v)); }},
     };
     return table;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Earliest deadline first: a task is due when it should be done, by how long its bursts of work
-// were so far. Those that need a CPU for a moment only interrupt those that compute.
+// were so far and by what it deserves of the machine. Those that need a CPU for a moment only
+// interrupt those that compute.
 #include <algorithm>
 #include <rustland/policy/run_queue.hpp>
 #include <rustland/run_policy.hpp>
@@ -22,16 +23,19 @@ class Deadline final : public Policy {
         const auto bursts = static_cast<std::int64_t>(task.sleeps - sleeps_then);
         const Nanos computed = task.sum_exec - computed_then;
         const Nanos last = bursts > 0 ? computed / bursts : task.burst_exec;
-        const Nanos burst = std::min(std::max((mean * 3 + last) / 4, task.burst_exec), kLongest);
+        const Nanos burst = std::min(std::max((mean * 3 + last) / 4, task.burst_exec), kLargest);
 
         Decision decision;
         decision.seq = task.seq;
         decision.pid = task.pid;
         decision.slice = slice_ / (1 + task.nr_waiting);
         decision.slice = std::max(decision.slice, millis(2));
-        // More weight, less time: nice and cpu.weight, 100 is normal.
-        decision.key = burst * 100 / task.weight;
-        decision.deadline = now + std::min(decision.key, kLongest);
+        // The time in which it deserves its burst, less what it is owed; the weights of all tasks
+        // and groups are in both. A stretch of 1024 is a whole CPU for it, 2048 half of one.
+        const Nanos due = (burst - task.lag) * task.stretch / 1024;
+        decision.key = std::clamp(due, Nanos{} - kFarthest, kFarthest);
+        decision.deadline = now + decision.key;
+        decision.request = burst;       // goes on after its slice while it would come first
         decision.preempt = task.wakeup; // takes a CPU from one with a larger key
         decision.state = {static_cast<std::uint64_t>(burst.value), task.sleeps,
                           static_cast<std::uint64_t>(task.sum_exec.value)};
@@ -45,7 +49,8 @@ class Deadline final : public Policy {
     std::size_t waiting() const override { return queue_.size(); }
 
   private:
-    static constexpr Nanos kLongest = millis(200); // the longest distance of a deadline
+    static constexpr Nanos kLargest = millis(20);   // no burst counts for more
+    static constexpr Nanos kFarthest = millis(200); // the farthest that a deadline is away
     Nanos slice_;
     RunQueue queue_;
 };

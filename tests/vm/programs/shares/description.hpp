@@ -16,8 +16,8 @@
 //   sleeper work=TIME every=TIME    that much CPU time, each time the period begins
 //   napper work=TIME nap=TIME   that much CPU time, then that long asleep
 //   storm work=TIME [alive=N]   processes that end after that much CPU time, always N of them
-//   pair work=TIME              two processes that pass a message through pipes to and fro, and use
-//                               that much CPU time for each
+//   pair work=TIME              two processes that pass a message through pipes back and forth, and
+//                               use that much CPU time for each
 // TIME is a whole number with ns, us, ms or s. A line that begins with # is a comment.
 #pragma once
 

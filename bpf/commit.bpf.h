@@ -42,8 +42,9 @@ static __always_inline u32 commit_one(struct bpf_iter_scx_dsq* it, struct task_s
     tc->request = d->request > (u64)RL_REQUEST_MAX_NS ? RL_REQUEST_MAX_NS : (s64)d->request;
     tc->bias = bounded_key(d->bias);
     tc->start = target.cpu >= 0 && target.kick == SCX_KICK_IDLE ? START_IDLE
-                : key < RL_WAIT_MAX_NS                          ? START_FIRST
-                                                                : START_AGED;
+                : d->flags & RL_DECISION_AGED                   ? START_AGED
+                                                                : START_FIRST;
+    tc->decision_flags = d->flags;
     dsq = target.own ? DSQ_CPU(target.cpu)
                      : home_dsq(p, allowed, target.cpu >= 0 ? target.cpu : d->cpu);
     if (move_pending(it, p, dsq, d->deadline, slice)) {

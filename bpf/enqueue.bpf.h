@@ -12,9 +12,6 @@
 #include "lease.bpf.h"
 #include "waits.bpf.h"
 
-/* A task that is overdue by more keeps its place in deadline order when it is interrupted. */
-#define AGED_NS 100000000ULL
-
 static __always_inline u64 kernel_slice(s32 cpu) {
     return scx_bpf_dsq_nr_queued(DSQ_LLC(llc_of(cpu))) > 0 ? config.slice_busy_ns : config.slice_ns;
 }
@@ -197,16 +194,15 @@ static __always_inline void fill_record(struct rl_queued* rec, struct task_struc
 
 /*
  * A task that was interrupted with part of its slice left: the decision still stands, so it goes
- * back by itself. Interrupted by our own thread, it comes before all that are not urgent, so that
- * it goes on; interrupted by an urgent task, it takes its place as if it were decided now,
- * unless it is long overdue: then it would never get its turn beside many urgent tasks.
+ * back to its place by itself, which is before all that came later. Interrupted by our own thread,
+ * it comes before all that are not urgent, so that it goes on.
  */
 static __always_inline bool resume_interrupted(struct task_struct* p, const cpumask_t* allowed,
                                                struct task_ctx* tc, u64 enq_flags, u64 now) {
     struct target target = {.kick = SCX_KICK_PREEMPT};
     s32 cpu = scx_bpf_task_cpu(p);
     struct cpu_ctx* cc = cpu_ctx_of(cpu);
-    s64 offset = tc->key;
+    u64 deadline = tc->deadline;
     u64 rest = rest_of_slice(tc, tc->used), dsq;
 
     if (!rest)
@@ -216,15 +212,14 @@ static __always_inline bool resume_interrupted(struct task_struct* p, const cpum
     dsq = home_dsq(p, allowed, target.cpu);
     if (cc && cc->self_coming) {
         cc->interrupted = tc->key;
-        if (offset > 0) {
-            offset = 0;
+        if (deadline > now) {
+            deadline = now;
             /* Not urgent: it stays, since moving it to another CPU costs more than the wait. */
             if (bpf_cpumask_test_cpu(cpu, allowed))
                 dsq = DSQ_CPU(cpu);
         }
     }
-    dsq_insert_vtime(p, dsq, rest, tc->deadline + AGED_NS < now ? tc->deadline : now + offset,
-                     enq_flags);
+    dsq_insert_vtime(p, dsq, rest, deadline, enq_flags);
     kick_target(&target, dsq, now);
     return true;
 }

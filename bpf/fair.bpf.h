@@ -153,6 +153,7 @@ static __always_inline void fair_running(struct task_struct* p, struct task_ctx*
     else if (tc->start == START_IDLE)
         fair_forgive(tc);
     tc->start = START_OTHER;
+    tc->handed_lag = 0;
 }
 
 /* Adds up what p has used since it was last added up; it still runs, or has just stopped. */

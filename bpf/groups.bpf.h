@@ -24,7 +24,7 @@
  * ancestor at this depth: it shares with that one's other members and escapes nothing. */
 #define GROUP_DEPTH 16
 /* Levels that the search for that ancestor goes up. */
-#define GROUP_CLIMB 512
+#define GROUP_CLIMB 4096
 #define MAX_GROUPS 65536
 /* For so long a flat weight that has been computed is used. */
 #define FLAT_FRESH_NS 1000000ULL
@@ -82,7 +82,7 @@ static __always_inline u64 group_weight(struct task_group* tg) {
     return weight ? weight : 1;
 }
 
-/* The group that stands for tg: itself, or its ancestor where it lies too deep. */
+/* Levels between p's group and the root. */
 VERIFIED_ALONE int group_depth(struct task_struct* p __arg_trusted) {
     struct task_group* tg = task_group_of(p);
     int depth = 0, i;
@@ -96,6 +96,7 @@ VERIFIED_ALONE int group_depth(struct task_struct* p __arg_trusted) {
     return depth;
 }
 
+/* The group that stands for p's: itself, or its ancestor where it lies too deep. */
 static __always_inline struct task_group* group_within_reach(struct task_struct* p) {
     struct task_group* tg = task_group_of(p);
     int depth = group_depth(p), i;
@@ -131,10 +132,16 @@ VERIFIED_ALONE u64 group_join(struct task_struct* p __arg_trusted) {
         row.parent = group_number(tg->parent);
         row.weight = group_weight(tg);
         row.members = 1;
-        if (bpf_map_update_elem(&groups, &number, &row, BPF_NOEXIST)) {
+        if (!bpf_map_update_elem(&groups, &number, &row, BPF_NOEXIST)) {
+            if (joined == NO_GROUP)
+                joined = number;
+        } else {
+            found = group_of(number); /* another CPU may just have made it */
+            if (found) {
+                __sync_fetch_and_add(&found->members, 1);
+                return joined == NO_GROUP ? number : joined;
+            }
             count(groups_lost);
-        } else if (joined == NO_GROUP) {
-            joined = number;
         }
         tg = tg->parent;
     }
@@ -191,37 +198,46 @@ static __always_inline void group_reweigh(struct group* g, struct group* above, 
 
 #define FRACTION_SHIFT 30
 
-/* The weight of all tasks in p's group together among all tasks of the machine. */
+/*
+ * The weight of all tasks in p's group together among all tasks of the machine. Goes up level by
+ * level: `weight` is of what lies in the group at tg, and its fraction of all that is active there
+ * is taken. A level without a row, because the table was full, is passed over, so that what lies
+ * below shares with the members of the next one.
+ */
 VERIFIED_ALONE u64 group_flat(struct task_struct* p __arg_trusted) {
     struct task_group* tg = group_within_reach(p);
-    u64 fraction = 1ULL << FRACTION_SHIFT, weight = 1024;
-    struct group* g = group_of(group_number(tg));
+    struct group *below = NULL, *g;
+    u64 fraction = 1ULL << FRACTION_SHIFT, weight = 0;
+    bool counted = false;
     int i;
 
-    bpf_for(i, 0, GROUP_DEPTH) {
-        struct group* above;
-        s64 active;
+    bpf_for(i, 0, GROUP_DEPTH + 1) {
+        u64 own, active;
 
         if (is_root_group(tg))
             break;
-        if (!g) { /* the table was full: the nearest group that has a row stands for it */
-            tg = tg->parent;
-            g = group_of(group_number(tg));
+        g = group_of(group_number(tg));
+        own = group_weight(tg);
+        tg = tg->parent;
+        if (!g) {
+            counted = false;
             continue;
         }
-        weight = group_weight(tg);
-        above = group_of(g->parent);
-        if (weight != g->weight)
-            group_reweigh(g, above, weight);
-        if (!above)
-            break;
-        active = above->active;
-        if (active > (s64)weight)
-            fraction = fraction * weight / (u64)active;
-        g = above;
-        tg = tg->parent;
+        if (below && counted && weight != below->weight)
+            group_reweigh(below, g, weight);
+        if (weight) {
+            active = g->active > 0 ? (u64)g->active : 0;
+            if (!counted || active < weight)
+                active += weight;
+            fraction = fraction * weight / active;
+        }
+        below = g;
+        counted = true;
+        weight = own;
     }
-    return (fraction * weight) >> (FRACTION_SHIFT - RL_FLAT_SHIFT);
+    if (below && weight != below->weight)
+        group_reweigh(below, NULL, weight);
+    return (fraction * (weight ? weight : 1024)) >> (FRACTION_SHIFT - RL_FLAT_SHIFT);
 }
 
 /* A task's own weight, as the kernel's own scheduler weighs nice values and policies. */
@@ -243,8 +259,10 @@ static __always_inline u64 flat_weight(struct task_struct* p, struct task_ctx* t
     struct group* g = group_of(tc->group);
     u64 own = tc->own_weight ? tc->own_weight : 1024, active;
 
-    if (!g)
+    if (!g) {
+        tc->group_seen = 0; /* if its row is gone, it joins anew when it next becomes runnable */
         return own << RL_FLAT_SHIFT;
+    }
     if (older_than(g->flat_at, now, FLAT_FRESH_NS)) {
         g->flat = group_flat(p);
         g->flat_at = now;

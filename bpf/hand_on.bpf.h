@@ -3,7 +3,8 @@
  * Handing a slice on. A task that wakes another and says that it is about to sleep (a write into a
  * pipe or a socket) would leave the rest of its slice unused, and the other would wait for a
  * decision. Instead the other gets that rest and the place in deadline order that came with it: who
- * waits meanwhile waits as long as if the first had gone on.
+ * waits meanwhile waits as long as if the first had gone on. With the rest goes what the first one
+ * owes, also if no rest is left: two that work in turn would else get two shares.
  *
  * Many say so and do not sleep. So a slice is handed on only to the task that was woken in this way
  * the last time, too, as two do that work in turn, and not to all that one message after the other
@@ -59,7 +60,7 @@ static __always_inline void hand_on(struct task_struct* p, u64 wake_flags) {
     class = class_of(waker, from);
     now = now_ns();
     /* Two that work in turn are one to the others: the debt goes along, whoever of them runs. */
-    if (again)
+    if (again && class_of(p, to) == class && to->clock == from->clock)
         to->handed_lag = from->lag - (s64)(now - from->started_at);
     if (!again || is_restricted(p) || class == RL_CLASS_FOREGROUND || class_of(p, to) != class ||
         from->burst_exec + (now - from->started_at) > SHORT_BURST_NS)

@@ -81,6 +81,8 @@ struct rl_exited {
 
 enum rl_decision_flags {
     RL_DECISION_PREEMPT = 1 << 0, /* take a CPU from a task with a larger key */
+    RL_DECISION_GOES_ON = 1 << 1, /* see `request` */
+    RL_DECISION_AGED = 1 << 2,    /* its deadline is nearer than its lag would have it */
 };
 
 enum rl_result {
@@ -102,7 +104,7 @@ struct rl_decision {
     __u64 deadline; /* tasks run in this order */
     __s64 key;      /* how much others may interrupt it: larger is easier, see policy.hpp;
                        cut to RL_KEY_MIN..RL_KEY_MAX */
-    __u64 request;  /* CPU time that it wants at a time, 0: ask again after each slice. Else, when
+    __u64 request;  /* CPU time that it wants at a time, 0: unknown. With RL_DECISION_GOES_ON, when
                        its slice is used up, it goes on for another one while nothing that waits
                        is due before now + bias + (request - lag) * stretch */
     __s64 bias;

@@ -108,7 +108,7 @@ struct task_ctx {
     u64 clock_at;      /* the clock's time when the lag was last brought up to date */
     u64 flat;          /* weight, as last computed */
     s64 request_cap;   /* the largest request that it may have now */
-    s64 request;       /* of the last decision; 0: it is asked about after each slice */
+    s64 request;       /* of the last decision; 0: unknown */
     s64 bias;          /* of the last decision */
     u64 group;         /* number of its group, which counts it as a member; NO_GROUP: the root's */
     u64 group_seen;    /* address of the group that number was found for */
@@ -116,8 +116,9 @@ struct task_ctx {
     u32 active_weight; /* what its group counts for it; 0: it is not runnable */
     u32 clock;         /* index of its clock */
     u32 asleep;
-    u32 called; /* a foreground task woke it, see called.bpf.h */
-    u32 start;  /* enum start_kind */
+    u32 called;         /* a foreground task woke it, see called.bpf.h */
+    u32 decision_flags; /* of the last decision */
+    u32 start;          /* enum start_kind */
     struct rl_state state;
     s32 woke;       /* the last one that it woke on its way to sleep */
     u32 task_class; /* valid for class_generation, see class.bpf.h */

@@ -47,7 +47,9 @@ inline rl_decision to_row(const Decision& decision) {
     row.state = std::bit_cast<rl_state>(decision.state);
     row.pid = decision.pid.value;
     row.cpu = decision.cpu.value;
-    row.flags = decision.preempt ? std::uint32_t{RL_DECISION_PREEMPT} : 0U;
+    row.flags = (decision.preempt ? std::uint32_t{RL_DECISION_PREEMPT} : 0U) |
+                (decision.goes_on ? std::uint32_t{RL_DECISION_GOES_ON} : 0U) |
+                (decision.aged ? std::uint32_t{RL_DECISION_AGED} : 0U);
     return row;
 }
 

@@ -103,8 +103,9 @@ void DeadlinePolicy::account_shares(bool foreground, Nanos used, Nanos now) {
             owed_ += std::min(used, now - others_since_) * params_.others_share /
                      (100 - params_.others_share);
     }
-    owed_ = std::clamp(owed_, Nanos{} - kMostOwed, kMostOwed);
-    if (owed_ == kMostOwed)
+    // Beyond the limit, since what runs at that moment is counted later.
+    owed_ = std::clamp(owed_, Nanos{} - kMostOwed, kMostOwed * 4);
+    if (owed_ >= kMostOwed)
         repaying_ = true;
     else if (owed_.value <= 0)
         repaying_ = false;
@@ -142,24 +143,31 @@ bool DeadlinePolicy::enqueue(const QueuedTask& task, Nanos now) {
               : cap;
     const bool first = task.task_class == TaskClass::Foreground
                            ? !repaying_
-                           : task.called && known && inherits(memory.mean_burst, used, now);
+                           : task.called && known &&
+                                 inherits(std::max(memory.mean_burst, task.burst_exec), used, now);
     const Nanos ahead{rl_time_to_deadline(request.value, bounded(task.lag).value, task.stretch)};
 
     Decision decision;
     decision.seq = task.seq;
     decision.pid = task.pid;
     decision.slice = slice_for(task, known ? memory.mean_burst : Nanos{}, cap);
-    decision.key = std::clamp(ahead, Nanos{} - params_.credit, params_.wait_max);
+    const Nanos due = std::clamp(ahead, Nanos{} - params_.credit, params_.wait_max);
+    decision.aged = ahead > params_.wait_max;
+    // What a task is owed brings its deadline forward, but does not keep others from interrupting
+    // it.
+    decision.key = std::max(due, Nanos{rl_time_to_deadline(request.value, 0, task.stretch)});
     if (first) {
-        decision.key = std::min(decision.key, kForegroundFarthest) - params_.foreground_credit;
-        decision.bias = Nanos{} - params_.foreground_credit;
-    } else if (now - last_foreground_ < kForegroundSpan) {
-        decision.key = squeezed(decision.key);
-    }
-    decision.deadline = now + decision.key;
-    // Who of the foreground was short of CPU time tells the order, not who interrupts whom.
-    if (first)
+        decision.deadline = now + std::min(due, kForegroundFarthest) - params_.foreground_credit;
+        // Who of the foreground was short of CPU time tells the order, not who interrupts whom.
         decision.key = request - params_.foreground_credit;
+        decision.bias = Nanos{} - params_.foreground_credit;
+    } else {
+        const bool beside = now - last_foreground_ < kForegroundSpan;
+        decision.deadline = now + (beside ? squeezed(due) : due);
+        decision.key = beside ? squeezed(decision.key) : decision.key;
+        // Not the foreground: whether it still comes first is to be asked after each slice.
+        decision.goes_on = true;
+    }
     decision.request = request;
     decision.preempt = task.wakeup && !background && !task.batch;
     decision.state = memory.to_state();

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "rustland/testing/fake_kernel.hpp"
 
-#include "fair_math.h"
-
 #include <algorithm>
 
 namespace rustland::testing {
@@ -53,8 +51,9 @@ CommitResult FakeKernel::commit_one(const Decision& decision) {
     t.used = Nanos{};
     t.bias = decision.bias;
     t.fair.request = decision.request;
-    t.fair.start =
-        decision.key < Nanos{RL_WAIT_MAX_NS} ? FairAccount::Start::First : FairAccount::Start::Aged;
+    t.fair.start = decision.aged ? FairAccount::Start::Aged : FairAccount::Start::First;
+    t.goes_on = decision.goes_on;
+    t.deadline = decision.deadline;
     if (t.delayed > 0) {
         --t.delayed;
         ++counters_.retried;
@@ -227,6 +226,7 @@ bool FakeKernel::start_on_idle_cpu(std::int32_t pid) {
     t.used = Nanos{};
     t.key = t.decided_key;
     t.fair.start = FairAccount::Start::Idle;
+    t.deadline = now_;
     start(pid, *cpu, t.granted);
     return true;
 }
@@ -236,7 +236,7 @@ bool FakeKernel::resume_interrupted(std::int32_t pid) {
     if (t.granted < t.used + params_.resume_min)
         return false;
     ++counters_.resumed;
-    place_decided(pid, now_ + t.key, kAnyCpu, false);
+    place_decided(pid, t.deadline, kAnyCpu, false);
     return true;
 }
 
@@ -245,7 +245,8 @@ void FakeKernel::enqueue_unasked(std::int32_t pid, bool wakeup) {
     t.key = t.decided_key;
     t.granted = params_.slice_busy;
     t.used = Nanos{};
-    place_decided(pid, now_ + t.key, kAnyCpu, wakeup);
+    t.deadline = now_ + t.key;
+    place_decided(pid, t.deadline, kAnyCpu, wakeup);
 }
 
 void FakeKernel::ask_user_space(std::int32_t pid, bool wakeup) {

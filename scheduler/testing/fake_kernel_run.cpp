@@ -91,6 +91,7 @@ void FakeKernel::dispatch_expired() {
         t.granted = params_.slice_busy;
         t.used = Nanos{};
         t.key = t.decided_key;
+        t.deadline = t.queued_at;
         place_decided(pid, t.queued_at, kAnyCpu, false);
     }
 }
@@ -189,16 +190,16 @@ void FakeKernel::run_ended(std::size_t cpu) {
 // A task whose slice is used up gets another one at once if it would come first in the queues.
 bool FakeKernel::first_again(std::size_t cpu) {
     Task& t = task(cpus_[cpu].pid);
-    if (t.fair.request.value == 0 || t.granted >= t.used + params_.resume_min)
+    if (!t.goes_on || t.granted >= t.used + params_.resume_min)
         return false;
     const Queue& shared = llc_queue(cpu);
     const Queue& own = singles_[cpu];
     if (shared.empty() && own.empty())
         return false;
-    const Nanos request =
-        std::min(std::max(t.burst_exec, t.fair.request), Nanos{RL_REQUEST_MAX_NS});
+    const std::uint32_t stretch = fair_.stretch(t.fair);
+    const Nanos request = std::min(std::max(t.burst_exec, t.fair.request), t.fair.request_cap);
     const Nanos ahead =
-        t.bias + Nanos{rl_time_to_deadline(request.value, t.fair.lag.value, fair_.stretch(t.fair))};
+        t.bias + Nanos{rl_time_to_deadline(request.value, t.fair.lag.value, stretch)};
     for (const Queue* queue : {&shared, &own}) {
         if (!queue->empty() && queue->begin()->first.first < now_ + ahead)
             return false;
@@ -206,7 +207,8 @@ bool FakeKernel::first_again(std::size_t cpu) {
     fair_.first(t.fair, now_);
     ++counters_.went_on;
     t.used = Nanos{};
-    t.key = ahead;
+    t.key = t.decided_key;
+    t.deadline = now_ + ahead;
     cpus_[cpu].slice_ends = now_ + t.granted;
     return true;
 }

@@ -130,6 +130,8 @@ class Player {
                    {"deadline", decision->deadline.value},
                    {"key", decision->key.value},
                    {"preempt", decision->preempt},
+                   {"aged", decision->aged},
+                   {"goes_on", decision->goes_on},
                    {"request", decision->request.value},
                    {"bias", decision->bias.value}});
         }

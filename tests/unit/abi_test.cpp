@@ -18,15 +18,17 @@ TEST(Abi, QueuedRecordHasNoHoles) {
     EXPECT_EQ(offsetof(rl_queued, burst_exec), 24U);
     EXPECT_EQ(offsetof(rl_queued, sleeps), 32U);
     EXPECT_EQ(offsetof(rl_queued, last_sleep), 40U);
-    EXPECT_EQ(offsetof(rl_queued, state), 48U);
-    EXPECT_EQ(offsetof(rl_queued, pid), 80U);
-    EXPECT_EQ(offsetof(rl_queued, tgid), 84U);
-    EXPECT_EQ(offsetof(rl_queued, cpu), 88U);
+    EXPECT_EQ(offsetof(rl_queued, lag), 48U);
+    EXPECT_EQ(offsetof(rl_queued, state), 56U);
+    EXPECT_EQ(offsetof(rl_queued, pid), 88U);
+    EXPECT_EQ(offsetof(rl_queued, tgid), 92U);
+    EXPECT_EQ(offsetof(rl_queued, cpu), 96U);
     EXPECT_EQ(offsetof(rl_queued, weight), 100U);
-    EXPECT_EQ(offsetof(rl_queued, flags), 96U);
-    EXPECT_EQ(offsetof(rl_queued, nr_cpus_allowed), 100U);
-    EXPECT_EQ(offsetof(rl_queued, nr_waiting), 104U);
-    EXPECT_EQ(offsetof(rl_queued, task_class), 108U);
+    EXPECT_EQ(offsetof(rl_queued, flags), 104U);
+    EXPECT_EQ(offsetof(rl_queued, nr_cpus_allowed), 108U);
+    EXPECT_EQ(offsetof(rl_queued, nr_waiting), 112U);
+    EXPECT_EQ(offsetof(rl_queued, task_class), 116U);
+    EXPECT_EQ(offsetof(rl_queued, stretch), 120U);
     EXPECT_EQ(sizeof(rl_queued), 128U);
 }
 
@@ -35,25 +37,28 @@ TEST(Abi, DecisionRowHasNoHoles) {
     EXPECT_EQ(offsetof(rl_decision, slice), 8U);
     EXPECT_EQ(offsetof(rl_decision, deadline), 16U);
     EXPECT_EQ(offsetof(rl_decision, key), 24U);
-    EXPECT_EQ(offsetof(rl_decision, state), 32U);
-    EXPECT_EQ(offsetof(rl_decision, pid), 64U);
-    EXPECT_EQ(offsetof(rl_decision, cpu), 68U);
-    EXPECT_EQ(offsetof(rl_decision, flags), 72U);
-    EXPECT_EQ(offsetof(rl_decision, result), 76U);
+    EXPECT_EQ(offsetof(rl_decision, request), 32U);
+    EXPECT_EQ(offsetof(rl_decision, bias), 40U);
+    EXPECT_EQ(offsetof(rl_decision, state), 48U);
+    EXPECT_EQ(offsetof(rl_decision, pid), 80U);
+    EXPECT_EQ(offsetof(rl_decision, cpu), 84U);
+    EXPECT_EQ(offsetof(rl_decision, flags), 88U);
+    EXPECT_EQ(offsetof(rl_decision, result), 92U);
     EXPECT_EQ(sizeof(rl_decision), 96U);
     EXPECT_EQ(alignof(rl_decision), 8U);
 }
 
 TEST(Abi, ControlPageHasItsFieldsInPlace) {
     EXPECT_EQ(offsetof(rl_control, nr_decisions), 0U);
-    EXPECT_EQ(offsetof(rl_control, last_commit), 8U);
-    EXPECT_EQ(offsetof(rl_control, lease_since), 16U);
-    EXPECT_EQ(offsetof(rl_control, cpu_max_set), 24U);
-    EXPECT_EQ(offsetof(rl_control, exit_code), 32U);
-    EXPECT_EQ(offsetof(rl_control, exit_kind), 40U);
-    EXPECT_EQ(offsetof(rl_control, exit_seen), 44U);
-    EXPECT_EQ(offsetof(rl_control, exit_reason), 48U);
-    EXPECT_EQ(offsetof(rl_control, exit_msg), 176U);
+    EXPECT_EQ(offsetof(rl_control, self_pid), 8U);
+    EXPECT_EQ(offsetof(rl_control, last_commit), 16U);
+    EXPECT_EQ(offsetof(rl_control, lease_since), 24U);
+    EXPECT_EQ(offsetof(rl_control, cpu_max_set), 32U);
+    EXPECT_EQ(offsetof(rl_control, exit_code), 40U);
+    EXPECT_EQ(offsetof(rl_control, exit_kind), 48U);
+    EXPECT_EQ(offsetof(rl_control, exit_seen), 52U);
+    EXPECT_EQ(offsetof(rl_control, exit_reason), 56U);
+    EXPECT_EQ(offsetof(rl_control, exit_msg), 184U);
     EXPECT_EQ(sizeof(rl_control), 1208U);
     EXPECT_LE(sizeof(rl_control), 4096U) << "one page";
 }

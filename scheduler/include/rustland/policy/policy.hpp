@@ -43,7 +43,7 @@ struct QueuedTask {
     // at 0, 88761 at -20) scaled so that 1024 becomes 100. Its groups are not in it.
     std::uint32_t weight = 100;
     // The CPU time that it deserves by the weights of all tasks and their groups, less what it got:
-    // negative if it is in debt. From -60 ms to 20 ms; the kernel side keeps account of it (see
+    // negative if it is in debt. From -60 ms to 40 ms; the kernel side keeps account of it (see
     // docs/scheduling.md).
     Nanos lag;
     // How much real time passes while it deserves a nanosecond of CPU time, in 1/1024: 1024 if it
@@ -73,13 +73,19 @@ struct Decision {
     // -0.9 s..1 h, so that no decision keeps the scheduler itself from running.
     Nanos key;
     bool preempt = false;
-    // How much CPU time it wants at a time, at most 20 ms; 0: ask again whenever its slice is used
-    // up. Else it goes on at once, with the same slice, while nothing that waits is due before
+    // The deadline is nearer than its lag would have it, so that it does not wait for too long:
+    // when it comes first, that says little about what others deserve.
+    bool aged = false;
+    // How much CPU time it wants at a time, at most 20 ms; 0: unknown. With `goes_on`, when its
+    // slice is used up, it goes on at once, with the same slice, while nothing that waits is due
+    // before
     //
-    //     now + bias + (request - lag) * stretch / 1024
+    //     now + bias + (max(request, CPU time since it last slept) - lag) * stretch / 1024
     //
-    // with the lag and the stretch that it then has. Without this two tasks on one CPU take turns
-    // whatever their weights are, since the one that runs is not in the queue.
+    // with the lag and the stretch that it then has; the sum in brackets takes no more than makes
+    // 75 ms with the stretch. Without this two tasks on one CPU take turns whatever their weights
+    // are, since the one that runs is not in the queue.
+    bool goes_on = false;
     Nanos request;
     Nanos bias;
     PolicyState state{};

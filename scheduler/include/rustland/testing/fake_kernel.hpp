@@ -153,11 +153,13 @@ class FakeKernel final : public Kernel {
         Nanos last_sleep;
         Nanos burst_exec;
         std::uint64_t sleeps = 0;
-        Nanos key;         // of the last decision, grown by the CPU time used since
-        Nanos decided_key; // of the last decision, as it was then
-        Nanos granted;     // slice of the last decision
-        Nanos used;        // how much of it is gone
-        Nanos bias;        // of the last decision
+        Nanos key;            // of the last decision, grown by the CPU time used since
+        Nanos decided_key;    // of the last decision, as it was then
+        Nanos granted;        // slice of the last decision
+        Nanos used;           // how much of it is gone
+        Nanos bias;           // of the last decision
+        Nanos deadline;       // of the present slice
+        bool goes_on = false; // of the last decision
         FairAccount fair;
         PolicyState state{};
         TaskStats stats;

@@ -16,7 +16,7 @@
 // The answers:
 //
 //   {"time":T,"pid":P,"seq":N,"cpu":C,"slice":S,"deadline":D,"key":K,"preempt":B,
-//    "request":R,"bias":I}
+//    "aged":B,"goes_on":B,"request":R,"bias":I}
 //                               a decision; cpu is -1 for any
 //   {"time":T,"pid":P,"seq":N,"refused":true}   the policy had no room for the task
 #pragma once

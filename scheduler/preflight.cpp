@@ -90,12 +90,33 @@ std::optional<Obstacle> find_missing_privilege(const SystemRoots& roots, bool re
                                 fmt::join(missing, " "))};
 }
 
-std::string last_lines(const std::string& text, std::size_t count) {
+// The part of libbpf's messages that says why. Where the verifier refused a program, its reason
+// ends its log, and what libbpf writes after that log says no more than that it failed. Newer
+// verifiers have a paragraph that begins with "Reason:".
+std::string_view telling_part(std::string_view text) {
+    const std::size_t end = text.find("-- END PROG LOAD LOG --");
+    if (end == std::string_view::npos)
+        return text;
+    std::string_view log = text.substr(0, text.rfind('\n', end) + 1);
+    // The figures that close the log.
+    if (const std::size_t figures = log.rfind("\nprocessed "); figures != std::string_view::npos)
+        log = log.substr(0, figures + 1);
+    if (const std::size_t reason = log.rfind("Reason:"); reason != std::string_view::npos) {
+        // With the line under it, where the words may stand.
+        const std::size_t first = std::min(log.find('\n', reason), log.size());
+        const std::size_t second = std::min(log.find('\n', first + 1), log.size());
+        log = log.substr(reason, second - reason);
+    }
+    return log;
+}
+
+std::string last_lines(const std::string& messages, std::size_t count) {
+    const std::string_view text = telling_part(messages);
     std::vector<std::string_view> lines;
     for (std::size_t at = 0; at < text.size();) {
         const std::size_t end = std::min(text.find('\n', at), text.size());
         if (end > at)
-            lines.push_back(std::string_view(text).substr(at, end - at));
+            lines.push_back(text.substr(at, end - at));
         at = end + 1;
     }
     const auto from =

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // rustlandctl: asks and commands the supervisor.
 #include "rustland/common/describe.hpp"
+#include "rustland/common/number_option.hpp"
 #include "rustland/common/version.hpp"
 #include "supervisor/ctl/commands.hpp"
+#include "supervisor/ctl/import_ananicy.hpp"
+#include "supervisor/ctl/import_others.hpp"
 #include "supervisor/ctl/seeing.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <functional>
+#include <limits>
 
 using namespace rustland;
 using namespace rustland::supervisor;
@@ -21,7 +25,7 @@ struct Request {
     std::string reason;
     std::vector<std::string> command;
     std::vector<std::string> files;
-    std::string directory;
+    std::string source; // what an import reads
     std::string output;
     std::uint64_t cookie = 0;
     std::int32_t pid = 0;
@@ -73,9 +77,9 @@ void add_scheduler_socket(CLI::App* sub, std::string& path) {
 void add_seeing(CLI::App& app, Request& r) {
     CLI::App* view = add(app, r, "top", "The live scheduler, its CPUs and workloads",
                          [&r] { return top(r.options, r.top); });
-    view->add_option("-d,--interval", r.top.interval, "Seconds between two views (default 1)")
-        ->type_name("S")
-        ->check(CLI::Range(0.1, 60.0));
+    add_number(*view, "-d,--interval", r.top.interval, 0.1, 60,
+               "Seconds between two views (default 1)")
+        ->type_name("S");
     view->add_flag("--once", r.top.once, "One view after one interval, and end");
     add_scheduler_socket(view, r.top.scheduler_socket);
     CLI::App* record =
@@ -83,14 +87,14 @@ void add_seeing(CLI::App& app, Request& r) {
             r.trace.command = r.command;
             return trace(r.options, r.trace);
         });
-    record->add_option("--seconds", r.trace.seconds, "How long (default 10, or as the command)")
-        ->type_name("S")
-        ->check(CLI::Range(0.1, 3600.0));
+    add_number(*record, "--seconds", r.trace.seconds, 0.1, 3600,
+               "How long (default 10, or as the command)")
+        ->type_name("S");
     record->add_option("-o,--output", r.trace.output, "File to write (default rustland.trace)")
         ->type_name("FILE");
-    record->add_option("--buffer", r.trace.buffer_kib, "KiB for each CPU (default 8192)")
-        ->type_name("KIB")
-        ->check(CLI::Range(64, 1 << 20));
+    add_number(*record, "--buffer", r.trace.buffer_kib, 64, 1 << 20,
+               "KiB for each CPU (default 8192)")
+        ->type_name("KIB");
     CLI::Option* read =
         record->add_option("--read", r.trace.read, "Summarise this trace, record none")
             ->type_name("FILE");
@@ -111,6 +115,17 @@ void add_seeing(CLI::App& app, Request& r) {
     add_scheduler_socket(metrics, r.metrics.scheduler_socket);
 }
 
+// Commands that read another program's list of games.
+void add_import(CLI::App& app, Request& r, const char* name, const char* help, const char* source,
+                Result<ImportedRules> (*read)(const std::string&)) {
+    CLI::App* sub = add(app, r, name, help,
+                        [&r, read] { return import_rules(r.options, read(r.source), r.output); });
+    sub->add_option(read == import_gamemode ? "file" : "directory", r.source, source)
+        ->type_name("TEXT")
+        ->required();
+    sub->add_option("-o,--output", r.output, "File to write")->type_name("FILE");
+}
+
 void add_commands(CLI::App& app, Request& r) {
     add(app, r, "status", "What runs, and why", [&r] { return show_status(r.options); });
     add(app, r, "list", "The processes that count as workloads",
@@ -125,8 +140,10 @@ void add_commands(CLI::App& app, Request& r) {
         [&r] { return simple(r.options, "restart", "restarted"); });
     add_held(app, r, "run");
     add_held(app, r, "hold");
-    add(app, r, "release", "End a hold", [&r] { return release(r.options, r.cookie); })
-        ->add_option("cookie", r.cookie, "Its number, as status shows it")
+    add_number(*add(app, r, "release", "End a hold", [&r] { return release(r.options, r.cookie); }),
+               "cookie", r.cookie, 1, std::numeric_limits<std::int64_t>::max(),
+               "Its number, as status shows it")
+        ->type_name("UINT")
         ->required();
     add(app, r, "reload", "Read the configuration again",
         [&r] { return simple(r.options, "reload", "reloaded"); });
@@ -136,11 +153,11 @@ void add_commands(CLI::App& app, Request& r) {
         [&r] { return check(r.options, r.files); })
         ->add_option("files", r.files, "Instead of the installed ones")
         ->type_name("FILE");
-    add(app, r, "explain", "Which rule takes a process, and why",
-        [&r] { return explain(r.options, r.pid); })
-        ->add_option("pid", r.pid, "The process")
-        ->required()
-        ->check(CLI::PositiveNumber);
+    add_number(*add(app, r, "explain", "Which rule takes a process, and why",
+                    [&r] { return explain(r.options, r.pid); }),
+               "pid", r.pid, 1, std::numeric_limits<std::int32_t>::max(), "The process")
+        ->type_name("INT")
+        ->required();
     add(app, r, "doctor", "Whether this machine can run the scheduler",
         [&r] { return doctor(r.options); });
     add(app, r, "monitor", "Print what happens, as it happens",
@@ -149,10 +166,12 @@ void add_commands(CLI::App& app, Request& r) {
         return show_history(r.options, r.dumps);
     })->add_flag("--dump", r.dumps, "With what failed schedulers wrote");
     add_seeing(app, r);
-    CLI::App* import = add(app, r, "import-ananicy", "Make rules of ananicy's lists of games",
-                           [&r] { return import_rules(r.options, r.directory, r.output); });
-    import->add_option("directory", r.directory, "With .rules files")->required();
-    import->add_option("-o,--output", r.output, "File to write")->type_name("FILE");
+    add_import(app, r, "import-ananicy", "Make rules of ananicy's lists of games",
+               "With .rules files", import_ananicy);
+    add_import(app, r, "import-falcond", "Make rules of falcond's profiles",
+               "With profiles (.conf)", import_falcond);
+    add_import(app, r, "import-gamemode", "Make rules of GameMode's filter", "A gamemode.ini",
+               import_gamemode);
 }
 
 } // namespace

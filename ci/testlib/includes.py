@@ -80,7 +80,7 @@ STANDARD = {
     "tuple": "get ignore make_tuple tie tuple tuple_size_v apply",
     "type_traits": """conditional_t decay_t is_base_of_v is_constructible_v is_enum_v is_same_v
         is_standard_layout_v is_trivially_copyable_v is_integral_v is_signed_v remove_cvref_t
-        underlying_type_t""",
+        type_identity_t underlying_type_t""",
     "unordered_map": "unordered_map erase_if",
     "utility": """as_const declval exchange forward get in_place_index make_pair move pair swap
         tuple_size_v""",

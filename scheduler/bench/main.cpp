@@ -95,19 +95,16 @@ int run_all(RunOptions options) {
 }
 
 int write_page(const PageOptions& options) {
-    std::vector<Recording> all;
-    for (const std::string& path : options.files) {
-        const auto text = read_file(path);
-        if (!text)
-            return fail(text.error(), kExitUsage);
-        auto recordings = recordings_from(*text, path);
-        if (!recordings)
-            return fail(recordings.error(), kExitUsage);
-        add_recordings(all, *std::move(recordings), path);
-    }
-    if (const auto status = write_result(options.page, to_html(all)); !status)
+    const FilesRead read = read_recordings(options.files);
+    for (const Error& why : read.left_out)
+        fail(why);
+    if (read.recordings.empty())
+        return fail(Error(options.page + ": not written, because no file holds anything to show"),
+                    kExitUsage);
+    if (const auto status = write_result(options.page, to_html(read.recordings)); !status)
         return fail(status.error());
-    return kExitOk;
+    // The page is there; whoever runs this from a script must still know.
+    return read.left_out.empty() ? kExitOk : kExitUsage;
 }
 
 int compare_files(const CompareOptions& options) {

@@ -3,15 +3,14 @@
 
 #include "bench/draw.hpp"
 #include "rustland/common/describe.hpp"
+#include "rustland/common/number_option.hpp"
 #include "rustland/common/version.hpp"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <fmt/format.h>
 #include <memory>
 #include <sstream>
-#include <system_error>
 
 namespace rustland::bench {
 namespace {
@@ -119,19 +118,6 @@ class HelpFormatter : public CLI::Formatter {
     static constexpr std::size_t kWidth = 90;
 };
 
-// A plain number in the range. CLI11's own check lets NaN through, as it is not out of any range.
-template <typename T> CLI::Validator in_range(T low, T high) {
-    const auto check = [low, high](std::string& text) -> std::string {
-        T value{};
-        const char* end = text.data() + text.size();
-        const auto parsed = std::from_chars(text.data(), end, value);
-        if (parsed.ec == std::errc{} && parsed.ptr == end && value >= low && value <= high)
-            return {};
-        return fmt::format("'{}' is not a number from {} to {}", text, low, high);
-    };
-    return {check, ""}; // no description, which would end up in the help's type name
-}
-
 struct RawOptions {
     RunOptions run;
     std::string load;
@@ -156,11 +142,10 @@ void add_options(CLI::App& app, RawOptions& raw) {
     auto* load = app.add_option("-l,--load", raw.load, "build (default), hog, mixed or none")
                      ->type_name("KIND")
                      ->group(workload);
-    auto* slots = app.add_option("-n,--slots", raw.slots,
-                                 "processes of the load at a time (default: a run with twice and "
-                                 "one with four times the number of CPUs)")
+    auto* slots = add_number(app, "-n,--slots", raw.slots, 1, kMaxSlots,
+                             "processes of the load at a time (default: a run with twice and one "
+                             "with four times the number of CPUs)")
                       ->type_name("N")
-                      ->check(in_range(1U, kMaxSlots))
                       ->group(workload);
     app.add_option(
            "--scenario", raw.scenarios,
@@ -183,45 +168,39 @@ void add_options(CLI::App& app, RawOptions& raw) {
         ->excludes(load)
         ->excludes(slots)
         ->group(workload);
-    auto* draw =
-        app.add_option("--draw", raw.draw,
-                       "draw cells by SEED, which is not --seed: the same cells everywhere")
-            ->type_name("SEED")
-            ->check(in_range(std::uint64_t{0}, kMaxSeed))
-            ->excludes(load)
-            ->excludes(slots)
-            ->group(workload);
-    app.add_option("--cells", raw.draw_cells,
-                   fmt::format("how many of the {} drawn ones (default 1)", kDrawnCells))
+    auto* draw = add_number(app, "--draw", raw.draw, 0, kMaxSeed,
+                            "draw cells by SEED, which is not --seed: the same cells everywhere")
+                     ->type_name("SEED")
+                     ->excludes(load)
+                     ->excludes(slots)
+                     ->group(workload);
+    add_number(app, "--cells", raw.draw_cells, 1, kDrawnCells,
+               fmt::format("how many of the {} drawn ones (default 1)", kDrawnCells))
         ->type_name("N")
-        ->check(in_range(1U, kDrawnCells))
         ->needs(draw)
         ->group(workload);
-    app.add_option("--cpus", raw.cpus,
-                   "CPUs of the machine that cells are drawn for (default: these)")
+    add_number(app, "--cpus", raw.cpus, 1, 256,
+               "CPUs of the machine that cells are drawn for (default: these)")
         ->type_name("N")
-        ->check(in_range(1U, 256U))
         ->needs(draw)
         ->group(workload);
     app.add_flag("--list", raw.list, "print the drawn cells, with all parameters, and run nothing")
         ->needs(draw)
         ->group(workload);
-    app.add_option("-d,--duration", raw.run.duration_s, "seconds to measure (default 5)")
+    add_number(app, "-d,--duration", raw.run.duration_s, 0.1, 3600,
+               "seconds to measure (default 5)")
         ->type_name("S")
-        ->check(in_range(0.1, 3600.0))
         ->group(workload);
-    app.add_option("--warmup", raw.run.warmup_s, "seconds before that (default 1)")
+    add_number(app, "--warmup", raw.run.warmup_s, 0, 600, "seconds before that (default 1)")
         ->type_name("S")
-        ->check(in_range(0.0, 600.0))
         ->group(workload);
-    app.add_option("--seed", raw.run.seed, "of the load's and the frames' variation (default 1)")
+    add_number(app, "--seed", raw.run.seed, 0, kMaxSeed,
+               "of the load's and the frames' variation (default 1)")
         ->type_name("N")
-        ->check(in_range(std::uint64_t{0}, kMaxSeed))
         ->group(workload);
-    app.add_option("--iterations-per-ms", raw.run.iterations_per_ms,
-                   "work in a millisecond (default: calibrate first)")
+    add_number(app, "--iterations-per-ms", raw.run.iterations_per_ms, 1000, 100'000'000,
+               "work in a millisecond (default: calibrate first)")
         ->type_name("N")
-        ->check(in_range(std::uint64_t{1000}, std::uint64_t{100'000'000}))
         ->group(workload);
     app.add_flag("--no-vsync", raw.no_vsync, "start the next frame at once")->group(workload);
     app.add_flag(

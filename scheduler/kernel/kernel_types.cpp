@@ -56,6 +56,14 @@ std::vector<std::string> kfuncs_with_hidden_argument(const btf& kernel_types) {
     return found;
 }
 
+Result<std::vector<std::string>> kfuncs_with_hidden_argument(const std::string& file) {
+    const std::unique_ptr<btf, decltype(&btf__free)> types(btf__parse(file.c_str(), nullptr),
+                                                           btf__free);
+    if (!types)
+        return Error::from_errno("reading the type information in " + file);
+    return kfuncs_with_hidden_argument(*types);
+}
+
 Result<std::vector<std::string>> kfuncs_with_hidden_argument() {
     const std::unique_ptr<btf, decltype(&btf__free)> types(btf__load_vmlinux_btf(), btf__free);
     if (!types)

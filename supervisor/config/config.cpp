@@ -23,7 +23,8 @@ struct MergedSection {
 
 class Builder {
   public:
-    explicit Builder(const UserLookup& lookup) : context_{lookup} {}
+    Builder(const UserLookup& lookup, const ProgramLookup& has_program)
+        : context_{lookup, has_program} {}
 
     BuiltConfig build(const std::vector<RawFile>& files) {
         for (const RawFile& file : files) {
@@ -155,14 +156,19 @@ class Builder {
     }
 
     void check_rule(const MergedSection& section, const Rule& rule) {
-        if (rule.enabled && rule.keys.empty())
-            out_.problems.push_back({section.file, section.line, section.name, "",
-                                     "has nothing to match by; give at least one of comm, program, "
-                                     "exe, cmdline, cgroup, steam_appid, parent, ancestor, user"});
+        // A busy graphics processor alone could be a browser as well as a game.
+        const bool by_gpu_alone = rule.keys.empty() && rule.keys.gpu_percent;
+        if ((rule.enabled || by_gpu_alone) && rule.keys.empty())
+            out_.problems.push_back(
+                {section.file, section.line, section.name, by_gpu_alone ? "gpu" : "",
+                 fmt::format("{}; give at least one of comm, program, exe, cmdline, cgroup, "
+                             "steam_appid, parent, ancestor, user",
+                             by_gpu_alone ? "is no evidence by itself"
+                                          : "has nothing to match by")});
         if (!rule.deny)
             return;
         for (const char* key : {"scheduler", "scheduler_args", "class", "linger", "session",
-                                "on_battery", "power_profile"}) {
+                                "on_battery", "power_profile", "follow_focus"}) {
             const auto entry = section.entries.find(key);
             if (entry != section.entries.end())
                 problem(*entry->second, "has no meaning in a rule with deny = yes");
@@ -235,8 +241,9 @@ bool has_control_socket(const std::string& scheduler_path) {
     return file_name(scheduler_path) == "rustland";
 }
 
-BuiltConfig build_config(const std::vector<RawFile>& files, const UserLookup& lookup) {
-    return Builder(lookup).build(files);
+BuiltConfig build_config(const std::vector<RawFile>& files, const UserLookup& lookup,
+                         const ProgramLookup& has_program) {
+    return Builder(lookup, has_program).build(files);
 }
 
 std::vector<std::string> supervisor_keys() { return names(settings_table()); }

@@ -69,6 +69,11 @@ struct Config {
 // The uid of a user's name, or nothing.
 using UserLookup = std::function<std::optional<uid_t>(const std::string&)>;
 
+// Whether a program is there to be run. The daemon takes any name, because what is missing when it
+// starts may be installed before it is needed.
+using ProgramLookup = std::function<bool(const std::string&)>;
+inline bool any_program(const std::string&) { return true; }
+
 struct BuiltConfig {
     Config config;
     Problems problems; // empty: the configuration may be used
@@ -76,7 +81,8 @@ struct BuiltConfig {
 
 // Validates the files' raw content as a whole; a later file wins key by key, and a key without a
 // value there takes back what an earlier file gave.
-BuiltConfig build_config(const std::vector<RawFile>& files, const UserLookup& lookup);
+BuiltConfig build_config(const std::vector<RawFile>& files, const UserLookup& lookup,
+                         const ProgramLookup& has_program = any_program);
 
 // True where the program is ours and so has the control socket that takes a workload's class.
 bool has_control_socket(const std::string& scheduler_path);

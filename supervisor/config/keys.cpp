@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/config/keys.hpp"
 
+#include "supervisor/config/shapes.hpp"
 #include "supervisor/match/process_info.hpp"
 
 #include <array>
@@ -44,28 +45,57 @@ Status store_choice(T& target, Value value, const std::array<std::pair<Value, T>
     return Error(fmt::format("\"{}\" is not one of {}", value, all));
 }
 
-Result<std::string> absolute_path(Value value) {
+Result<std::string> program_path(Value value, const KeyContext& context) {
     if (!value.starts_with('/'))
         return Error(fmt::format("\"{}\" is not an absolute path", value));
-    return std::string(value);
+    const std::string path(value);
+    if (const std::size_t option = path.find(" -"); option != std::string::npos)
+        return Error(fmt::format("\"{}\" is more than a path; write the rest as scheduler_args ={}",
+                                 path, path.substr(option)));
+    if (!context.has_program(path))
+        return Error(fmt::format("there is no program {}; install it or correct the path", path));
+    return path;
 }
 
-Status store_patterns(std::vector<Pattern>& target, Value value, std::size_t longest = 0) {
-    const auto items = parse_list(value);
+Result<std::vector<std::string>> arguments(Value value) {
+    auto words = split_arguments(value);
+    if (!words)
+        return words.error();
+    if (const auto why = why_no_arguments(*words))
+        return Error(*why);
+    return words;
+}
+
+Status store_patterns(std::vector<Pattern>& target, Value value, Shape shape) {
+    const auto items = parse_list_items(value);
     if (!items)
         return items.error();
     std::vector<Pattern> patterns;
-    for (const std::string& item : *items) {
-        auto pattern = Pattern::compile(item);
+    for (const ListItem& item : *items) {
+        auto pattern = Pattern::compile(item.text);
         if (!pattern)
             return pattern.error();
-        if (longest > 0 && pattern->literal() && item.size() > longest)
-            return Error(fmt::format("\"{}\" is longer than the {} bytes that a comm has; use "
-                                     "program for full names",
-                                     item, longest));
+        if (const auto why = why_never(shape, item))
+            return Error(*why);
         patterns.push_back(*std::move(pattern));
     }
     target = std::move(patterns);
+    return {};
+}
+
+// "yes", "no", or from how many percent on.
+Status store_gpu(std::optional<int>& target, Value value) {
+    if (const auto yes = parse_bool(value)) {
+        target = *yes ? std::optional(kGpuPercent) : std::nullopt;
+        return {};
+    }
+    const auto number = value.ends_with('%')
+                            ? parse_integer(value.substr(0, value.size() - 1), 1, 100)
+                            : Result<std::int64_t>(Error("no percentage"));
+    if (!number)
+        return Error(
+            fmt::format("\"{}\" is neither yes nor no nor a share from 1% to 100%", value));
+    target = static_cast<int>(*number);
     return {};
 }
 
@@ -112,9 +142,10 @@ Status store_profiles(std::vector<std::string>& target, Value value) {
     if (!items)
         return items.error();
     for (const std::string& item : *items)
-        if (item != "performance" && item != "balanced" && item != "power-saver")
-            return Error(
-                fmt::format("\"{}\" is not one of performance, balanced, power-saver", item));
+        if (item != "performance" && item != "balanced" && item != "power-saver" &&
+            item != "custom")
+            return Error(fmt::format(
+                "\"{}\" is not one of performance, balanced, power-saver, custom", item));
     target = *std::move(items);
     return {};
 }
@@ -150,9 +181,10 @@ const KeyTable<Settings>& settings_table() {
     using C = const KeyContext&;
     static const KeyTable<Settings> table{
         {"log_level", [](S& s, Value v, C) { return store_choice(s.log_level, v, kLogLevels); }},
-        {"scheduler", [](S& s, Value v, C) { return store(s.scheduler.path, absolute_path(v)); }},
-        {"scheduler_args",
-         [](S& s, Value v, C) { return store(s.scheduler.args, split_arguments(v)); }, true, ' '},
+        {"scheduler",
+         [](S& s, Value v, C c) { return store(s.scheduler.path, program_path(v, c)); }},
+        {"scheduler_args", [](S& s, Value v, C) { return store(s.scheduler.args, arguments(v)); },
+         true, ' '},
         {"default_action",
          [](S& s, Value v, C) { return store_choice(s.default_action, v, kDefaultActions); }},
         {"runner", [](S& s, Value v, C) { return store_choice(s.runner, v, kRunners); }},
@@ -189,16 +221,24 @@ const KeyTable<Rule>& workload_table() {
     using C = const KeyContext&;
     static const KeyTable<Rule> table{
         {"enabled", [](R& r, Value v, C) { return store(r.enabled, parse_bool(v)); }},
-        {"comm", [](R& r, Value v, C) { return store_patterns(r.keys.comm, v, kCommLength); },
+        {"comm", [](R& r, Value v, C) { return store_patterns(r.keys.comm, v, Shape::Comm); },
          true},
-        {"program", [](R& r, Value v, C) { return store_patterns(r.keys.program, v); }, true},
-        {"exe", [](R& r, Value v, C) { return store_patterns(r.keys.exe, v); }, true},
-        {"cmdline", [](R& r, Value v, C) { return store_patterns(r.keys.cmdline, v); }, true},
-        {"cgroup", [](R& r, Value v, C) { return store_patterns(r.keys.cgroup, v); }, true},
+        {"program",
+         [](R& r, Value v, C) { return store_patterns(r.keys.program, v, Shape::Program); }, true},
+        {"exe", [](R& r, Value v, C) { return store_patterns(r.keys.exe, v, Shape::Executable); },
+         true},
+        {"cmdline",
+         [](R& r, Value v, C) { return store_patterns(r.keys.cmdline, v, Shape::Words); }, true},
+        {"cgroup", [](R& r, Value v, C) { return store_patterns(r.keys.cgroup, v, Shape::Cgroup); },
+         true},
         {"steam_appid", [](R& r, Value v, C) { return store_appids(r.keys.steam_appid, v); }, true},
-        {"parent", [](R& r, Value v, C) { return store_patterns(r.keys.parent, v); }, true},
-        {"ancestor", [](R& r, Value v, C) { return store_patterns(r.keys.ancestor, v); }, true},
+        {"parent",
+         [](R& r, Value v, C) { return store_patterns(r.keys.parent, v, Shape::Relative); }, true},
+        {"ancestor",
+         [](R& r, Value v, C) { return store_patterns(r.keys.ancestor, v, Shape::Relative); },
+         true},
         {"user", [](R& r, Value v, C c) { return store_users(r.keys.user, v, c); }, true},
+        {"gpu", [](R& r, Value v, C) { return store_gpu(r.keys.gpu_percent, v); }},
         {"deny", [](R& r, Value v, C) { return store(r.deny, parse_bool(v)); }},
         {"priority",
          [](R& r, Value v, C) {
@@ -208,9 +248,9 @@ const KeyTable<Rule>& workload_table() {
              r.priority = static_cast<int>(*number);
              return Status{};
          }},
-        {"scheduler", [](R& r, Value v, C) { return store(r.scheduler, absolute_path(v)); }},
-        {"scheduler_args",
-         [](R& r, Value v, C) { return store(r.scheduler_args, split_arguments(v)); }, true, ' '},
+        {"scheduler", [](R& r, Value v, C c) { return store(r.scheduler, program_path(v, c)); }},
+        {"scheduler_args", [](R& r, Value v, C) { return store(r.scheduler_args, arguments(v)); },
+         true, ' '},
         {"class", [](R& r, Value v, C) { return store_choice(r.workload_class, v, kClasses); }},
         {"linger",
          [](R& r, Value v, C) {
@@ -227,6 +267,7 @@ const KeyTable<Rule>& workload_table() {
         {"on_battery", [](R& r, Value v, C) { return store_choice(r.on_battery, v, kBattery); }},
         {"power_profile", [](R& r, Value v, C) { return store_profiles(r.power_profiles, v); },
          true},
+        {"follow_focus", [](R& r, Value v, C) { return store(r.follow_focus, parse_bool(v)); }},
     };
     return table;
 }

@@ -14,6 +14,7 @@ inline constexpr int kDenyPriority = 1000;
 // What reading a value needs from outside.
 struct KeyContext {
     const UserLookup& lookup;
+    const ProgramLookup& has_program;
 };
 
 template <typename Target> struct Key {

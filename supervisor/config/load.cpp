@@ -12,6 +12,7 @@
 #include <pwd.h>
 #include <sys/stat.h>
 #include <system_error>
+#include <unistd.h>
 
 namespace rustland::supervisor {
 namespace {
@@ -81,7 +82,8 @@ Result<std::string> read_trusted_file(const std::string& path) {
     }
 }
 
-BuiltConfig load_config(const std::vector<std::string>& files, const UserLookup& lookup) {
+BuiltConfig load_config(const std::vector<std::string>& files, const UserLookup& lookup,
+                        const ProgramLookup& has_program) {
     std::vector<RawFile> raw;
     for (const std::string& file : files) {
         const auto text = read_trusted_file(file);
@@ -92,7 +94,7 @@ BuiltConfig load_config(const std::vector<std::string>& files, const UserLookup&
             raw.back().problems.push_back({file, 0, "", "", text.error().message()});
         }
     }
-    BuiltConfig built = build_config(raw, lookup);
+    BuiltConfig built = build_config(raw, lookup, has_program);
     built.config.files = files;
     return built;
 }
@@ -105,6 +107,12 @@ std::optional<uid_t> system_user(const std::string& name) {
         found == nullptr)
         return std::nullopt;
     return entry.pw_uid;
+}
+
+bool system_program(const std::string& path) {
+    struct stat st = {};
+    return ::stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode) &&
+           ::access(path.c_str(), X_OK) == 0;
 }
 
 } // namespace rustland::supervisor

@@ -20,7 +20,8 @@ struct ConfigPaths {
 std::vector<std::string> find_config_files(const ConfigPaths& paths);
 
 // Reads exactly these files; each of them must exist.
-BuiltConfig load_config(const std::vector<std::string>& files, const UserLookup& lookup);
+BuiltConfig load_config(const std::vector<std::string>& files, const UserLookup& lookup,
+                        const ProgramLookup& has_program = any_program);
 
 // A file's content, provided that it is a regular file of a sensible size that only its trusted
 // owner can change. The error says which of these does not hold.
@@ -28,5 +29,8 @@ Result<std::string> read_trusted_file(const std::string& path);
 
 // getpwnam as a UserLookup.
 std::optional<uid_t> system_user(const std::string& name);
+
+// A file that may be run, as a ProgramLookup.
+bool system_program(const std::string& path);
 
 } // namespace rustland::supervisor

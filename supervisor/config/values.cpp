@@ -186,12 +186,13 @@ Result<Rate> parse_rate(std::string_view text) {
     return Rate{static_cast<int>(*count), *window};
 }
 
-Result<std::vector<std::string>> parse_list(std::string_view text) {
-    std::vector<std::string> items;
+Result<std::vector<ListItem>> parse_list_items(std::string_view text) {
+    std::vector<ListItem> items;
     std::string_view rest = trim(text);
     while (!rest.empty()) {
         std::string item;
-        if (rest.front() == '"') {
+        const bool quoted = rest.front() == '"';
+        if (quoted) {
             std::size_t i = 1;
             while (i < rest.size() && rest[i] != '"') {
                 if (rest[i] == '\\' && i + 1 < rest.size() && rest[i + 1] == '"')
@@ -210,11 +211,21 @@ Result<std::vector<std::string>> parse_list(std::string_view text) {
         }
         if (item.empty())
             return Error("an empty item between commas");
-        items.push_back(std::move(item));
+        items.push_back({std::move(item), quoted});
         if (!rest.empty())
             rest = trim(rest.substr(1));
     }
     return items;
+}
+
+Result<std::vector<std::string>> parse_list(std::string_view text) {
+    auto items = parse_list_items(text);
+    if (!items)
+        return items.error();
+    std::vector<std::string> texts;
+    for (ListItem& item : *items)
+        texts.push_back(std::move(item.text));
+    return texts;
 }
 
 Result<std::vector<std::string>> split_arguments(std::string_view text) {

@@ -33,6 +33,12 @@ Result<Rate> parse_rate(std::string_view text);
 // Items separated by commas. An item in double quotes may hold commas and spaces at its ends; \" is
 // a quote inside it and every other backslash stays.
 Result<std::vector<std::string>> parse_list(std::string_view text);
+// The same, with whether an item stood in quotes.
+struct ListItem {
+    std::string text;
+    bool quoted = false;
+};
+Result<std::vector<ListItem>> parse_list_items(std::string_view text);
 // A command line's words: white space separates, quotes and backslashes work as in a shell, nothing
 // is expanded.
 Result<std::vector<std::string>> split_arguments(std::string_view text);

@@ -37,7 +37,8 @@ struct ExitInfo {
 
 struct PowerState {
     std::optional<bool> on_battery; // nothing: not known, counts as on AC
-    std::string profile;            // "performance", "balanced", "power-saver", or not known
+    // "performance", "balanced", "power-saver", "custom" (none of them); empty: not known.
+    std::string profile;
     bool operator==(const PowerState&) const = default;
 };
 

@@ -5,7 +5,7 @@
 #include "supervisor/ctl/bus_client.hpp"
 #include "supervisor/ctl/client.hpp"
 #include "supervisor/ctl/doctor.hpp"
-#include "supervisor/ctl/import_ananicy.hpp"
+#include "supervisor/ctl/explain.hpp"
 #include "supervisor/ctl/print.hpp"
 
 #include <algorithm>
@@ -249,7 +249,41 @@ int run_held(const CtlOptions& options, const StartOptions& start, const std::st
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+namespace {
+
+// Without the daemon the same rules can be read and tried here. What is told then is which rule
+// would take the process, not what a daemon counts it as.
+int explain_here(const CtlOptions& options, std::int32_t pid, const Error& why) {
+    const std::vector<std::string> files = find_config_files({});
+    const BuiltConfig built = load_config(files, system_user);
+    if (!built.problems.empty())
+        return complain(
+            options,
+            Error(fmt::format("{}, and the configuration has mistakes, the first in {}; "
+                              "see rustlandctl check",
+                              why.message(), built.problems.front().message())),
+            kFailed);
+    const auto explanation = explain_by_itself(built.config, pid);
+    if (!explanation)
+        return complain(options, explanation.error(), kFailed);
+    if (options.json) {
+        print_json({{"ok", true},
+                    {"explanation", *explanation},
+                    {"by", "configuration"},
+                    {"files", files}});
+        return kDone;
+    }
+    fmt::print("{}: this is by the configuration as it is now, in {} file{}\n", why.message(),
+               files.size(), files.size() == 1 ? "" : "s");
+    print_explanation(*explanation);
+    return kDone;
+}
+
+} // namespace
+
 int explain(const CtlOptions& options, std::int32_t pid) {
+    if (const auto daemon = Client::connect(options.socket, kQuick); !daemon)
+        return explain_here(options, pid, daemon.error());
     return ask(options, {{"request", "explain"}, {"pid", pid}},
                [](const json& answer) { print_explanation(answer["explanation"]); });
 }
@@ -278,7 +312,7 @@ int monitor(const CtlOptions& options) {
 int check(const CtlOptions& options, std::vector<std::string> files) {
     if (files.empty())
         files = find_config_files({});
-    const BuiltConfig built = load_config(files, system_user);
+    const BuiltConfig built = load_config(files, system_user, system_program);
     if (options.json) {
         json problems = json::array();
         for (const Problem& p : built.problems)
@@ -331,9 +365,8 @@ int doctor(const CtlOptions& options) {
     return bad ? kFailed : kDone;
 }
 
-int import_rules(const CtlOptions& options, const std::string& directory,
+int import_rules(const CtlOptions& options, const Result<ImportedRules>& imported,
                  const std::string& output) {
-    const auto imported = import_ananicy(directory);
     if (!imported)
         return complain(options, imported.error(), kFailed);
     for (const std::string& problem : imported->problems)

@@ -3,6 +3,9 @@
 // use, 3 the daemon does not run.
 #pragma once
 
+#include "rustland/common/result.hpp"
+#include "supervisor/ctl/game_list.hpp"
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -41,7 +44,8 @@ int explain(const CtlOptions& options, std::int32_t pid);
 int monitor(const CtlOptions& options);
 int check(const CtlOptions& options, std::vector<std::string> files);
 int doctor(const CtlOptions& options);
-int import_rules(const CtlOptions& options, const std::string& directory,
+// Writes what was imported, to the terminal where `output` is empty.
+int import_rules(const CtlOptions& options, const Result<ImportedRules>& imported,
                  const std::string& output);
 
 } // namespace rustland::supervisor

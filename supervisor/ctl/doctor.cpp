@@ -3,7 +3,9 @@
 
 #include "rustland/common/file.hpp"
 #include "rustland/common/kernel_traits.hpp"
+#include "rustland/kernel/kernel_types.hpp"
 #include "supervisor/ctl/client.hpp"
+#include "supervisor/system/gpu_reader.hpp"
 #include "supervisor/system/proc_reader.hpp"
 #include "supervisor/system/sched_ext.hpp"
 
@@ -46,6 +48,17 @@ Finding type_information(const DoctorOptions& options) {
     if (!exists(path))
         return {Verdict::Bad, "BTF", path + " is missing",
                 "boot a kernel with CONFIG_DEBUG_INFO_BTF=y"};
+    const auto broken = kfuncs_with_hidden_argument(path);
+    if (!broken)
+        return {Verdict::Bad, "BTF", broken.error().message(), "boot another kernel"};
+    if (!broken->empty())
+        return {
+            Verdict::Bad, "BTF",
+            fmt::format("is broken, because the kernel was built with a pahole that is too old: "
+                        "{} ({} in all) shows an internal argument, and no sched_ext scheduler "
+                        "can be loaded",
+                        broken->front(), broken->size()),
+            "boot another kernel"};
     return {Verdict::Good, "BTF", "the kernel describes its types", ""};
 }
 
@@ -143,22 +156,43 @@ Finding foreign_scheduler(const DoctorOptions& options) {
 // Programs that also start schedulers, or change what we change.
 Finding competitors(const DoctorOptions& options) {
     constexpr std::array<std::string_view, 4> names{"falcond", "ananicy-cpp", "ananicy",
-                                                    "system76-sched"};
+                                                    "system76-scheduler"};
     std::vector<std::string> found;
     const ProcReader proc(options.root + "/proc");
-    const auto pids = proc.list();
-    if (pids)
-        for (const Pid pid : *pids) {
-            const auto info = proc.read(pid, {}, false);
-            // scx_loader, and any scheduler of that family.
-            if (info && (info->comm.starts_with("scx_") ||
-                         std::find(names.begin(), names.end(), info->comm) != names.end()))
-                found.push_back(fmt::format("{} ({})", info->comm, pid.value));
-        }
+    auto pids = proc.list().value_or({});
+    std::sort(pids.begin(), pids.end());
+    for (const Pid pid : pids) {
+        const auto info = proc.read(pid, {}, false);
+        if (!info)
+            continue;
+        const auto name = std::find_if(names.begin(), names.end(), [&](std::string_view whole) {
+            return info->comm == whole.substr(0, kCommLength);
+        });
+        if (name != names.end())
+            found.push_back(fmt::format("{} ({})", *name, pid.value));
+        else if (info->comm.starts_with("scx_")) // scx_loader, and any scheduler of that family
+            found.push_back(fmt::format("{} ({})", info->comm, pid.value));
+    }
     if (found.empty())
         return {Verdict::Good, "other services", "none that starts schedulers", ""};
     return {Verdict::Note, "other services", fmt::format("{}", fmt::join(found, ", ")),
             "two programs that start schedulers get in each other's way; disable one"};
+}
+
+// Whether rules that ask for the graphics processor can find anything.
+Finding graphics(const DoctorOptions& options) {
+    const std::string root = options.root + "/proc";
+    bool used = false;
+    for (const Pid pid : ProcReader(root).list().value_or({})) {
+        const GpuReading reading = read_gpu(root, pid);
+        used = used || reading.device;
+        if (!reading.clients.empty())
+            return {Verdict::Good, "graphics", "the driver tells how busy programs keep it", ""};
+    }
+    if (!used)
+        return {Verdict::Good, "graphics", "no program uses it that can be seen", ""};
+    return {Verdict::Note, "graphics", "the driver does not tell how busy programs keep it",
+            "rules with gpu= find no game; the others work"};
 }
 
 Finding daemon(const DoctorOptions& options) {
@@ -184,7 +218,7 @@ std::vector<Finding> examine(const DoctorOptions& options) {
     findings.insert(findings.end(),
                     {program(options), cgroup(options), privileges(), capabilities(options),
                      enabled_unit(options), foreign_scheduler(options), competitors(options),
-                     daemon(options)});
+                     graphics(options), daemon(options)});
     return findings;
 }
 

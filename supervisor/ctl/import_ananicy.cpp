@@ -2,77 +2,15 @@
 #include "supervisor/ctl/import_ananicy.hpp"
 
 #include "rustland/common/file.hpp"
-#include "supervisor/config/ini.hpp"
 #include "supervisor/config/values.hpp"
 
 #include <filesystem>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <sstream>
 #include <system_error>
 
 namespace rustland::supervisor {
-namespace {
-
-// One section reads well up to here.
-constexpr std::size_t kNamesPerSection = 500;
-
-// A name as a list item: a literal, whatever characters it has.
-std::string list_item(const std::string& name) {
-    std::string escaped;
-    for (const char c : name) {
-        if (c == '*' || c == '?' || c == '[')
-            escaped += {'[', c, ']'};
-        else if (c == '"')
-            escaped += "\\\"";
-        else
-            escaped += c;
-    }
-    const bool quote = escaped.find_first_of(",\";") != std::string::npos ||
-                       escaped.front() == '~' || trim(escaped) != escaped;
-    return quote ? "\"" + escaped + "\"" : escaped;
-}
-
-bool importable(const std::string& name) {
-    const std::string item = list_item(name);
-    // inih would cut the line at " ;", and a list item must fit on a line.
-    return item.size() + 8 < kLongestLine && item.find(" ;") == std::string::npos &&
-           item.find_first_of("\r\n\t") == std::string::npos &&
-           name.find('\\') == std::string::npos;
-}
-
-std::string sections(const std::set<std::string>& names) {
-    std::string text;
-    std::size_t in_section = 0;
-    int number = 0;
-    std::string line;
-    const auto flush_line = [&](bool last) {
-        if (!line.empty())
-            text += line + (last ? "\n" : ",\n");
-        line.clear();
-    };
-    for (const std::string& name : names) {
-        if (in_section == 0)
-            text += fmt::format("\n[workload ananicy-{}]\n", ++number);
-        const std::string item = list_item(name);
-        if (!line.empty() && line.size() + item.size() + 3 > 98)
-            flush_line(false);
-        if (line.empty())
-            line = (in_section == 0 ? "program = " : "    ") + item;
-        else
-            line += ", " + item;
-        if (++in_section == kNamesPerSection) {
-            flush_line(true);
-            in_section = 0;
-        }
-    }
-    flush_line(true);
-    return text;
-}
-
-} // namespace
-
 Result<std::string> ananicy_game(const std::string& line) {
     const std::string_view trimmed = trim(line);
     if (trimmed.empty() || trimmed.front() == '#')
@@ -92,8 +30,7 @@ Result<std::string> ananicy_game(const std::string& line) {
 }
 
 Result<ImportedRules> import_ananicy(const std::string& directory) {
-    ImportedRules imported;
-    std::set<std::string> names;
+    GameList games("ananicy");
     int files = 0;
     std::error_code ec;
     for (std::filesystem::recursive_directory_iterator it(directory, ec), end; !ec && it != end;
@@ -103,34 +40,26 @@ Result<ImportedRules> import_ananicy(const std::string& directory) {
         const std::string path = it->path().string();
         const auto text = read_file(path);
         if (!text) {
-            imported.problems.push_back(text.error().message());
+            games.problem(text.error().message());
             continue;
         }
         ++files;
         std::istringstream lines(*text);
         int number = 0;
         for (std::string line; std::getline(lines, line);) {
-            ++number;
+            const std::string where = fmt::format("{}:{}", path, ++number);
             const auto name = ananicy_game(line);
             if (!name)
-                imported.problems.push_back(
-                    fmt::format("{}:{}: {}", path, number, name.error().message()));
-            else if (!name->empty() && importable(*name))
-                names.insert(*name);
+                games.problem(where + ": " + name.error().message());
             else if (!name->empty())
-                imported.problems.push_back(fmt::format("{}:{}: the name cannot be written into a "
-                                                        "configuration",
-                                                        path, number));
+                games.add_process(*name, where);
         }
     }
     if (ec)
         return Error::from_code(directory, ec.value());
     if (files == 0)
         return Error(directory + ": there are no .rules files");
-    imported.names = static_cast<int>(names.size());
-    imported.text =
-        "# Games from ananicy's rules; names of any length, matched whole.\n" + sections(names);
-    return imported;
+    return games.rules("Games from ananicy's rules; names of any length, matched whole.");
 }
 
 } // namespace rustland::supervisor

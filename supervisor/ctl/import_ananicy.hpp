@@ -3,23 +3,18 @@
 #pragma once
 
 #include "rustland/common/result.hpp"
+#include "supervisor/ctl/game_list.hpp"
 
 #include <string>
-#include <vector>
 
 namespace rustland::supervisor {
-
-struct ImportedRules {
-    std::string text;                  // a configuration file
-    int names = 0;                     // programs that it lists
-    std::vector<std::string> problems; // lines that were not understood
-};
 
 // One line of a .rules file: {"name": "game.exe", "type": "Game"}. Nothing for a comment, an empty
 // line or another type.
 Result<std::string> ananicy_game(const std::string& line);
 
-// All .rules files below `directory`.
+// All .rules files below `directory`. A name there is the file name of the first argument, else
+// that of the executable, else the kernel's short name.
 Result<ImportedRules> import_ananicy(const std::string& directory);
 
 } // namespace rustland::supervisor

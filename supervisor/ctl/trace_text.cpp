@@ -12,7 +12,8 @@ namespace {
 
 // "            bash-183     [000]     3.771355: sched_switch: …": names have at most 15 characters
 // and are written into 16 columns, so a "-" in them is not taken for the one behind. Another
-// recorder may have left the kernel's column of flags ("d..2.") before the time.
+// recorder may have left the kernel's column of flags ("d..2.") before the time, and with its
+// option record-tgid the kernel writes the thread group, "(   183)" or "(-----)", before the CPU.
 constexpr std::size_t kNameColumns = 16;
 constexpr std::size_t kMicrosDigits = 6;
 
@@ -121,6 +122,15 @@ bool skip_flags(Cursor& cursor) {
     return cursor.at_digit() || (cursor.skip_word() && cursor.skip_blanks());
 }
 
+bool skip_group(Cursor& cursor) {
+    if (!cursor.skip("("))
+        return true;
+    cursor.skip_blanks();
+    std::int32_t group = 0;
+    const bool told = cursor.number(group) > 0 || cursor.skip("-------") || cursor.skip("-----");
+    return told && cursor.skip(")") && cursor.skip_blanks();
+}
+
 std::optional<TraceEvent> parse_entry(std::string_view line) {
     if (line.size() <= kNameColumns)
         return std::nullopt;
@@ -130,9 +140,10 @@ std::optional<TraceEvent> parse_entry(std::string_view line) {
     std::int64_t seconds_part = 0;
     std::int64_t micros_part = 0;
     if (!cursor.skip("-") || cursor.number(pid) == 0 || !cursor.skip_blanks() ||
-        !cursor.skip("[") || cursor.number(event.cpu) == 0 || !cursor.skip("]") ||
-        !cursor.skip_blanks() || !skip_flags(cursor) || cursor.number(seconds_part) == 0 ||
-        !cursor.skip(".") || cursor.number(micros_part) != kMicrosDigits || !cursor.skip(": "))
+        !skip_group(cursor) || !cursor.skip("[") || cursor.number(event.cpu) == 0 ||
+        !cursor.skip("]") || !cursor.skip_blanks() || !skip_flags(cursor) ||
+        cursor.number(seconds_part) == 0 || !cursor.skip(".") ||
+        cursor.number(micros_part) != kMicrosDigits || !cursor.skip(": "))
         return std::nullopt;
     event.at = seconds(seconds_part) + micros(micros_part);
     const std::string_view name = cursor.until(':');

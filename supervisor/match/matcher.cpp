@@ -46,6 +46,22 @@ std::optional<std::uint32_t> inherited_appid(const ProcessInfo& process) {
     return std::nullopt;
 }
 
+std::string gpu_text(const std::optional<GpuUse>& gpu) {
+    if (!gpu)
+        return "(not looked at; only processes of users who sit at the machine are, at each scan)";
+    switch (gpu->state) {
+    case GpuUse::State::NoDevice:
+        return "no graphics device open";
+    case GpuUse::State::NotTold:
+        return "unknown: the graphics driver tells no times";
+    case GpuUse::State::FirstLook:
+        return "unknown before the second look";
+    case GpuUse::State::Known:
+        break;
+    }
+    return fmt::format("{:.0f}%", gpu->percent);
+}
+
 // The keys of a rule, each as a test and as two texts. Matching and explaining walk the same list,
 // so that an explanation can never differ from what was decided.
 struct RuleKey {
@@ -56,6 +72,7 @@ struct RuleKey {
     std::string (*actual)(const ProcessInfo&);
 };
 
+constexpr const char* kGpuKey = "gpu";
 const std::string kUnknown = "(not readable)";
 
 // Cheap tests first.
@@ -131,13 +148,20 @@ const RuleKey kKeys[] = {
      [](const MatchKeys& k, const ProcessInfo& p) { return any_matches(k.cmdline, p.cmdline()); },
      [](const MatchKeys& k) { return list_text(k.cmdline); },
      [](const ProcessInfo& p) { return p.cmdline(); }},
+    {kGpuKey, [](const MatchKeys& k) { return k.gpu_percent.has_value(); },
+     [](const MatchKeys& k, const ProcessInfo& p) {
+         return p.gpu && p.gpu->state == GpuUse::State::Known && p.gpu->percent >= *k.gpu_percent;
+     },
+     [](const MatchKeys& k) { return fmt::format("at least {}%", *k.gpu_percent); },
+     [](const ProcessInfo& p) { return gpu_text(p.gpu); }},
 };
 
-bool rule_matches(const Rule& rule, const ProcessInfo& process) {
+bool rule_matches(const Rule& rule, const ProcessInfo& process, bool but_for_gpu = false) {
     if (!rule.enabled || rule.keys.empty())
         return false;
     return std::all_of(std::begin(kKeys), std::end(kKeys), [&](const RuleKey& key) {
-        return !key.given(rule.keys) || key.holds(rule.keys, process);
+        return (but_for_gpu && key.name == kGpuKey) || !key.given(rule.keys) ||
+               key.holds(rule.keys, process);
     });
 }
 
@@ -166,9 +190,12 @@ Matcher::Matcher(std::vector<Rule> rules) : rules_(std::move(rules)) {
             continue;
         const MatchKeys& k = rule.keys;
         needs_.argv = needs_.argv || !k.program.empty() || !k.cmdline.empty();
-        needs_.exe = needs_.exe || !k.exe.empty();
+        // A program's name is also that of its executable.
+        needs_.exe = needs_.exe || !k.exe.empty() || !k.program.empty();
         needs_.cgroup = needs_.cgroup || !k.cgroup.empty();
         needs_.uid = needs_.uid || !k.user.empty();
+        // Where nothing can be found by it, what would be denied by it need not be known.
+        needs_.gpu = needs_.gpu || (k.gpu_percent && !rule.deny);
         needs_.parent = needs_.parent || !k.parent.empty();
         needs_.ancestors = needs_.ancestors || !k.ancestor.empty();
         needs_.steam_appid = needs_.steam_appid || !k.steam_appid.empty();
@@ -216,6 +243,16 @@ bool Matcher::wants_cgroup(std::string_view path) const {
     return std::any_of(rules_.begin(), rules_.end(), [&](const Rule& rule) {
         return rule.enabled && any_matches(rule.keys.cgroup, path);
     });
+}
+
+bool Matcher::waits_for_gpu(const ProcessInfo& process, const SessionTest& seated) const {
+    if (!needs_.gpu)
+        return false;
+    for (const Rule& rule : rules_)
+        // The first that could take it decides: it asks, or no later one is asked.
+        if (rule_matches(rule, process, true) && session_holds(rule, process, seated))
+            return rule.keys.gpu_percent.has_value();
+    return false;
 }
 
 const Rule* Matcher::find(std::string_view name) const {

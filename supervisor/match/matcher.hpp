@@ -21,6 +21,9 @@ struct Needs {
     bool parent = false;
     bool ancestors = false;
     bool steam_appid = false;
+    bool gpu = false; // not read with the process: it takes two looks
+
+    static constexpr Needs everything() { return {true, true, true, true, true, true, true, true}; }
 };
 
 struct KeyVerdict {
@@ -67,6 +70,9 @@ class Matcher {
     [[nodiscard]] const Needs& needs() const { return needs_; }
     // True where some rule names a cgroup that covers this path.
     [[nodiscard]] bool wants_cgroup(std::string_view path) const;
+    // True where it depends on the graphics processor alone whether some rule takes this process.
+    [[nodiscard]] bool waits_for_gpu(const ProcessInfo& process,
+                                     const SessionTest& seated = {}) const;
     [[nodiscard]] const std::vector<Rule>& rules() const { return rules_; }
     [[nodiscard]] const Rule* find(std::string_view name) const;
 

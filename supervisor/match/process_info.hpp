@@ -32,21 +32,37 @@ struct Ancestor {
     std::optional<std::uint32_t> steam_appid; // from "SteamLaunch AppId=" on its command line
 };
 
+// How busy a process keeps the busiest engine of the graphics processor that draws or computes.
+struct GpuUse {
+    enum class State {
+        NoDevice,  // it holds no graphics device open
+        NotTold,   // it does, but the driver tells no times of engines
+        FirstLook, // they grow by nobody knows how much before the second look
+        Known
+    };
+    State state = State::NoDevice;
+    double percent = 0; // only where it is known
+};
+
 struct ProcessInfo {
     ProcessKey key;
     Pid parent;
-    std::string comm;                  // at most 15 bytes, the kernel's limit
-    std::vector<std::string> argv;     // empty for a kernel thread
-    std::optional<std::string> exe;    // empty where it may not be read
+    std::string comm;               // at most 15 bytes, the kernel's limit
+    std::vector<std::string> argv;  // empty for a kernel thread
+    std::optional<std::string> exe; // empty where it may not be read
+    // The Windows program that Wine has mapped, where the command line does not name one.
+    std::optional<std::string> module;
     std::optional<std::string> cgroup; // the cgroup v2 path, from "/"
     std::optional<uid_t> uid;
     std::optional<std::uint32_t> steam_appid; // its own; matching also looks at the ancestors'
+    std::optional<GpuUse> gpu;                // nothing: was not looked at
     std::vector<Ancestor> ancestors;          // the parent first
 
     // The arguments joined by single spaces.
     [[nodiscard]] std::string cmdline() const;
-    // The names that it may be known by, full length: the file name of argv[0], the program that
-    // Wine runs, the script that an interpreter runs.
+    // The names that it may be known by, full length: the file name of argv[0], which the process
+    // chooses itself, the program that Wine runs, the script that an interpreter runs, and the file
+    // name of the executable.
     [[nodiscard]] std::vector<std::string> programs() const;
 };
 
@@ -54,11 +70,23 @@ struct ProcessInfo {
 std::string_view file_name(std::string_view path);
 // A name that Windows would run, whose case carries no meaning: "Game.EXE".
 bool is_windows_program(std::string_view name);
-std::vector<std::string> program_names(const std::vector<std::string>& argv, std::string_view comm);
+// `exe` is the path of the executable and `module` that of the Windows program in it, where known.
+std::vector<std::string> program_names(const std::vector<std::string>& argv, std::string_view comm,
+                                       std::string_view exe = {}, std::string_view module = {});
+// True for an executable in which Windows programs run: wine, wine64-preloader and the like.
+bool is_wine_loader(std::string_view path);
 
 // The AppID in a scope that Steam made: ".../app-steam-app570-1234.scope".
 std::optional<std::uint32_t> steam_appid_from_cgroup(std::string_view cgroup);
 // The AppID in the command line of Steam's reaper: "reaper SteamLaunch AppId=570 -- …".
 std::optional<std::uint32_t> steam_appid_from_argv(const std::vector<std::string>& argv);
+// The AppID in what Steam puts into the environment of a game, as /proc/PID/environ has it. A
+// program that is no game of Steam's, but was added to it, has its number in the upper half of
+// SteamGameId.
+std::optional<std::uint32_t> steam_appid_from_environ(std::string_view environ);
+
+// True for a cgroup whose processes a service started for somebody else: a sandbox of Flatpak or
+// Snap, or a transient unit. Ancestors do not lead to whoever wanted them.
+bool started_for_another(std::string_view cgroup);
 
 } // namespace rustland::supervisor

@@ -38,13 +38,19 @@ struct MatchKeys {
     std::vector<Pattern> parent;
     std::vector<Pattern> ancestor;
     std::vector<UserMatch> user;
+    // At least so many percent of the graphics processor; only beside other keys.
+    std::optional<int> gpu_percent;
 
+    // Whether nothing is given that says which process is meant.
     [[nodiscard]] bool empty() const {
         return comm.empty() && program.empty() && exe.empty() && cmdline.empty() &&
                cgroup.empty() && steam_appid.empty() && parent.empty() && ancestor.empty() &&
                user.empty();
     }
 };
+
+// What "gpu = yes" means: more than a desktop's programs use over a scan interval.
+inline constexpr int kGpuPercent = 10;
 
 // One [workload NAME] section.
 struct Rule {
@@ -63,6 +69,8 @@ struct Rule {
     std::optional<SessionCondition> session;
     BatteryCondition on_battery = BatteryCondition::Any;
     std::vector<std::string> power_profiles; // empty: any
+    // Out of the foreground while the desktop says that the user does something else.
+    bool follow_focus = false;
 };
 
 } // namespace rustland::supervisor

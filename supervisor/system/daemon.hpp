@@ -7,6 +7,7 @@
 #include "supervisor/core/decision_core.hpp"
 #include "supervisor/system/control_server.hpp"
 #include "supervisor/system/detector.hpp"
+#include "supervisor/system/focus_watch.hpp"
 #include "supervisor/system/history.hpp"
 #include "supervisor/system/power.hpp"
 #include "supervisor/system/runner.hpp"
@@ -113,6 +114,8 @@ class Daemon {
     void kernel_changed();
     void power_changed();
     void tell_classes();
+    bool out_of_focus(const Member& member);
+    std::vector<Member> members_in_focus();
     void settle();
     void record(const std::string& kind, const CleanLine& text, const CleanBlock& dump = {});
     void remember_exit(const ExitInfo& exit);
@@ -168,6 +171,7 @@ class Daemon {
     std::unique_ptr<DecisionCore> core_;
     std::unique_ptr<Detector> detector_;
     std::unique_ptr<SchedulerClient> scheduler_;
+    std::unique_ptr<FocusWatch> focus_; // from the first rule that follows it on
     std::unique_ptr<UeventSocket> uevents_;
     Source uevents_source_;
     Source timer_;

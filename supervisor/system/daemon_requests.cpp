@@ -2,6 +2,7 @@
 // What the daemon answers, on the socket and on the bus alike.
 #include "rustland/common/clock.hpp"
 #include "supervisor/system/daemon.hpp"
+#include "supervisor/system/explanation.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -84,42 +85,6 @@ void hide_others_ancestors(const ProcReader& proc, const Matcher& matcher, Proce
             if (keys[key].key == hidden[key].key && keys[key].key != "session")
                 keys[key].actual = hidden[key].actual;
     }
-}
-
-json explanation_json(const ProcessInfo& process, const Explanation& explanation,
-                      const Member* member) {
-    json rules = json::array();
-    for (const RuleVerdict& rule : explanation.rules) {
-        json keys = json::array();
-        for (const KeyVerdict& key : rule.keys)
-            keys.push_back({{"key", key.key},
-                            {"matched", key.matched},
-                            {"wanted", key.wanted},
-                            {"actual", CleanLine(key.actual)}});
-        rules.push_back({{"rule", rule.rule},
-                         {"file", rule.file},
-                         {"line", rule.line},
-                         {"enabled", rule.enabled},
-                         {"deny", rule.deny},
-                         {"priority", rule.priority},
-                         {"matched", rule.matched},
-                         {"keys", keys}});
-    }
-    json out = {{"pid", process.key.pid.value},
-                {"comm", CleanLine(process.comm)},
-                {"cmdline", CleanLine(process.cmdline())},
-                {"denied", explanation.denied},
-                {"decided_by", nullptr},
-                {"member_of", nullptr},
-                {"inherited", false},
-                {"rules", rules}};
-    if (explanation.decided_by)
-        out["decided_by"] = *explanation.decided_by;
-    if (member != nullptr) {
-        out["member_of"] = member->rule;
-        out["inherited"] = member->inherited;
-    }
-    return out;
 }
 
 } // namespace
@@ -350,10 +315,10 @@ void Daemon::do_explain(Request& request) {
     const auto group = detector_->proc().thread_group(Pid{*pid});
     if (!group)
         return request.reply(refused(group.error().message()));
-    const Needs everything{true, true, true, true, true, true, true};
-    const auto info = detector_->proc().read(*group, everything, true);
+    auto info = detector_->proc().read(*group, Needs::everything(), true);
     if (!info)
         return request.reply(refused(info.error().message()));
+    info->gpu = detector_->gpu_use(info->key);
     // Another user's command line and executable are not ours to show around.
     if (!request.may(Right::Manage) && info->uid != request.peer.uid)
         return request.reply(refused("only root may explain other users' processes"));
@@ -362,9 +327,12 @@ void Daemon::do_explain(Request& request) {
     Explanation explanation = matcher.explain(*info, seated);
     if (!request.may(Right::Manage))
         hide_others_ancestors(detector_->proc(), matcher, *info, request.peer.uid, explanation);
-    request.reply({{"ok", true},
-                   {"explanation",
-                    explanation_json(*info, explanation, detector_->workloads().find(*group))}});
+    json shown = explanation_json(*info, explanation);
+    if (const Member* member = detector_->workloads().find(*group)) {
+        shown["member_of"] = member->rule;
+        shown["inherited"] = member->inherited;
+    }
+    request.reply({{"ok", true}, {"explanation", std::move(shown)}});
 }
 
 void Daemon::do_monitor(Request& request) {

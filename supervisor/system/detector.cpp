@@ -3,6 +3,7 @@
 
 #include "rustland/common/clock.hpp"
 #include "rustland/common/log.hpp"
+#include "supervisor/system/gpu_reader.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -172,17 +173,24 @@ void Detector::look_now_due() {
     flush();
 }
 
-void Detector::judge(Pid pid) {
+void Detector::look_at_gpu(ProcessInfo& info, const SessionTest& test) {
+    if (matcher_->waits_for_gpu(info, test) && seated(info))
+        info.gpu = gpu_.look(info.key, read_gpu(proc_.root(), info.key.pid), monotonic_now());
+}
+
+void Detector::judge(Pid pid, Look look) {
     // Most processes of a storm are gone at their later looks: this is the cheapest way to know.
     if (options_.real_processes && ::kill(pid.value, 0) != 0 && errno == ESRCH)
         return;
-    const auto info =
+    auto info =
         proc_.read_program(pid, matcher_->needs(), !workloads_.empty(), parents_, monotonic_now());
     if (!info)
         return;
     ++statistics_.judged;
     const bool known = workloads_.find(pid) != nullptr;
     const auto test = [this](const ProcessInfo& process) { return seated(process); };
+    if (look == Look::WithGpu && !known)
+        look_at_gpu(*info, test);
     if (!workloads_.judge(*matcher_, *info, pending_, test)) {
         members_changed_ = members_changed_ || (known && workloads_.find(pid) == nullptr);
         return;
@@ -251,6 +259,7 @@ void Detector::member_gone(const ProcessKey& key) {
 
 void Detector::scan() {
     ++statistics_.scans;
+    const Nanos begin = monotonic_now();
     watch_seats();
     drop_absent();
     const auto pids = proc_.list();
@@ -258,7 +267,8 @@ void Detector::scan() {
         log::warn("scan: {}", pids.error().message());
     else
         for (const Pid pid : *pids)
-            judge(pid);
+            judge(pid, Look::WithGpu);
+    gpu_.forget_before(begin);
     // What was watched by a pid that has been used again.
     std::erase_if(exits_, [&](const auto& watched) {
         const Member* member = workloads_.find(watched.first.pid);
@@ -273,6 +283,7 @@ void Detector::scan() {
 void Detector::use(std::shared_ptr<const Matcher> matcher, Nanos scan_interval) {
     matcher_ = std::move(matcher);
     parents_.entries.clear(); // it may need other parts of them
+    gpu_.clear();
     options_.scan_interval = scan_interval;
     workloads_.keep_rules(*matcher_, pending_);
     members_changed_ = true;

@@ -5,6 +5,7 @@
 
 #include "rustland/common/unique_fd.hpp"
 #include "supervisor/core/workloads.hpp"
+#include "supervisor/match/gpu_use.hpp"
 #include "supervisor/match/matcher.hpp"
 #include "supervisor/system/cgroup_watch.hpp"
 #include "supervisor/system/loop.hpp"
@@ -18,6 +19,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,8 +36,9 @@ struct DetectorOptions {
     bool real_processes = true; // what `proc_root` shows are processes of this machine
     // Replaced where the processes are not real.
     std::function<Result<UniqueFd>(Pid)> open_pidfd;
-    // Whether a user, to whom this process belongs, sits at the machine. Where the processes are
-    // not real and none is given, everybody does.
+    // Whether a user, to whom this process belongs, sits at the machine: for rules of
+    // SessionCondition::Active, and only such users' processes are looked at for how busy they keep
+    // the graphics processor. Where the processes are not real and none is given, everybody does.
     std::function<bool(uid_t, Pid)> seated;
 };
 
@@ -60,6 +63,11 @@ class Detector {
     // What the kernel would have sent.
     void handle(const std::vector<ProcessEvent>& events);
 
+    // How busy a process kept the graphics processor between the last two scans; nothing where no
+    // rule asked for it.
+    [[nodiscard]] std::optional<GpuUse> gpu_use(const ProcessKey& key) const {
+        return gpu_.last(key);
+    }
     // As the rules ask it.
     [[nodiscard]] bool seated(const ProcessInfo& process) const;
 
@@ -70,7 +78,7 @@ class Detector {
     [[nodiscard]] const std::string& source() const { return source_text_; }
 
   private:
-    struct Look {
+    struct LaterLook {
         Nanos due;
         Pid pid;
     };
@@ -79,7 +87,9 @@ class Detector {
     Status init();
     void open_events();
     void read_events();
-    void judge(Pid pid);
+    enum class Look { Quick, WithGpu };
+    void judge(Pid pid, Look look = Look::Quick);
+    void look_at_gpu(ProcessInfo& info, const SessionTest& test);
     void judge_children(Pid pid);
     bool watch_exit(const ProcessKey& key);
     void member_gone(const ProcessKey& key);
@@ -98,6 +108,7 @@ class Detector {
     Listener listener_;
     ProcReader proc_;
     AncestorCache parents_;
+    GpuWatch gpu_;
     std::shared_ptr<const Matcher> matcher_;
     Workloads workloads_;
     struct Watched {
@@ -111,7 +122,7 @@ class Detector {
     std::unique_ptr<SeatWatch> seats_;
     Source scan_timer_;
     Source look_timer_;
-    std::array<std::deque<Look>, 2> looks_; // after 0.1 s and after 2 s
+    std::array<std::deque<LaterLook>, 2> looks_; // after 0.1 s and after 2 s
     std::vector<Event> pending_;
     bool members_changed_ = false;
     double tokens_ = 0;

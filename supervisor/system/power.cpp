@@ -3,19 +3,35 @@
 
 #include "rustland/common/file.hpp"
 
+#include <array>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 
 namespace rustland::supervisor {
 namespace {
 
-// The firmware's names to those of power-profiles-daemon.
-std::string profile_name(const std::string& platform) {
-    if (platform == "low-power" || platform == "quiet")
-        return "power-saver";
-    if (platform == "performance" || platform == "balanced")
-        return platform;
-    return "";
+struct ProfileName {
+    std::string_view firmware;
+    std::string_view ours;
+};
+
+// The firmware's names, by what the kernel's description of platform_profile says they mean, to
+// those of power-profiles-daemon. "custom" is whatever else is told: it is none of the three, so a
+// rule for one of them does not apply.
+std::string profile_name(std::string_view platform) {
+    constexpr std::array<ProfileName, 8> names{{{"low-power", "power-saver"},
+                                                {"cool", "power-saver"},
+                                                {"quiet", "power-saver"},
+                                                {"balanced", "balanced"},
+                                                {"balanced-performance", "balanced"},
+                                                {"performance", "performance"},
+                                                {"max-power", "performance"},
+                                                {"", ""}}};
+    for (const ProfileName& name : names)
+        if (name.firmware == platform)
+            return std::string(name.ours);
+    return "custom";
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/system/proc_reader.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -18,6 +19,9 @@ namespace {
 // Longer command lines are cut: patterns look at the beginning, and one process must not cost us
 // megabytes.
 constexpr std::size_t kLongestFile = 16384;
+constexpr std::size_t kLongestEnviron = 65536;
+// Wine maps the program before most of its libraries.
+constexpr std::size_t kLongestMaps = 262144;
 constexpr int kMostAncestors = 64;
 // PF_KTHREAD of the kernel's task flags.
 constexpr std::uint32_t kKernelThread = 0x00200000;
@@ -27,21 +31,22 @@ template <typename T> bool to_number(std::string_view text, T& number) {
     return ec == std::errc{} && end == text.data() + text.size();
 }
 
-Result<std::string> read_at(int directory, const char* name) {
+Result<std::string> read_at(int directory, const char* name, std::size_t longest = kLongestFile) {
     const UniqueFd fd(::openat(directory, name, O_RDONLY | O_CLOEXEC));
     if (!fd)
         return Error::from_errno(name);
     std::string text;
     std::array<char, 4096> buffer; // NOLINT(cppcoreguidelines-pro-type-member-init): hot path
-    while (text.size() < kLongestFile) {
+    while (text.size() < longest) {
         const ssize_t n = ::read(fd.get(), buffer.data(), buffer.size());
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return Error::from_errno(name);
         text.append(buffer.data(), static_cast<std::size_t>(n));
-        if (static_cast<std::size_t>(n) < buffer.size())
-            break; // procfs fills the buffer while there is more
+        // procfs fills the buffer while there is more; only of maps it gives whole lines.
+        if (n == 0 || (longest == kLongestFile && static_cast<std::size_t>(n) < buffer.size()))
+            break;
     }
     return text;
 }
@@ -84,6 +89,15 @@ class ProcDir {
         if (path.ends_with(deleted))
             path.remove_suffix(deleted.size());
         return std::string(path);
+    }
+    // The Windows program that Wine has mapped.
+    [[nodiscard]] std::optional<std::string> module() const {
+        const auto text = read_at(fd_.get(), "maps", kLongestMaps);
+        return text ? parse_proc_maps(*text) : std::nullopt;
+    }
+    [[nodiscard]] std::optional<std::uint32_t> environ_appid() const {
+        const auto text = read_at(fd_.get(), "environ", kLongestEnviron);
+        return text ? steam_appid_from_environ(*text) : std::nullopt;
     }
     [[nodiscard]] Pid pid() const { return pid_; }
 
@@ -228,6 +242,19 @@ std::optional<std::int64_t> parse_proc_status(std::string_view text, std::string
     return std::nullopt;
 }
 
+std::optional<std::string> parse_proc_maps(std::string_view text) {
+    while (!text.empty()) {
+        const std::size_t end = text.find('\n');
+        const std::string_view line = text.substr(0, end);
+        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+        // "begin-end perms offset device inode   path": the path is what begins with a slash.
+        const std::size_t slash = line.find(" /");
+        if (slash != std::string_view::npos && is_windows_program(line.substr(slash + 1)))
+            return std::string(line.substr(slash + 1));
+    }
+    return std::nullopt;
+}
+
 Result<std::vector<Pid>> ProcReader::list() const {
     std::vector<Pid> pids = numbered_entries(root_);
     if (pids.empty())
@@ -272,6 +299,11 @@ Result<ProcessInfo> ProcReader::read_with(Pid pid, const Needs& needs, bool ance
         info.cgroup = dir.cgroup();
     if (needs.exe)
         info.exe = dir.exe();
+    if (info.exe && needs.argv && is_wine_loader(*info.exe)) {
+        const auto names = info.programs();
+        if (std::none_of(names.begin(), names.end(), is_windows_program))
+            info.module = dir.module();
+    }
     if (needs.uid)
         info.uid = dir.uid();
     if (needs.steam_appid) {
@@ -283,6 +315,11 @@ Result<ProcessInfo> ProcReader::read_with(Pid pid, const Needs& needs, bool ance
     if (whole_chain || needs.parent)
         read_ancestors(root_, info, needs.ancestors || needs.parent || needs.steam_appid,
                        whole_chain ? kMostAncestors : 1, cache, now);
+    if (needs.steam_appid && !info.steam_appid && info.cgroup &&
+        started_for_another(*info.cgroup) &&
+        std::none_of(info.ancestors.begin(), info.ancestors.end(),
+                     [](const Ancestor& a) { return a.steam_appid.has_value(); }))
+        info.steam_appid = dir.environ_appid();
     return info;
 }
 

@@ -39,6 +39,8 @@ Result<ProcStat> parse_proc_stat(std::string_view text);
 std::vector<std::string> parse_proc_cmdline(std::string_view text);
 // /proc/PID/cgroup: the path of the unified hierarchy.
 std::optional<std::string> parse_proc_cgroup(std::string_view text);
+// The first Windows program among the files in /proc/PID/maps.
+std::optional<std::string> parse_proc_maps(std::string_view text);
 // A number after "KEY:" in /proc/PID/status.
 std::optional<std::int64_t> parse_proc_status(std::string_view text, std::string_view key);
 

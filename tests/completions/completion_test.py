@@ -104,7 +104,7 @@ class Zsh:
 
 COMMANDS = {"status", "list", "start", "switch", "stop", "restart", "run", "hold", "release",
             "reload", "reset-failed", "check", "explain", "doctor", "monitor", "history",
-            "import-ananicy"}
+            "import-ananicy", "import-falcond", "import-gamemode"}
 
 
 class Cases:

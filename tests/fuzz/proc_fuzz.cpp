@@ -2,11 +2,13 @@
 // What the kernel and other processes write: files in /proc and netlink datagrams. The first byte
 // chooses the parser.
 #include "check.hpp"
+#include "supervisor/match/gpu_use.hpp"
 #include "supervisor/match/process_info.hpp"
 #include "supervisor/system/proc_events.hpp"
 #include "supervisor/system/proc_reader.hpp"
 #include "supervisor/system/sched_ext.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 
@@ -47,6 +49,31 @@ void status(std::string_view text) {
         static_cast<void>(parse_proc_status(text, key));
 }
 
+void environment(std::string_view text) {
+    if (const auto appid = steam_appid_from_environ(text))
+        FUZZ_CHECK(*appid != 0);
+}
+
+void maps(std::string_view text) {
+    if (const auto module = parse_proc_maps(text))
+        FUZZ_CHECK(module->starts_with('/') && is_windows_program(*module));
+}
+
+// The text before the first NUL and the one behind it, as two looks at one process.
+void fdinfo(std::string_view text) {
+    const std::size_t cut = std::min(text.find('\0'), text.size());
+    const ProcessKey process{Pid{1}, 1};
+    GpuWatch watch;
+    for (const std::int64_t at : {1, 2}) {
+        const auto client = parse_drm_fdinfo(at == 1 ? text.substr(0, cut) : text.substr(cut));
+        GpuReading reading{true, {}};
+        if (client)
+            reading.clients = {*client, *client};
+        const GpuUse use = watch.look(process, reading, seconds(at));
+        FUZZ_CHECK(use.percent >= 0 && use.percent <= 100);
+    }
+}
+
 void datagram(std::string_view text) {
     const auto bytes = std::as_bytes(std::span(text.data(), text.size()));
     FUZZ_CHECK(parse_proc_events(bytes).size() <= bytes.size() / 40);
@@ -75,6 +102,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         return 0;
     case 'd':
         datagram(text);
+        return 0;
+    case 'e':
+        environment(text);
+        return 0;
+    case 'm':
+        maps(text);
+        return 0;
+    case 'f':
+        fdinfo(text);
         return 0;
     default:
         return -1;

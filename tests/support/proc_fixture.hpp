@@ -2,6 +2,7 @@
 // A directory that plays /proc and /sys, with as many processes as a test lays out.
 #pragma once
 
+#include "rustland/common/result.hpp"
 #include "rustland/common/types.hpp"
 #include "rustland/common/unique_fd.hpp"
 #include "support/temp_dir.hpp"
@@ -68,6 +69,16 @@ class ProcFixture {
     void children(int pid, const std::string& list) const {
         const std::string number = std::to_string(pid);
         dir_.write("proc/" + number + "/task/" + number + "/children", list);
+    }
+
+    // An open file of a process, and what its driver tells of it.
+    void open_file(int pid, int fd, const std::string& path, const std::string& fdinfo) const {
+        const std::string base = "proc/" + std::to_string(pid) + "/";
+        const std::string link = dir_.path(base + "fd/" + std::to_string(fd));
+        dir_.write(base + "fdinfo/" + std::to_string(fd), fdinfo);
+        std::filesystem::create_directories(dir_.path(base + "fd"));
+        std::filesystem::remove(link);
+        std::filesystem::create_symlink(path, link);
     }
 
     // The process ends: its directory goes and whoever holds its pidfd is told.

@@ -4,11 +4,14 @@
 #include "bench/html/plot.hpp"
 #include "bench/html/recording.hpp"
 
+#include "support/temp_dir.hpp"
+
 #include <algorithm>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 using namespace rustland::bench;
+using rustland::test::TempDir;
 using testing::DoubleNear;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -117,6 +120,46 @@ TEST(MangoHud, RefusesWithFileAndLine) {
     EXPECT_THAT(refusal("fps,frametime\n60,16.6,7\n"), HasSubstr("game.csv:2: "));
     EXPECT_THAT(refusal("fps,frametime,frametime\n60,16.6,7\n"), HasSubstr("game.csv"));
     EXPECT_THAT(refusal("fps,frametime\n60,7\n60,7\n"), HasSubstr("do not belong together"));
+}
+
+TEST(MangoHud, LeavesARowOutThatWasCutOff) {
+    for (const char* cut : {"61.5,16", "61.5,16.2,4", "61.5", "61.5,16.2,48000000"}) {
+        const auto recordings = recordings_from(
+            std::string("fps,frametime,elapsed\n60,16.6,16600000\n60,16.6,33200000\n") + cut,
+            "game.csv");
+        ASSERT_TRUE(recordings) << cut << ": " << recordings.error().message();
+        EXPECT_THAT(recordings->front().frame_ms, ElementsAre(16.6, 16.6)) << cut;
+        EXPECT_THAT(recordings->front().note, HasSubstr("cut off")) << cut;
+    }
+    // A machine that lost its power leaves a file that goes on with nothing.
+    const auto log =
+        parse_mangohud("fps,frametime\n60,16.6\n60,1" + std::string(100, '\0'), "game.csv");
+    ASSERT_TRUE(log) << log.error().message();
+    EXPECT_EQ(log->frame_ms.size(), 1U);
+    EXPECT_TRUE(log->cut_off);
+    EXPECT_FALSE(parse_mangohud(kLog, "game.csv")->cut_off);
+    EXPECT_THAT(refusal("fps,frametime\n60,16.6\n60\n60,16.6\n6"), HasSubstr("game.csv:3: "))
+        << "only the last row is let off";
+}
+
+TEST(MangoHud, KnowsItsSummaries) {
+    const std::string summary = "0.1% Min FPS,1% Min FPS,97% Percentile FPS,Average FPS,GPU Load\n"
+                                "41.2,55.0,140.1,118.3,97.0\n";
+    EXPECT_TRUE(is_mangohud_summary(summary));
+    EXPECT_TRUE(is_mangohud_summary("\xEF\xBB\xBF" + summary));
+    EXPECT_FALSE(is_mangohud_summary(kLog));
+    EXPECT_THAT(refusal(summary), HasSubstr("game.csv: a summary of MangoHud"));
+    const TempDir folder;
+    folder.write("a.csv", kLog);
+    folder.write("a_summary.csv", summary);
+    folder.write("b.csv", "nonsense\n");
+    const FilesRead read = read_recordings({folder.path("a.csv"), folder.path("a_summary.csv"),
+                                            folder.path("b.csv"), folder.path("gone.csv")});
+    EXPECT_EQ(read.recordings.size(), 1U);
+    ASSERT_EQ(read.left_out.size(), 2U);
+    EXPECT_THAT(read.left_out[0].message(), HasSubstr("b.csv: neither"));
+    EXPECT_THAT(read.left_out[1].message(), HasSubstr("gone.csv"));
+    EXPECT_EQ(read_recordings({folder.path("a_summary.csv")}).left_out.size(), 1U);
 }
 
 TEST(Recordings, TakeFramesAndFiguresFromAResult) {

@@ -124,6 +124,16 @@ TEST(BenchOptions, ReadsTheRest) {
     EXPECT_EQ(options.game_hook, "true");
 }
 
+TEST(BenchOptions, NumbersAreDecimalAndWhole) {
+    EXPECT_EQ(run_options({"--seed", "010"}).seed, 10U);
+    EXPECT_EQ(run_options({"-l", "hog", "-n", "010"}).scenarios[0].slots, 10U);
+    EXPECT_EQ(run_options({"--iterations-per-ms", "031250"}).iterations_per_ms, 31250U);
+    for (const char* option : {"--duration", "--warmup", "--seed", "--draw", "--cells", "--cpus",
+                               "--iterations-per-ms", "--slots"})
+        for (const char* bad : {"0,5", "1,000", "1_0", "0x10", "+5", " 5", "5 ", "", "1e"})
+            EXPECT_THAT(refusal({option, bad}), HasSubstr(option)) << bad;
+}
+
 TEST(BenchOptions, RefusesBadInputInOneLineThatNamesTheOption) {
     EXPECT_THAT(refusal({"--duration", "abc"}), HasSubstr("--duration"));
     EXPECT_THAT(refusal({"--duration", "0"}), HasSubstr("--duration"));

@@ -96,6 +96,31 @@ class TypesBuilder {
 
 } // namespace
 
+TEST_F(Preflight, TheVerifiersOwnWordsAreShown) {
+    const std::string before = "libbpf: prog 'rl_x': BPF program load failed: Invalid argument\n"
+                               "libbpf: prog 'rl_x': -- BEGIN PROG LOAD LOG --\n"
+                               "0: R1=ctx() R10=fp0\n1: (85) call bpf_probe_read_str#45\n";
+    const std::string after = "processed 2 insns (limit 1000000) max_states_per_insn 0\n"
+                              "-- END PROG LOAD LOG --\n"
+                              "libbpf: prog 'rl_x': failed to load: -22\n"
+                              "libbpf: failed to load object 'rustland'\n";
+    const auto shown = [&](const std::string& words) {
+        return explain_attach_failure(Error("loading", EINVAL), before + words + after, roots).line;
+    };
+    const std::string old = shown("program of this type cannot use helper bpf_probe_read_str#45\n");
+    EXPECT_NE(old.find("cannot use helper bpf_probe_read_str#45"), std::string::npos) << old;
+    EXPECT_EQ(old.find("failed to load object"), std::string::npos) << old;
+    EXPECT_EQ(old.find("processed"), std::string::npos) << old;
+    const std::string readable = shown("Verification failed: Policy\n\nReason:\n"
+                                       "  the helper is not allowed here\nAt:\n  line 12\n"
+                                       "  line 13\n  line 14\n");
+    EXPECT_NE(readable.find("the helper is not allowed here"), std::string::npos) << readable;
+    EXPECT_EQ(readable.find("line 14"), std::string::npos) << readable;
+    const std::string plain =
+        explain_attach_failure(Error("x", EINVAL), "one\ntwo\nthree\nfour\n", roots).line;
+    EXPECT_NE(plain.find("two / three / four"), std::string::npos) << plain;
+}
+
 TEST_F(Preflight, NothingStandsInTheWayOnASoundMachine) { EXPECT_FALSE(find()); }
 
 TEST_F(Preflight, AKernelWithoutSchedExtIsToldTheOption) {

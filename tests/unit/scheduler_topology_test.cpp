@@ -131,6 +131,63 @@ TEST(Topology, CapacityFromCppcIsScaledAndUsedOnlyIfEveryCpuHasIt) {
                 ElementsAre(512, 1024));
 }
 
+TEST(Topology, ASourceInWhichAllAreEqualDoesNotHideOneThatTellsThemApart) {
+    Machine machine("0-3", "0-3");
+    for (int id = 0; id < 4; ++id) {
+        machine.cpu(id, "cpu_capacity", "1024");
+        machine.cpu(id, "acpi_cppc/highest_perf", id < 2 ? "42" : "68");
+    }
+    EXPECT_THAT(machine.read()->big_by_id(), ElementsAre(0, 0, 1, 1));
+    EXPECT_TRUE(machine.read()->has_mixed_capacity());
+    // Nor does one that knows no more than how far single cores may be overclocked.
+    for (int id = 0; id < 4; ++id) {
+        machine.cpu(id, "cpu_capacity", id == 3 ? "1024" : "1009");
+        machine.cpu(id, "acpi_cppc/highest_perf", "64");
+        machine.cpu(id, "cpufreq/cpuinfo_max_freq", id < 2 ? "3900000" : "5100000");
+    }
+    EXPECT_THAT(machine.read()->big_by_id(), ElementsAre(0, 0, 1, 1));
+    EXPECT_THAT(each(*machine.read(), [](const Cpu& cpu) { return cpu.capacity; }),
+                ElementsAre(783, 783, 1024, 1024));
+}
+
+TEST(Topology, PreferredCoreRanksAreNoSizes) {
+    Machine machine("0-15", "0-15");
+    for (int id = 0; id < 16; ++id) {
+        machine.cpu(id, "acpi_cppc/highest_perf", std::to_string(236 - id * 70 / 15));
+        machine.cpu(id, "cpufreq/cpuinfo_max_freq", id < 8 ? "5759000" : "5271000");
+    }
+    EXPECT_TRUE(machine.read()->big_by_id().empty());
+    EXPECT_FALSE(machine.read()->has_mixed_capacity());
+    for (int id = 0; id < 16; ++id)
+        machine.cpu(id, "acpi_cppc/highest_perf", id < 8 ? "236" : "166");
+    EXPECT_TRUE(machine.read()->big_by_id().empty());
+    // Dense cores of such a machine are told apart by what they can really reach.
+    for (int id = 8; id < 16; ++id)
+        machine.cpu(id, "cpufreq/cpuinfo_max_freq", "3300000");
+    EXPECT_THAT(machine.read()->big_by_id(),
+                ElementsAre(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0));
+}
+
+TEST(Topology, TheLargeOnesEndWhereTheFirstWideGapIs) {
+    Machine machine("0-5", "0-5");
+    const char* const sizes[] = {"326", "326", "880", "880", "1024", "1024"};
+    for (int id = 0; id < 6; ++id)
+        machine.cpu(id, "cpu_capacity", sizes[id]);
+    EXPECT_THAT(machine.read()->big_by_id(), ElementsAre(0, 0, 1, 1, 1, 1));
+    machine.cpu(2, "cpu_capacity", "700");
+    machine.cpu(3, "cpu_capacity", "700");
+    EXPECT_THAT(machine.read()->big_by_id(), ElementsAre(0, 0, 0, 0, 1, 1));
+}
+
+TEST(Topology, AnOfflineCpuDoesNotMakeTheOthersSmall) {
+    Machine machine("0-2", "0-1");
+    for (int id = 0; id < 3; ++id)
+        machine.cpu(id, "cpufreq/cpuinfo_max_freq", id == 2 ? "5000000" : "2000000");
+    EXPECT_TRUE(machine.read()->big_by_id().empty());
+    EXPECT_THAT(each(*machine.read(), [](const Cpu& cpu) { return cpu.capacity; }),
+                ElementsAre(1024, 1024, 1024));
+}
+
 TEST(Topology, OfflineCpusAndGapsInTheNumbers) {
     // CPU 1 is offline, so sysfs says nothing about it; 4 to 7 do not exist.
     Machine machine("0-3,8-9", "0,2-3,8-9");

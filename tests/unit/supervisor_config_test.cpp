@@ -217,7 +217,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "class of a workload; only rustland has"},
         BadFile{"[workload a]\ncomm = a\npower_profile = turbo\n",
                 "f:3: [workload a] power_profile: \"turbo\" is not one of performance, balanced, "
-                "power-saver"}),
+                "power-saver, custom"}),
     [](const auto& tested) { return std::to_string(tested.index); });
 
 TEST(Config, RefusesOverlongLinesAndNulBytes) {

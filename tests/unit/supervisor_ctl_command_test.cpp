@@ -64,7 +64,11 @@ TEST_F(CtlTest, EveryCommandThatPrintsHasJson) {
     EXPECT_EQ(json::parse(ask({"reload", "--json"}))["ok"], true);
     EXPECT_EQ(json::parse(ask({"reset-failed", "--json"}))["ok"], true);
     EXPECT_EQ(json::parse(ask({"release", "--json", "9"}, 1))["ok"], false);
-    const std::string conf = fixture.dir().path("conf");
+    // The daemon's own names a scheduler that is not there, which it does not mind and check does.
+    const json missed =
+        json::parse(ask({"check", "--json", fixture.dir().path("conf")}, 1))["problems"][0];
+    EXPECT_THAT(missed["text"].get<std::string>(), HasSubstr("there is no program /opt/sched"));
+    const std::string conf = fixture.dir().write("good.conf", "[workload a]\ncomm = a\n");
     EXPECT_EQ(json::parse(ask({"check", "--json", conf}))["ok"], true);
     const json doctor = json::parse(run(ctl({"doctor", "--json"}), -1));
     EXPECT_FALSE(doctor["findings"].empty());
@@ -72,6 +76,33 @@ TEST_F(CtlTest, EveryCommandThatPrintsHasJson) {
     EXPECT_EQ(json::parse(ask({"import-ananicy", "--json", fixture.dir().path("rules"), "-o",
                                fixture.dir().path("out")}))["names"],
               1);
+}
+
+TEST_F(CtlTest, NumbersAreDecimalAndWhole) {
+    game();
+    EXPECT_EQ(json::parse(ask({"explain", "050", "--json"}))["explanation"]["pid"], 50);
+    EXPECT_THAT(ask({"release", "010"}, 1), HasSubstr("there is no hold 10"));
+    for (const char* bad : {"0,5", "1_0", "0x10", "", "1e", "nan"})
+        EXPECT_THAT(ask({"top", "--once", "-d", bad}, 2), HasSubstr("--interval")) << bad;
+    EXPECT_THAT(ask({"trace", "--seconds", "1,000"}, 2), HasSubstr("--seconds"));
+    EXPECT_THAT(ask({"trace", "--buffer", "8_192"}, 2), HasSubstr("--buffer"));
+    for (const char* bad : {"0", "0x32", "50x", "1,0"})
+        EXPECT_THAT(ask({"explain", bad}, 2), HasSubstr("pid")) << bad;
+}
+
+TEST_F(CtlTest, ExplainsWithoutTheDaemonByTheConfiguration) {
+    const std::string own = std::to_string(::getpid());
+    const std::vector<std::string> command{program_, "--socket", "/nonexistent/socket", "explain"};
+    auto with = [&](std::vector<std::string> more) {
+        more.insert(more.begin(), command.begin(), command.end());
+        return more;
+    };
+    EXPECT_THAT(run(with({own}), 0), HasSubstr("this is by the configuration"));
+    const json answer = json::parse(run(with({own, "--json"}), 0));
+    EXPECT_EQ(answer["by"], "configuration");
+    EXPECT_EQ(answer["explanation"]["pid"], ::getpid());
+    EXPECT_EQ(answer["explanation"]["member_of"], nullptr);
+    EXPECT_THAT(run(with({"4194304"}), 1), HasSubstr("there is no process 4194304"));
 }
 
 TEST_F(CtlTest, ExitCodesTellWhatWentWrong) {

@@ -2,10 +2,12 @@
 #include "supervisor/config/config.hpp"
 #include "supervisor/ctl/doctor.hpp"
 #include "supervisor/ctl/import_ananicy.hpp"
+#include "supervisor/ctl/import_others.hpp"
 #include "supervisor/ctl/print.hpp"
 #include "supervisor/match/matcher.hpp"
 #include "support/proc_fixture.hpp"
 
+#include <bpf/btf.h>
 #include <gtest/gtest.h>
 
 using namespace rustland;
@@ -60,6 +62,95 @@ TEST(ImportAnanicy, WritesAConfigurationThatMatchesEveryName) {
     EXPECT_NE(matcher.match(process), nullptr);
 }
 
+namespace {
+
+Matcher matcher_of(const ImportedRules& imported) {
+    const BuiltConfig built = build_config(
+        {parse_ini(imported.text, "f")}, [](const std::string&) { return std::optional<uid_t>(); });
+    for (const Problem& p : built.problems)
+        ADD_FAILURE() << p.message();
+    return Matcher(built.config.rules);
+}
+
+} // namespace
+
+TEST(ImportAnanicy, MeansCommProgramAndExecutableByAName) {
+    const test::TempDir dir;
+    dir.write("waydroid.rules", "{ \"name\": \"tarEN.Arknights\", \"type\": \"Game\" }\n"
+                                "{ \"name\": \".en.reverse1999\", \"type\": \"Game\" }\n"
+                                "{ \"name\": \"Game.exe\", \"type\": \"Game\" }\n"
+                                "{ \"name\": \"a/b\", \"type\": \"Game\" }\n"
+                                "{ \"name\": \"$x\", \"type\": \"Game\" }\n");
+    const auto imported = import_ananicy(dir.root());
+    ASSERT_TRUE(imported);
+    EXPECT_EQ(imported->names, 3);
+    EXPECT_EQ(imported->problems.size(), 2U) << "what check would refuse is left out, with a word";
+    const Matcher matcher = matcher_of(*imported);
+    ProcessInfo process;
+    process.comm = "tarEN.Arknights";
+    process.argv = {"com.YoStarEN.Arknights"};
+    EXPECT_NE(matcher.match(process), nullptr);
+    process.comm = ".en.reverse1999";
+    EXPECT_NE(matcher.match(process), nullptr);
+    process.comm = "other";
+    EXPECT_EQ(matcher.match(process), nullptr);
+    process.exe = "/opt/x/tarEN.Arknights";
+    EXPECT_NE(matcher.match(process), nullptr);
+    process.exe = "/usr/bin/wine64-preloader";
+    process.argv = {"Z:\\g\\GAME.EXE"};
+    EXPECT_NE(matcher.match(process), nullptr);
+}
+
+TEST(ImportFalcond, TakesTheNamesOfProfiles) {
+    const test::TempDir dir;
+    dir.write("civ7.conf", "name = \"Civ7_linux\"\nperformance_mode = true\n");
+    dir.write("htpc/cyberpunk.conf", "# a comment\nname = Cyberpunk2077.exe\n");
+    dir.write("proton.conf", "name = \"Proton\"\n");
+    dir.write("broken.conf", "scx_sched = none\n");
+    const auto imported = import_falcond(dir.root());
+    ASSERT_TRUE(imported);
+    EXPECT_EQ(imported->names, 2);
+    ASSERT_EQ(imported->problems.size(), 1U);
+    EXPECT_TRUE(imported->problems[0].ends_with("broken.conf: no name"));
+    const Matcher matcher = matcher_of(*imported);
+    ProcessInfo process;
+    process.argv = {"/g/Civ7_linux"};
+    EXPECT_NE(matcher.match(process), nullptr);
+    process.argv = {"C:\\Cyberpunk2077.exe"};
+    EXPECT_NE(matcher.match(process), nullptr);
+    process.argv = {"Proton"};
+    EXPECT_EQ(matcher.match(process), nullptr);
+    EXPECT_FALSE(import_falcond("/nonexistent"));
+    EXPECT_FALSE(import_falcond(test::TempDir().root()));
+}
+
+TEST(ImportGameMode, TakesTheFilter) {
+    const test::TempDir dir;
+    const std::string file = dir.write("gamemode.ini", "[general]\nrenice=10\nwhitelist=no\n"
+                                                       "[filter]\n; whitelist=comment\n"
+                                                       "whitelist=RiseOfTheTombRaider ; why\n"
+                                                       "    supergame\n"
+                                                       "blacklist=HalfLife3\n    glxgears\n"
+                                                       "[custom]\nstart=x\n");
+    const auto imported = import_gamemode(file);
+    ASSERT_TRUE(imported) << imported.error().message();
+    EXPECT_EQ(imported->names, 4);
+    EXPECT_TRUE(imported->problems.empty());
+    const Matcher matcher = matcher_of(*imported);
+    ProcessInfo process;
+    process.exe = "/g/RiseOfTheTombRaider/bin/game";
+    ASSERT_NE(matcher.match(process), nullptr);
+    EXPECT_FALSE(matcher.match(process)->deny);
+    process.exe = "/g/supergame";
+    EXPECT_NE(matcher.match(process), nullptr);
+    process.exe = "/usr/bin/glxgears";
+    EXPECT_TRUE(matcher.match(process)->deny);
+    process.exe = "/g/no";
+    EXPECT_EQ(matcher.match(process), nullptr);
+    EXPECT_FALSE(import_gamemode(dir.write("empty.ini", "[general]\n")));
+    EXPECT_FALSE(import_gamemode("/nonexistent"));
+}
+
 TEST(ImportAnanicy, ADirectoryWithoutRulesIsAnError) {
     test::TempDir dir;
     EXPECT_FALSE(import_ananicy(dir.root()));
@@ -82,6 +173,15 @@ TEST(Doctor, SaysWhatIsMissingAndWhatToDo) {
     EXPECT_EQ(by_subject["scheduler"].verdict, Finding::Verdict::Bad);
     EXPECT_EQ(by_subject["other scheduler"].verdict, Finding::Verdict::Note);
     EXPECT_EQ(by_subject["other services"].text, "scx_loader (70)");
+    // The kernel's name of a process is cut off.
+    fixture.add({71, 1, "system76-schedu", {"/usr/bin/system76-scheduler"}, "/", "", 100, 0});
+    fixture.add({72, 1, "ananicy-cpp", {"ananicy-cpp", "start"}, "/", "", 100, 0});
+    fixture.add({73, 1, "system76-power", {"system76-power"}, "/", "", 100, 0});
+    for (const Finding& f : examine(options)) {
+        if (f.subject == "other services") {
+            EXPECT_EQ(f.text, "scx_loader (70), system76-scheduler (71), ananicy-cpp (72)");
+        }
+    }
     EXPECT_EQ(by_subject["rustlandd"].verdict, Finding::Verdict::Bad);
     for (const auto& [subject, finding] : by_subject)
         EXPECT_EQ(finding.verdict == Finding::Verdict::Good, finding.advice.empty()) << subject;
@@ -110,6 +210,57 @@ TEST(Doctor, KnowsWhatAContainerWithholdsAndWhatTheAdministratorEnabled) {
     EXPECT_EQ(finding("rustland.service").verdict, Finding::Verdict::Good);
     dir.write("etc/systemd/system/multi-user.target.wants/rustland.service", "");
     EXPECT_EQ(finding("rustland.service").verdict, Finding::Verdict::Note);
+}
+
+TEST(Doctor, TellsWhetherTheGraphicsDriverTells) {
+    const test::ProcFixture fixture;
+    DoctorOptions options;
+    options.root = fixture.dir().root();
+    options.socket = fixture.dir().path("none.sock");
+    const auto graphics = [&] {
+        for (const Finding& f : examine(options))
+            if (f.subject == "graphics")
+                return f;
+        return Finding{};
+    };
+    EXPECT_EQ(graphics().verdict, Finding::Verdict::Good);
+    EXPECT_NE(graphics().text.find("no program"), std::string::npos);
+    fixture.open_file(1, 3, "/dev/nvidia0", "pos:\t0\n");
+    EXPECT_EQ(graphics().verdict, Finding::Verdict::Note);
+    fixture.open_file(1, 4, "/dev/dri/renderD128", "drm-driver: xe\ndrm-engine-gfx: 5 ns\n");
+    EXPECT_EQ(graphics().verdict, Finding::Verdict::Good);
+}
+
+TEST(Doctor, TellsBrokenTypeInformationFromWhole) {
+    const test::TempDir dir;
+    DoctorOptions options;
+    options.root = dir.root();
+    options.socket = dir.path("none.sock");
+    // Type information with one public function of sched_ext, as a kernel has it.
+    const auto examined = [&](bool broken) {
+        const std::unique_ptr<btf, decltype(&btf__free)> types(btf__new_empty(), btf__free);
+        const int number = btf__add_int(types.get(), "int", 4, BTF_INT_SIGNED);
+        const int aux = btf__add_ptr(types.get(), btf__add_struct(types.get(), "bpf_prog_aux", 0));
+        const int proto = btf__add_func_proto(types.get(), number);
+        btf__add_func_param(types.get(), "cpu", broken ? aux : number);
+        btf__add_func(types.get(), "scx_bpf_kick_cpu", BTF_FUNC_STATIC, proto);
+        std::uint32_t size = 0;
+        const void* data = btf__raw_data(types.get(), &size);
+        dir.write("sys/kernel/btf/vmlinux", {static_cast<const char*>(data), size});
+        for (const Finding& f : examine(options))
+            if (f.subject == "BTF")
+                return f;
+        return Finding{};
+    };
+    EXPECT_EQ(examined(false).verdict, Finding::Verdict::Good);
+    EXPECT_EQ(examined(true).verdict, Finding::Verdict::Bad);
+    EXPECT_NE(examined(true).text.find("scx_bpf_kick_cpu (1 in all)"), std::string::npos);
+    dir.write("sys/kernel/btf/vmlinux", "rubbish");
+    for (const Finding& f : examine(options)) {
+        if (f.subject == "BTF") {
+            EXPECT_EQ(f.verdict, Finding::Verdict::Bad);
+        }
+    }
 }
 
 TEST(Print, ControlCharactersDoNotReachTheTerminal) {

@@ -214,6 +214,40 @@ TEST_F(DaemonTest, ShutdownWaitsForTheSchedulerOrLeavesIt) {
     EXPECT_TRUE(std::filesystem::exists(fixture.dir().path("run/state.json")));
 }
 
+TEST_F(DaemonTest, AGameThatNoRuleKnowsIsFoundByWhatItDraws) {
+    fixture.dir().write("conf", std::string(test::kConfig) +
+                                    "[workload unknown]\ngpu = 20%\ncgroup = */app.slice/*\n");
+    auto seated = options();
+    seated.detector.seated = [](uid_t uid, Pid) { return uid == 1000; };
+    auto made = Daemon::create(*loop, std::move(seated));
+    ASSERT_TRUE(made) << made.error().message();
+    daemon = *std::move(made);
+    const auto drew = [&](int pid, const std::string& ns) {
+        fixture.open_file(pid, 4, "/dev/dri/renderD128",
+                          "drm-driver: amdgpu\ndrm-client-id: 1\ndrm-engine-gfx: " + ns + " ns\n");
+    };
+    const auto scan = [&] { const_cast<Detector&>(daemon->detector()).scan(); };
+    const std::string scope = "/user.slice/app.slice/app-x-1.scope";
+    game(60, "mystery", 1, scope);
+    game(61, "elsewhere");
+    fixture.add({62, 1, "remote", {"/x/remote"}, scope, "", 100, 1001});
+    for (const int pid : {60, 61, 62})
+        drew(pid, "0");
+    scan();
+    EXPECT_FALSE(runner->starting) << "one look tells no share";
+    for (const int pid : {60, 61, 62})
+        drew(pid, "99000000000000");
+    scan();
+    EXPECT_TRUE(runner->starting);
+    const auto& workloads = daemon->detector().workloads();
+    EXPECT_NE(workloads.find(Pid{60}), nullptr);
+    EXPECT_EQ(workloads.find(Pid{61}), nullptr) << "the other key does not hold";
+    EXPECT_EQ(workloads.find(Pid{62}), nullptr) << "its user does not sit here";
+    drew(60, "99000000000000");
+    scan();
+    EXPECT_NE(workloads.find(Pid{60}), nullptr) << "a member stays one";
+}
+
 TEST_F(DaemonTest, SleepStopsAndWakingStartsAgain) {
     boot();
     game(50);

@@ -122,6 +122,43 @@ TEST(ProgramNames, AreTheFullNamesThatAProcessIsKnownBy) {
     EXPECT_EQ(file_name("/a/b\\c"), "b\\c");
 }
 
+TEST(ProgramNames, DoNotComeFromTheProcessItselfAlone) {
+    // A launcher may give a Windows program no name but options.
+    EXPECT_THAT(program_names({"-screen-fullscreen", "0", "-popupwindow"}, "-screen-fullsc",
+                              "/opt/proton/files/bin/wine64-preloader",
+                              "/home/a/pfx/drive_c/Game/Game.exe"),
+                ElementsAre("-screen-fullscreen", "Game.exe", "wine64-preloader"));
+    // The program stands behind the options of whatever started it.
+    EXPECT_THAT(program_names({"/usr/bin/wine64-preloader", "/usr/bin/wine64", "--some", "option",
+                               "--more", "C:\\g\\Game.exe", "-mod", "Other.exe"},
+                              "wine64-preloade"),
+                ElementsAre("wine64-preloader", "Game.exe"));
+    EXPECT_THAT(program_names({"start", "-w", "C:\\g\\Game.exe"}, "start", "/usr/lib/wine/wine64"),
+                ElementsAre("start", "Game.exe", "wine64"));
+    EXPECT_THAT(program_names({"wine", "notepad"}, "wine"), ElementsAre("wine", "notepad"));
+    EXPECT_THAT(program_names({"renamed"}, "renamed", "/opt/game/Game.x86_64"),
+                ElementsAre("renamed", "Game.x86_64"));
+    EXPECT_THAT(program_names({"-x"}, "-x"), ElementsAre("-x"));
+    EXPECT_THAT(program_names({}, "gone", "/opt/game/Game"), ElementsAre("Game"));
+}
+
+TEST(SteamAppid, IsReadFromTheEnvironment) {
+    using std::string_literals::operator""s;
+    EXPECT_EQ(steam_appid_from_environ("A=1\0SteamAppId=440\0B=2\0"s), 440U);
+    EXPECT_EQ(steam_appid_from_environ("SteamGameId=570"), 570U);
+    // A program that was added to Steam.
+    EXPECT_EQ(steam_appid_from_environ("SteamAppId=0\0SteamGameId=12379419530923311104\0"s),
+              2882308217U);
+    for (const char* none : {"", "SteamAppId=", "SteamAppId=0", "SteamAppId=4x", "XSteamAppId=440",
+                             "STEAM_SteamAppId=1", "SteamAppId=99999999999999999999999"})
+        EXPECT_FALSE(steam_appid_from_environ(none)) << none;
+    EXPECT_TRUE(started_for_another("/a/app-flatpak-com.valvesoftware.Steam-2222.scope"));
+    EXPECT_TRUE(started_for_another("/a/snap.steam.steam-1234.scope"));
+    EXPECT_TRUE(started_for_another("/a/run-u17.scope"));
+    EXPECT_FALSE(started_for_another("/a/app-gnome-firefox-1.scope"));
+    EXPECT_FALSE(started_for_another("/"));
+}
+
 TEST(SteamAppid, IsReadFromTheScopeAndFromTheReaper) {
     EXPECT_EQ(steam_appid_from_cgroup("/user.slice/user@1000.service/app.slice/"
                                       "app-steam-app1091500-4711.scope"),
@@ -159,7 +196,73 @@ TEST(ShippedRules, TakeWhatIsAGame) {
               "flatpak");
 }
 
+TEST(ShippedRules, TakeJavaGamesByWhatTheyHaveInCommon) {
+    const auto java = [](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), "/usr/lib/jvm/java-21/bin/java");
+        return verdict(process("java", std::move(arguments)));
+    };
+    EXPECT_EQ(
+        java({"-Dminecraft.launcher.brand=minecraft-launcher", "-cp",
+              "/h/.minecraft/libraries/net/fabricmc/intermediary/1/i.jar",
+              "org.quiltmc.loader.impl.launch.knot.KnotClient", "--gameDir", "/h/.minecraft"}),
+        "minecraft");
+    EXPECT_EQ(java({"-Xmx4096m", "-cp", "/h/MultiMC/jars/NewLaunch.jar", "org.multimc.EntryPoint"}),
+              "minecraft");
+    EXPECT_EQ(java({"com.moonsworth.lunar.genesis.Genesis", "--version", "1.21"}), "minecraft");
+    EXPECT_EQ(java({"-cp", "x.jar", "some.mod.loader.Main", "--accessToken", "0", "--assetsDir",
+                    "/h/.minecraft/assets"}),
+              "minecraft");
+    EXPECT_EQ(java({"-cp", "/h/.minecraft/libraries/com/mojang/authlib/1/a.jar", "x.Main"}),
+              "minecraft");
+    EXPECT_EQ(java({"-cp", "game.jar:lwjgl-3.3.jar", "com.example.Game"}), "java-games");
+    EXPECT_EQ(java({"-jar", "server.jar", "nogui"}), "deny");
+    EXPECT_EQ(java({"-cp", "/s/libraries/com/mojang/x.jar", "net.minecraft.server.Main"}), "deny");
+    EXPECT_EQ(java({"-jar", "/usr/share/idea/idea.jar"}), "");
+}
+
+TEST(ShippedRules, TakeWindowsProgramsThatCarryNoName) {
+    EXPECT_EQ(verdict(process("-screen-fullsc", {"-screen-fullscreen", "0", "-popupwindow"},
+                              "/opt/proton/files/bin/wine64-preloader")),
+              "wine-unnamed");
+    ProcessInfo mapped = process("-silent", {"-silent"}, "/usr/bin/wine64-preloader");
+    mapped.module = "/home/a/pfx/drive_c/Game/Game.exe";
+    EXPECT_EQ(verdict(mapped), "wine");
+    mapped.module = "/home/a/pfx/drive_c/Program Files/EA/EADesktop.exe";
+    EXPECT_EQ(verdict(mapped), "deny");
+    EXPECT_EQ(verdict(process("-bash", {"-bash"}, "/usr/bin/bash")), "");
+}
+
+TEST(ShippedRules, TakeGamesOfASteamInASandbox) {
+    const std::string scope = "/user.slice/user-1000.slice/user@1000.service/app.slice/"
+                              "app-flatpak-com.valvesoftware.Steam-2222.scope";
+    const std::string game = "/home/u/.local/share/Steam/steamapps/common/tf2/tf_linux64";
+    EXPECT_EQ(verdict(process("tf_linux64", {game, "-game", "tf"}, "", scope)), "steam-flatpak");
+    EXPECT_EQ(verdict(process("steam", {"/h/.local/share/Steam/ubuntu12_32/steam"}, "", scope)),
+              "");
+    EXPECT_EQ(
+        verdict(process("steamwebhelper", {"./steamwebhelper", "/steamapps/common/x"}, "", scope)),
+        "deny");
+    EXPECT_EQ(verdict(process("tf_linux64", {game})), "") << "anybody may have such a path";
+}
+
+TEST(ShippedRules, ASessionOfGamescopeIsNoGame) {
+    const auto gamescope = [](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), "gamescope");
+        return verdict(process("gamescope-wl", std::move(arguments)));
+    };
+    EXPECT_EQ(gamescope({"-e", "--", "steam", "-gamepadui"}), "deny");
+    EXPECT_EQ(gamescope({"-W", "1280", "--steam", "-R", "/run/s"}), "deny");
+    EXPECT_EQ(gamescope({"-fe", "--xwayland-count", "2"}), "deny");
+    EXPECT_EQ(gamescope({"-f", "--", "/usr/bin/steam", "-gamepadui"}), "deny");
+    EXPECT_EQ(gamescope({"-f", "--", "lutris"}), "deny");
+    EXPECT_EQ(gamescope({"-f", "--", "gamescope-session-plus"}), "deny");
+    EXPECT_EQ(gamescope({"-f", "--", "supertuxkart"}), "gamescope");
+    EXPECT_EQ(gamescope({"-f", "--", "/g/steamapps/common/x/game", "-e"}), "gamescope");
+    EXPECT_EQ(gamescope({"-f", "--", "proton", "waitforexitandrun", "/g/Game.exe"}), "gamescope");
+}
+
 TEST(ShippedRules, LeaveHelpersAlone) {
+    EXPECT_EQ(verdict(process("umu.exe", {"C:\\windows\\system32\\umu.exe"})), "deny");
     EXPECT_EQ(verdict(process("EasyAntiCheat.e", {"C:\\x\\EasyAntiCheat.exe"})), "deny");
     EXPECT_EQ(verdict(process("UnityCrashHand", {"Z:\\g\\UnityCrashHandler64.exe"})), "deny");
     EXPECT_EQ(verdict(process("services.exe", {"C:\\windows\\system32\\services.exe"})), "deny");
@@ -236,11 +339,42 @@ TEST(Matcher, ExplainsEveryKeyOfEveryRule) {
     EXPECT_EQ(e.rules[0].line, 1);
 }
 
+TEST(Matcher, AGpuRuleWaitsForALookAndNeverMatchesWithoutOne) {
+    const Matcher m = matcher_of("[workload no]\ndeny = yes\ngpu = 1%\nprogram = firefox\n"
+                                 "[workload known]\nprogram = known\n"
+                                 "[workload g]\ngpu = 30%\ncgroup = */app.slice/*\n");
+    EXPECT_TRUE(m.needs().gpu);
+    ProcessInfo p = process("game", {"game"}, "", "/x/app.slice/app-game-1.scope");
+    EXPECT_TRUE(m.waits_for_gpu(p));
+    EXPECT_EQ(m.match(p), nullptr);
+    EXPECT_NE(m.explain(p).rules[2].keys.back().actual.find("not looked at"), std::string::npos);
+    for (const GpuUse::State state :
+         {GpuUse::State::NoDevice, GpuUse::State::NotTold, GpuUse::State::FirstLook}) {
+        p.gpu = {state, 90};
+        EXPECT_EQ(m.match(p), nullptr);
+    }
+    p.gpu = {GpuUse::State::Known, 29};
+    EXPECT_EQ(m.match(p), nullptr);
+    p.gpu = {GpuUse::State::Known, 31};
+    ASSERT_NE(m.match(p), nullptr);
+    EXPECT_EQ(m.explain(p).rules[2].keys[1].actual, "31%");
+    EXPECT_EQ(m.explain(p).rules[2].keys[1].wanted, "at least 30%");
+    p.argv = {"firefox"};
+    EXPECT_TRUE(m.match(p)->deny);
+    EXPECT_FALSE(m.waits_for_gpu(process("known", {"known"}, "", "/x/app.slice/a"))) << "decided";
+    EXPECT_FALSE(m.waits_for_gpu(process("game", {"game"}))) << "in no such cgroup";
+    const auto nobody = [](const ProcessInfo&) { return false; };
+    p.argv = {"game"};
+    EXPECT_FALSE(m.waits_for_gpu(p, nobody)) << "it would not be taken, however busy";
+    EXPECT_EQ(m.match(p, nobody), nullptr);
+    EXPECT_FALSE(shipped().needs().gpu) << "off by default, so that nothing is read";
+}
+
 TEST(Matcher, AsksOnlyForWhatItsRulesLookAt) {
     const Needs none = matcher_of("[workload a]\ncomm = x\n").needs();
     EXPECT_FALSE(none.argv || none.exe || none.cgroup || none.uid || none.parent ||
                  none.ancestors || none.steam_appid);
-    const Needs some = matcher_of("[workload a]\nexe = x\nancestor = y\n").needs();
+    const Needs some = matcher_of("[workload a]\nexe = /x\nancestor = y\n").needs();
     EXPECT_TRUE(some.exe && some.ancestors);
     EXPECT_FALSE(some.cgroup);
     EXPECT_TRUE(matcher_of("[workload a]\ncgroup = /x/*\n").wants_cgroup("/x/y"));

@@ -54,6 +54,42 @@ TEST(ProcStatus, FindsANumberByItsWholeKey) {
     EXPECT_FALSE(parse_proc_status("Uid:\tx\n", "Uid"));
 }
 
+TEST(ProcReader, FindsTheProgramThatWineHasMappedWhereNobodyNamesIt) {
+    const test::ProcFixture fixture;
+    fixture.add({30, 1, "-silent", {"-silent"}, "/a", "/opt/wine/bin/wine64-preloader"});
+    fixture.dir().write("proc/30/maps",
+                        "140000000-140001000 r--p 00000000 08:01 5   /opt/wine/lib/ntdll.so\n"
+                        "150000000-150001000 r--p 00000000 08:01 6   /h/My Games/Big Game.exe\n");
+    Needs needs;
+    needs.argv = needs.exe = true;
+    const ProcReader reader(fixture.proc());
+    const auto game = reader.read(Pid{30}, needs, false);
+    ASSERT_TRUE(game);
+    EXPECT_EQ(game->module, "/h/My Games/Big Game.exe");
+    EXPECT_THAT(game->programs(), ElementsAre("-silent", "Big Game.exe", "wine64-preloader"));
+    // A command line that names it is enough, and cheaper.
+    fixture.add({31, 1, "Game.exe", {"C:\\Game.exe"}, "/a", "/opt/wine/bin/wine64-preloader"});
+    fixture.dir().write("proc/31/maps", "1-2 r--p 0 08:01 6   /h/Other.exe\n");
+    EXPECT_FALSE(reader.read(Pid{31}, needs, false)->module);
+    EXPECT_FALSE(parse_proc_maps("1-2 r-xp 0 00:00 0\n1-2 r-xp 0 00:00 0   [vdso]\n"));
+}
+
+TEST(ProcReader, FindsTheAppidOfAGameThatAPortalStarted) {
+    using std::string_literals::operator""s;
+    const test::ProcFixture fixture;
+    const std::string scope = "/app.slice/app-flatpak-com.valvesoftware.Steam-2222.scope";
+    fixture.add({40, 1, "tf_linux64", {"./tf_linux64"}, scope, ""});
+    fixture.dir().write("proc/40/environ", "HOME=/h\0SteamAppId=440\0"s);
+    Needs needs;
+    needs.steam_appid = true;
+    const ProcReader reader(fixture.proc());
+    EXPECT_EQ(reader.read(Pid{40}, needs, false)->steam_appid, 440U);
+    // Only where ancestors cannot tell is the environment looked at.
+    fixture.add({41, 1, "x", {"x"}, "/app.slice/app-x.scope", ""});
+    fixture.dir().write("proc/41/environ", "SteamAppId=440\0"s);
+    EXPECT_FALSE(reader.read(Pid{41}, needs, false)->steam_appid);
+}
+
 TEST(ProcReader, ReadsWhatIsAskedForAndTheAncestors) {
     test::ProcFixture fixture;
     fixture.add({10, 1, "reaper", {"reaper", "SteamLaunch", "AppId=570"}, "/a", "", 110, 1000});

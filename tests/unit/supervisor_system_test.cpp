@@ -3,6 +3,7 @@
 #include "supervisor/system/cgroup_watch.hpp"
 #include "supervisor/system/control_server.hpp"
 #include "supervisor/system/exit_status.hpp"
+#include "supervisor/system/focus_watch.hpp"
 #include "supervisor/system/power.hpp"
 #include "supervisor/system/sched_ext.hpp"
 #include "supervisor/system/scheduler_client.hpp"
@@ -19,6 +20,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 using namespace rustland;
@@ -64,6 +66,59 @@ TEST(Power, TellsMainsFromBattery) {
     dir.write("class/power_supply/BAT0/status", "Charging\n");
     dir.write("class/power_supply/AC/online", "0\n");
     EXPECT_EQ(PowerReader(dir.root()).read().on_battery, false) << "a mouse says nothing";
+}
+
+TEST(Power, ProfilesOfTheFirmwareAreTakenByTheirMeaning) {
+    test::TempDir dir;
+    const auto profile = [&](const std::string& told) {
+        dir.write("firmware/acpi/platform_profile", told + "\n");
+        return PowerReader(dir.root()).read().profile;
+    };
+    for (const char* saving : {"low-power", "quiet", "cool"})
+        EXPECT_EQ(profile(saving), "power-saver") << saving;
+    EXPECT_EQ(profile("balanced"), "balanced");
+    EXPECT_EQ(profile("balanced-performance"), "balanced");
+    EXPECT_EQ(profile("performance"), "performance");
+    EXPECT_EQ(profile("max-power"), "performance");
+    // What nobody knows is told, and is none of the three.
+    EXPECT_EQ(profile("custom"), "custom");
+    EXPECT_EQ(profile("extreme"), "custom");
+    EXPECT_EQ(profile(""), "");
+}
+
+TEST(Focus, IsWhatTheDesktopTells) {
+    EXPECT_FALSE(says_inactive("-1"));
+    EXPECT_TRUE(says_inactive("1764410000"));
+    EXPECT_FALSE(says_inactive(""));
+    EXPECT_FALSE(says_inactive("soon"));
+}
+
+TEST(Focus, IsReadFromTheCgroupOrTheNearestAboveAndWatched) {
+    const test::TempDir dir;
+    const std::string app = "/user@1000.service/app.slice/app-game-1.scope";
+    std::filesystem::create_directories(dir.root() + app + "/child");
+    const auto tell = [&](const std::string& path, const std::string& text) {
+        return ::setxattr((dir.root() + path).c_str(), "user.xdg.inactive-since", text.data(),
+                          text.size(), 0) == 0;
+    };
+    if (!tell(app, "-1"))
+        GTEST_SKIP() << "this file system has no attributes";
+    auto loop = Loop::create();
+    ASSERT_TRUE(loop);
+    int changes = 0;
+    auto watch = FocusWatch::create(**loop, dir.root(), [&] { ++changes; });
+    ASSERT_TRUE(watch);
+    EXPECT_FALSE((*watch)->inactive(app));
+    EXPECT_FALSE((*watch)->inactive(app + "/child"));
+    EXPECT_FALSE((*watch)->inactive("/nowhere/at.all"));
+    ASSERT_TRUE(tell(app, "1764410000"));
+    ASSERT_TRUE(test::run_until(**loop, [&] { return changes > 0; }));
+    EXPECT_TRUE((*watch)->inactive(app));
+    EXPECT_TRUE((*watch)->inactive(app + "/child"));
+    // What stands above all applications is none of them.
+    std::filesystem::create_directories(dir.root() + "/user@1000.service/app.slice/other.scope");
+    ASSERT_TRUE(tell("/user@1000.service", "1764410000"));
+    EXPECT_FALSE((*watch)->inactive("/user@1000.service/app.slice/other.scope"));
 }
 
 TEST(StateFile, KeepsARunAndRefusesRubbish) {

@@ -90,6 +90,30 @@ TEST(TraceText, ReadsWhatTheKernelWrites) {
     EXPECT_EQ(trace.events[4].at, seconds(100) + micros(3));
 }
 
+TEST(TraceText, ReadsTheColumnOfThreadGroups) {
+    const Trace trace = read(
+        kHead +
+        "         rcuop/6-60    (   60) [002] d..4 6824711.826731: sched_wakeup: comm=rcuop/7 "
+        "pid=68 "
+        "prio=120 target_cpu=002\n"
+        "          <idle>-0     (-------) [003] d..3 6824711.826820: sched_switch: "
+        "prev_comm=swapper/3 prev_pid=0 prev_prio=120 prev_state=R ==> next_comm=rcuos/0 "
+        "next_pid=11 next_prio=120\n"
+        " x (-----) [000]-4194303 (4194303) [000] 6824711.826821: sched_waking: comm=sh pid=16 "
+        "prio=120 target_cpu=002\n");
+    ASSERT_EQ(trace.events.size(), 3U);
+    EXPECT_EQ(trace.events[0].cpu, 2);
+    EXPECT_EQ(trace.events[1].cpu, 3);
+    EXPECT_EQ(std::get<SwitchEvent>(trace.events[1].what).next_pid, 11);
+    EXPECT_EQ(std::get<WakingEvent>(trace.events[2].what).pid, 16);
+    for (const char* bad : {"(", "()", "(x)", "(60", "(60)["})
+        EXPECT_THAT(refusal(kHead + "         rcuop/6-60    " + bad +
+                            " [002] d..4 1.826731: sched_wakeup: comm=x pid=1 prio=1 "
+                            "target_cpu=002\n"),
+                    HasSubstr("not understood"))
+            << bad;
+}
+
 TEST(TraceText, NamesOfTasksMayHoldAnything) {
     const std::string odd = "a prev_pid=1 ==>";
     const Trace trace = read(kHead + change(0, 1, odd, 7, 'S', "n next_pid=2", 8) +

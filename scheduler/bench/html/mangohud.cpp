@@ -6,6 +6,7 @@
 #define CSV_IO_NO_THREAD
 #include <csv.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -28,6 +29,22 @@ constexpr double kSampled = 1.5;
 template <unsigned Columns>
 using Reader = io::CSVReader<Columns, io::trim_chars<' ', '\t'>, io::no_quote_escape<','>,
                              io::throw_on_overflow, io::empty_line_comment>;
+
+// A byte order mark and blank lines may stand before the first line.
+std::string_view first_line(std::string_view text) {
+    if (text.starts_with("\xEF\xBB\xBF"))
+        text.remove_prefix(3);
+    text.remove_prefix(std::min(text.find_first_not_of("\r\n"), text.size()));
+    return text.substr(0, text.find_first_of("\r\n"));
+}
+
+// What was written whole: rows end with a line feed. After a crash of the machine a file may go on
+// with bytes that were never written.
+std::string_view whole_rows(std::string_view text) {
+    text = text.substr(0, text.find('\0'));
+    const std::size_t last = text.rfind('\n');
+    return text.substr(0, last == std::string_view::npos ? 0 : last + 1);
+}
 
 struct Parts {
     std::string machine; // the lines about the machine, all others as blank lines
@@ -96,11 +113,23 @@ Result<double> units_per_second(std::vector<double> products, const std::string&
 
 } // namespace
 
+bool is_mangohud_summary(const std::string& text) {
+    const std::string_view header = first_line(text);
+    return header.find("% Min FPS,") != std::string_view::npos &&
+           header.find("Average FPS") != std::string_view::npos;
+}
+
 Result<MangoHudLog> parse_mangohud(const std::string& text, const std::string& name) {
-    const auto parts = split(text, name);
+    if (is_mangohud_summary(text))
+        return Error(fmt::format("{}: a summary of MangoHud, which holds no frames; give the log "
+                                 "beside it",
+                                 name));
+    const std::string_view whole = whole_rows(text);
+    const auto parts = split(std::string(whole), name);
     if (!parts)
         return parts.error();
     MangoHudLog log;
+    log.cut_off = whole.size() < text.size();
     std::vector<double> products;
     std::vector<double> elapsed_ns;
     std::istringstream in(parts->frames);

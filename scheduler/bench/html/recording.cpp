@@ -2,6 +2,7 @@
 #include "bench/html/recording.hpp"
 
 #include "bench/html/mangohud.hpp"
+#include "rustland/common/file.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -40,6 +41,9 @@ Recording recording_of(MangoHudLog log, const std::string& path) {
         r.note = fmt::format("The log holds one frame in about {:.0f}, so it can miss long ones: "
                              "record with log_interval=0.",
                              log.one_in);
+    if (log.cut_off)
+        r.note += fmt::format("{}The log's last row was cut off and is left out.",
+                              r.note.empty() ? "" : " ");
     return r;
 }
 
@@ -81,6 +85,23 @@ void add_recordings(std::vector<Recording>& all, std::vector<Recording> more,
             r.label = path;
         all.push_back(std::move(r));
     }
+}
+
+FilesRead read_recordings(const std::vector<std::string>& paths) {
+    FilesRead read;
+    for (const std::string& path : paths) {
+        const auto text = read_file(path);
+        // One alone is no folder's: that it holds no frames must be told.
+        if (text && paths.size() > 1 && is_mangohud_summary(*text))
+            continue;
+        auto recordings =
+            text ? recordings_from(*text, path) : Result<std::vector<Recording>>(text.error());
+        if (recordings)
+            add_recordings(read.recordings, *std::move(recordings), path);
+        else
+            read.left_out.push_back(recordings.error());
+    }
+    return read;
 }
 
 Figure Group::median_of(Get get) const {

@@ -38,6 +38,15 @@ Result<std::vector<Recording>> recordings_from(const std::string& text, const st
 void add_recordings(std::vector<Recording>& all, std::vector<Recording> more,
                     const std::string& path);
 
+// The recordings of all files that can be read.
+struct FilesRead {
+    std::vector<Recording> recordings;
+    std::vector<Error> left_out; // why, of each file that cannot be read
+};
+
+// A summary of MangoHud is passed over, because one lies beside each log in MangoHud's folder.
+FilesRead read_recordings(const std::vector<std::string>& paths);
+
 // The recordings of one label in one scenario: its seeds.
 struct Group {
     std::string scenario;

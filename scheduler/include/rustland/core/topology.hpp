@@ -37,7 +37,8 @@ struct Cpu {
     std::uint16_t llc = 0;         // dense, in order of the first CPU
     std::uint16_t core = 0;        // dense; CPUs with the same number are SMT siblings
     std::uint16_t node = 0;        // dense
-    std::uint32_t capacity = 1024; // 1 to 1024
+    std::uint32_t capacity = 1024; // 1 to 1024; all are equal where there is one kind of core
+    bool large = true;             // of the fastest kind of core
 };
 
 struct Topology {
@@ -53,10 +54,8 @@ struct Topology {
     [[nodiscard]] bool has_smt() const { return nr_cores < cpus.size(); }
     // Whether some CPUs are slower by design.
     [[nodiscard]] bool has_mixed_capacity() const;
-    // 1 for each CPU, by id, of at least kLargeCapacity, if others are smaller; else empty. The
-    // small differences between cores of one kind do not count.
+    // 1 for each large CPU, by id, if others are small; else empty.
     [[nodiscard]] std::vector<std::uint8_t> big_by_id() const;
-    static constexpr std::uint32_t kLargeCapacity = 1024 * 3 / 4;
 };
 
 // The CPU to name in the decision about a task: `preferred` if it is online, else the online CPU
@@ -68,7 +67,9 @@ CpuId select_cpu(const Topology& topology, CpuId preferred, const QueuedTask& ta
 
 // Facts may come in any order; at least one CPU. A CPU whose cache is unknown (offline, or a
 // machine that tells nothing) shares it with its package, and with everything if that is unknown,
-// too. Capacity comes from the first source that every online CPU has.
+// too. Capacity comes from the first source that knows every online CPU and in which they are of
+// more than one kind: a source may be there and tell nothing. The differences in speed between
+// cores of one kind, such as the order in which they should be filled, do not count.
 Topology build_topology(std::vector<CpuFacts> facts);
 
 } // namespace rustland

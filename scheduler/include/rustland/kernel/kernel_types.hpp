@@ -17,5 +17,7 @@ std::vector<std::string> kfuncs_with_hidden_argument(const btf& kernel_types);
 
 // The same for the running kernel. An error where it has no readable type information.
 Result<std::vector<std::string>> kfuncs_with_hidden_argument();
+// The same for what a file holds, such as /sys/kernel/btf/vmlinux.
+Result<std::vector<std::string>> kfuncs_with_hidden_argument(const std::string& file);
 
 } // namespace rustland

@@ -6,6 +6,7 @@
 #ifndef RUSTLAND_ENQUEUE_BPF_H
 #define RUSTLAND_ENQUEUE_BPF_H
 
+#include "called.bpf.h"
 #include "fair.bpf.h"
 #include "hand_on.bpf.h"
 #include "lease.bpf.h"
@@ -98,6 +99,7 @@ s32 BPF_PROG(rl_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags)
 
     if (is_self(p))
         return select_cpu_self(p, prev_cpu);
+    note_caller(p);
     cpu = select_big_cpu(p, prev_cpu, wake_flags);
     if (cpu >= 0)
         is_idle = true;
@@ -182,7 +184,8 @@ static __always_inline void fill_record(struct rl_queued* rec, struct task_struc
     rec->reserved = 0;
     rec->flags = (wakeup ? RL_QUEUED_WAKEUP : 0) | (is_restricted(p) ? RL_QUEUED_RESTRICTED : 0) |
                  (p->flags & PF_KTHREAD ? RL_QUEUED_KTHREAD : 0) |
-                 (p->policy == SCHED_BATCH || p->policy == SCHED_IDLE ? RL_QUEUED_BATCH : 0);
+                 (p->policy == SCHED_BATCH || p->policy == SCHED_IDLE ? RL_QUEUED_BATCH : 0) |
+                 (tc->called ? RL_QUEUED_CALLED : 0);
     rec->nr_cpus_allowed = p->nr_cpus_allowed;
     rec->nr_waiting = nr_waiting;
     rec->task_class = class;

@@ -184,6 +184,7 @@ void BPF_PROG(rl_quiescent, struct task_struct* p, u64 deq_flags) {
     if (p->flags & PF_EXITING)
         fair_bequeath(p, tc);
     tc->asleep = 1;
+    tc->called = 0;
     tc->sleeps++;
     tc->burst_exec = 0;
     tc->slept_at = now_ns();

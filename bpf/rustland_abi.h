@@ -47,7 +47,8 @@ enum rl_queued_flags {
     RL_QUEUED_WAKEUP = 1 << 0,     /* it slept and was woken; otherwise it used its slice up */
     RL_QUEUED_RESTRICTED = 1 << 1, /* it may not run on every online CPU */
     RL_QUEUED_KTHREAD = 1 << 2,
-    RL_QUEUED_BATCH = 1 << 3, /* SCHED_BATCH or SCHED_IDLE: it interrupts nobody */
+    RL_QUEUED_BATCH = 1 << 3,  /* SCHED_BATCH or SCHED_IDLE: it interrupts nobody */
+    RL_QUEUED_CALLED = 1 << 4, /* a foreground task woke it, which it is none of itself */
 };
 
 /* One record in the ring: a task that waits for a decision. */

@@ -116,7 +116,8 @@ struct task_ctx {
     u32 active_weight; /* what its group counts for it; 0: it is not runnable */
     u32 clock;         /* index of its clock */
     u32 asleep;
-    u32 start; /* enum start_kind */
+    u32 called; /* a foreground task woke it, see called.bpf.h */
+    u32 start;  /* enum start_kind */
     struct rl_state state;
     s32 woke;       /* the last one that it woke on its way to sleep */
     u32 task_class; /* valid for class_generation, see class.bpf.h */

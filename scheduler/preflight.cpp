@@ -2,6 +2,7 @@
 #include "preflight.hpp"
 
 #include "rustland/common/file.hpp"
+#include "rustland/common/kernel_traits.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -148,7 +149,8 @@ std::optional<Obstacle> find_obstacle(const SystemRoots& roots, bool realtime) {
 }
 
 Obstacle explain_load_failure(const Error& error, const std::string& libbpf_messages,
-                              const std::vector<std::string>& broken_kfuncs) {
+                              const std::vector<std::string>& broken_kfuncs,
+                              const SystemRoots& roots) {
     if (!broken_kfuncs.empty())
         return {ExitCode::KernelTypes,
                 fmt::format("this kernel's own type information (BTF) is broken, since it was "
@@ -162,6 +164,11 @@ Obstacle explain_load_failure(const Error& error, const std::string& libbpf_mess
                             error.message())};
     if (error.code() == kErrNotSupported)
         return no_jit();
+    const KernelTraits traits = read_kernel_traits(roots.proc, roots.sys);
+    if (!traits.realtime.empty() && libbpf_messages.find("PREEMPT_RT") != std::string::npos)
+        return {ExitCode::LoadFailed, traits.realtime};
+    if (!traits.lockdown.empty() && error.code() == EINVAL)
+        return {ExitCode::LoadFailed, fmt::format("{} ({})", traits.lockdown, error.message())};
     const std::string words = last_lines(libbpf_messages, 3);
     return {ExitCode::LoadFailed, fmt::format("{}{}{}. --verbose shows the verifier's whole log",
                                               error.message(), words.empty() ? "" : "; ", words)};
@@ -172,7 +179,10 @@ Obstacle explain_attach_failure(const Error& error, const std::string& libbpf_me
     if (error.code() == EBUSY)
         return other_scheduler(roots);
     if (error.code() == EPERM || error.code() == EACCES)
-        return explain_load_failure(error, libbpf_messages, {});
+        return explain_load_failure(error, libbpf_messages, {}, roots);
+    if (const std::string isolated = read_kernel_traits(roots.proc, roots.sys).isolated_cpus;
+        error.code() == EINVAL && !isolated.empty())
+        return {ExitCode::LoadFailed, isolated};
     const std::string words = last_lines(libbpf_messages, 3);
     return {ExitCode::LoadFailed, fmt::format("{}{}{}. The kernel log (dmesg) may say more",
                                               error.message(), words.empty() ? "" : "; ", words)};

@@ -40,7 +40,8 @@ Obstacle other_scheduler(const SystemRoots& roots);
 // Why loading failed. `libbpf_messages`: what libbpf said; `broken_kfuncs`: from
 // kfuncs_with_hidden_argument().
 Obstacle explain_load_failure(const Error& error, const std::string& libbpf_messages,
-                              const std::vector<std::string>& broken_kfuncs);
+                              const std::vector<std::string>& broken_kfuncs,
+                              const SystemRoots& roots = {});
 
 // Why attaching failed.
 Obstacle explain_attach_failure(const Error& error, const std::string& libbpf_messages,

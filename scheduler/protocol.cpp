@@ -81,9 +81,9 @@ std::string error_line(std::string_view message) {
 }
 
 std::optional<std::string> LineReader::next() {
-    const std::size_t end = buffer_.find('\n');
-    if (end > kMaxLine) // also if there is none
+    if (!has_line())
         return std::nullopt;
+    const std::size_t end = buffer_.find('\n');
     std::string line = buffer_.substr(0, end);
     buffer_.erase(0, end + 1);
     return line;

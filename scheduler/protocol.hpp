@@ -49,6 +49,7 @@ class LineReader {
     static constexpr std::size_t kMaxLine = 65536;
 
     void append(std::string_view bytes) { buffer_.append(bytes); }
+    [[nodiscard]] bool has_line() const { return buffer_.find('\n') <= kMaxLine; }
     // The next complete line without its end, or nothing yet.
     std::optional<std::string> next();
     // A line has become too long: nothing sensible can follow.

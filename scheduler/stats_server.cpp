@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "stats_server.hpp"
 
+#include "rustland/common/clock.hpp"
+
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -11,14 +14,22 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace rustland {
 namespace {
 
 constexpr mode_t kDirectoryMode = 0755;
 constexpr mode_t kSocketMode = 0666; // reading is harmless; the peer is checked for the rest
-constexpr int kBacklog = 16;
+// Whoever comes and goes all the time must not keep others from coming: those who wait are taken
+// together.
+constexpr int kBacklog = 128;
 constexpr std::size_t kChunk = 4096; // read at once
+// How often the server looks after its clients: soon while somebody waits for it.
+constexpr Nanos kSoon = millis(100);
+constexpr Nanos kLater = seconds(1);
+// Of those who were turned away; beyond, the connection is closed without a word.
+constexpr std::size_t kMostFarewells = 16;
 
 Result<sockaddr_un> address_of(const std::string& path) {
     sockaddr_un address{};
@@ -102,22 +113,26 @@ Result<UniqueFd> connect_to_socket(const std::string& path, int flags) {
 }
 
 Result<std::unique_ptr<StatsServer>> StatsServer::open(EventLoop& loop, const std::string& path,
-                                                       Callbacks callbacks) {
+                                                       Callbacks callbacks,
+                                                       const ClientLimits& limits) {
     auto socket = listen_at(path);
     if (!socket)
         return socket.error();
     std::unique_ptr<StatsServer> self(
-        new StatsServer(loop, path, *std::move(socket), std::move(callbacks)));
-    auto done = loop.watch(self->socket_.get(), EPOLLIN,
-                           [server = self.get()](std::uint32_t) { server->accept_client(); });
+        new StatsServer(loop, path, *std::move(socket), std::move(callbacks), limits));
+    auto done = loop.watch(self->socket_.get(), EPOLLIN, [server = self.get()](std::uint32_t) {
+        for (int i = 0; i < kBacklog && server->accept_client(); ++i)
+            ;
+    });
     if (!done)
         return done.error();
     return self;
 }
 
-StatsServer::StatsServer(EventLoop& loop, std::string path, UniqueFd socket, Callbacks callbacks)
+StatsServer::StatsServer(EventLoop& loop, std::string path, UniqueFd socket, Callbacks callbacks,
+                         const ClientLimits& limits)
     : loop_(loop), path_(std::move(path)), socket_(std::move(socket)),
-      callbacks_(std::move(callbacks)) {
+      callbacks_(std::move(callbacks)), book_(limits) {
     struct stat info = {};
     if (::lstat(path_.c_str(), &info) == 0) {
         device_ = info.st_dev;
@@ -128,31 +143,51 @@ StatsServer::StatsServer(EventLoop& loop, std::string path, UniqueFd socket, Cal
 StatsServer::~StatsServer() {
     while (!clients_.empty())
         drop(clients_.begin()->first);
+    if (timer_)
+        loop_.forget(timer_->fd());
     loop_.forget(socket_.get());
     struct stat info = {};
     if (::lstat(path_.c_str(), &info) == 0 && info.st_dev == device_ && info.st_ino == inode_)
         ::unlink(path_.c_str());
 }
 
-void StatsServer::accept_client() {
-    UniqueFd fd(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+bool StatsServer::accept_client() {
+    UniqueFd fd = acceptor_.accept(socket_.get());
     if (!fd)
-        return; // the client has gone already
+        return false; // the client has gone already
     const auto peer = peer_of(fd.get());
-    if (!peer || clients_.size() >= kMaxClients) {
-        const std::string refusal = error_line("too many clients");
-        // A new socket's buffer takes a short line; if not, the closed connection says the same.
-        static_cast<void>(!::send(fd.get(), refusal.data(), refusal.size(), MSG_NOSIGNAL));
-        return;
-    }
+    if (!peer)
+        return true;
+    const auto refusal = book_.refusal(peer->uid);
+    const std::size_t strangers = clients_.size() - book_.connections();
+    if (refusal && strangers >= kMostFarewells)
+        return true;
     auto client = std::make_unique<Client>();
     const int number = fd.get();
     client->fd = std::move(fd);
     client->user = peer->uid;
-    const auto done = loop_.watch(number, EPOLLIN | EPOLLRDHUP,
-                                  [this, number](std::uint32_t ev) { on_client(number, ev); });
-    if (done)
-        clients_.emplace(number, std::move(client));
+    client->heard = monotonic_now();
+    if (!loop_.watch(number, EPOLLIN | EPOLLRDHUP,
+                     [this, number](std::uint32_t ev) { on_client(number, ev); }))
+        return true;
+    Client& kept = *clients_.emplace(number, std::move(client)).first->second;
+    if (refusal) {
+        turn_away(kept, *refusal);
+    } else {
+        book_.came(kept.user, kept.heard);
+    }
+    plan();
+    return true;
+}
+
+// The client may have written before it reads: a socket closed with that unread would take the
+// reason with it.
+void StatsServer::turn_away(Client& client, const std::string& why) {
+    client.turned_away = true;
+    const std::string line = error_line(why);
+    // A new socket's buffer takes a short line.
+    static_cast<void>(!::send(client.fd.get(), line.data(), line.size(), MSG_NOSIGNAL));
+    ::shutdown(client.fd.get(), SHUT_WR);
 }
 
 void StatsServer::on_client(int fd, std::uint32_t events) {
@@ -166,7 +201,13 @@ void StatsServer::on_client(int fd, std::uint32_t events) {
     }
     if ((events & (EPOLLIN | EPOLLRDHUP)) != 0)
         read_from(client);
+    if (client.turned_away) {
+        if (client.closing)
+            drop(fd);
+        return;
+    }
     flush(client);
+    plan();
 }
 
 void StatsServer::read_from(Client& client) {
@@ -174,11 +215,24 @@ void StatsServer::read_from(Client& client) {
     const ssize_t n = ::recv(client.fd.get(), buffer.data(), buffer.size(), 0);
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
         client.closing = true;
-    if (n <= 0 || client.closing)
+    if (n <= 0 || client.closing || client.turned_away)
         return;
     client.reader.append({buffer.data(), static_cast<std::size_t>(n)});
-    while (auto line = client.reader.next())
-        answer(client, *line);
+    answer_all(client);
+}
+
+void StatsServer::answer_all(Client& client) {
+    const Nanos now = monotonic_now();
+    client.waiting = false;
+    while (client.reader.has_line()) {
+        if (!book_.take_request(client.user, now)) {
+            client.waiting = true;
+            return;
+        }
+        client.heard = now;
+        client.asked = true;
+        answer(client, *client.reader.next());
+    }
     if (client.reader.overflown()) {
         queue(client,
               error_line(fmt::format("a request is longer than {} bytes", LineReader::kMaxLine)));
@@ -229,6 +283,9 @@ void StatsServer::subscribe(Client& client, Nanos interval) {
     const auto done = loop_.watch(client.subscription->fd(), EPOLLIN, [this, fd](std::uint32_t) {
         Client& subscriber = *clients_.at(fd);
         subscriber.subscription->acknowledge();
+        // One whose user asks for too much misses some.
+        if (!book_.take_request(subscriber.user, monotonic_now()))
+            return;
         send_stats(subscriber);
         flush(subscriber);
     });
@@ -270,7 +327,7 @@ void StatsServer::flush(Client& client) {
     std::uint32_t wanted = 0;
     if (!client.unsent.empty())
         wanted = EPOLLOUT;
-    else if (!client.closing)
+    else if (!client.closing && !client.waiting)
         wanted = EPOLLIN | EPOLLRDHUP;
     if (!loop_.change(fd, wanted))
         drop(fd);
@@ -282,8 +339,57 @@ void StatsServer::drop(int fd) {
         return;
     if (found->second->subscription)
         loop_.forget(found->second->subscription->fd());
+    if (!found->second->turned_away)
+        book_.left(found->second->user);
     loop_.forget(fd);
     clients_.erase(found);
+}
+
+void StatsServer::look_after() {
+    const Nanos now = monotonic_now();
+    std::vector<int> numbers;
+    for (const auto& [number, client] : clients_)
+        numbers.push_back(number);
+    for (const int number : numbers) {
+        Client& client = *clients_.at(number);
+        if (client.turned_away) {
+            if (now - client.heard >= book_.limits().farewell)
+                drop(number);
+        } else if (client.waiting) {
+            answer_all(client);
+            flush(client);
+        } else if (!client.subscription && !client.closing &&
+                   book_.silent_too_long(client.user, client.asked, client.heard, now)) {
+            queue(client, error_line("nothing was asked for too long: connect again"));
+            client.closing = true;
+            flush(client);
+        }
+    }
+    plan();
+}
+
+void StatsServer::plan() {
+    const bool hurry = std::any_of(clients_.begin(), clients_.end(), [](const auto& entry) {
+        return entry.second->waiting || entry.second->turned_away;
+    });
+    const Nanos wanted = clients_.empty() ? Nanos{} : hurry ? kSoon : kLater;
+    if (wanted == timer_interval_)
+        return;
+    if (timer_)
+        loop_.forget(timer_->fd());
+    timer_.reset();
+    timer_interval_ = {};
+    if (wanted == Nanos{})
+        return;
+    auto timer = IntervalTimer::every(wanted);
+    if (!timer)
+        return; // the next event plans again
+    timer_ = *std::move(timer);
+    if (loop_.watch(timer_->fd(), EPOLLIN, [this](std::uint32_t) {
+            timer_->acknowledge();
+            look_after();
+        }))
+        timer_interval_ = wanted;
 }
 
 } // namespace rustland

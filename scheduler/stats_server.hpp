@@ -3,6 +3,8 @@
 
 #include "event_loop.hpp"
 #include "protocol.hpp"
+#include "rustland/common/acceptor.hpp"
+#include "rustland/common/client_limits.hpp"
 #include "rustland/common/result.hpp"
 #include "rustland/common/unique_fd.hpp"
 
@@ -17,7 +19,9 @@
 namespace rustland {
 
 // Answers requests on a UNIX socket (see protocol.hpp). Lives on the main thread's loop and never
-// waits for a client: what a client does not read in time is dropped, and then the client.
+// waits for a client: what a client does not read in time is dropped, and then the client. Anybody
+// may connect, so that each user has so many connections and requests and root has places of its
+// own (client_limits.hpp): the classes of a game are told over the same socket.
 class StatsServer {
   public:
     struct Callbacks {
@@ -28,14 +32,17 @@ class StatsServer {
         // Somebody who may has asked for the end.
         std::function<void()> stop;
     };
-    static constexpr std::size_t kMaxClients = 32;
+    // One subscription at its fastest is within the rate.
+    static constexpr ClientLimits kLimits{
+        .all = 32, .kept = 8, .per_user = 8, .requests_per_second = 120};
     // What a client may leave unread.
     static constexpr std::size_t kMaxUnread = std::size_t{64} * 1024;
 
     // Creates the socket, and its directory if that is missing. A socket that a dead process left
     // behind is replaced; one that is answered is an error (EADDRINUSE). `loop` must live longer.
     static Result<std::unique_ptr<StatsServer>> open(EventLoop& loop, const std::string& path,
-                                                     Callbacks callbacks);
+                                                     Callbacks callbacks,
+                                                     const ClientLimits& limits = kLimits);
     StatsServer(const StatsServer&) = delete;
     StatsServer& operator=(const StatsServer&) = delete;
     // Removes the socket.
@@ -50,13 +57,25 @@ class StatsServer {
         LineReader reader;
         std::string unsent;
         std::optional<IntervalTimer> subscription;
-        bool closing = false; // as soon as all is sent
+        Nanos heard;              // when it came, or asked last
+        bool asked = false;       // has had an answer
+        bool waiting = false;     // its user has asked too much: it is not read from for a moment
+        bool turned_away = false; // one too many: may read why, and is not heard
+        bool closing = false;     // as soon as all is sent
     };
 
-    StatsServer(EventLoop& loop, std::string path, UniqueFd socket, Callbacks callbacks);
-    void accept_client();
+    StatsServer(EventLoop& loop, std::string path, UniqueFd socket, Callbacks callbacks,
+                const ClientLimits& limits);
+    // False where nobody waits.
+    bool accept_client();
     void on_client(int fd, std::uint32_t events);
+    void turn_away(Client& client, const std::string& why);
     void read_from(Client& client);
+    void answer_all(Client& client);
+    // Looks after those who wait, who are silent and who were turned away.
+    void look_after();
+    // Sets how soon look_after() is due; never while there are no clients.
+    void plan();
     void answer(Client& client, const std::string& line);
     void subscribe(Client& client, Nanos interval);
     void send_stats(Client& client);
@@ -71,7 +90,11 @@ class StatsServer {
     Callbacks callbacks_;
     dev_t device_ = 0; // of the socket file, so that no other is removed
     ino_t inode_ = 0;
+    Acceptor acceptor_;
+    ClientBook book_;
     std::unordered_map<int, std::unique_ptr<Client>> clients_;
+    std::optional<IntervalTimer> timer_;
+    Nanos timer_interval_;
 };
 
 // A connection to the socket of a running scheduler; `flags` as in socket(2).

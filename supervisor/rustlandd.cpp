@@ -9,11 +9,13 @@
 #include "supervisor/system/daemon.hpp"
 #include "supervisor/system/journal.hpp"
 #include "supervisor/system/own_unit.hpp"
+#include "supervisor/system/runner_choice.hpp"
 #include "supervisor/system/sleep_watch.hpp"
 #include "supervisor/system/systemd_runner.hpp"
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <fmt/format.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
@@ -45,12 +47,15 @@ make_runner(Loop& loop, Bus& bus, const DaemonOptions& options, RunnerKind kind)
     const SchedExtReader kernel(options.sysfs_root + "/kernel/sched_ext");
     const ProcReader proc(options.detector.proc_root);
     const std::string sysrq = options.detector.proc_root + "/sysrq-trigger";
-    const bool systemd = kind != RunnerKind::Child && systemd_answers(bus);
-    if (kind == RunnerKind::Systemd && !systemd)
-        return Error("runner = systemd: systemd does not answer on the message bus (" +
-                     (bus.problem().empty() ? "no answer" : bus.problem()) +
-                     "); install dbus, or set runner = auto");
-    if (systemd) {
+    RunnerFacts facts;
+    facts.systemd_machine = ::sd_booted() > 0;
+    // It waits for our READY=1: who started us is systemd.
+    facts.service = std::getenv("NOTIFY_SOCKET") != nullptr;
+    facts.answers = [&bus] { return systemd_answers(bus); };
+    const auto choice = choose_runner(kind, facts);
+    if (!choice)
+        return choice.error();
+    if (*choice == RunnerKind::Systemd) {
         SystemdRunnerOptions units;
         units.sysrq_path = sysrq;
         units.environment_path = options.run_dir + "/rustland.env";
@@ -103,11 +108,12 @@ Result<int> serve(const Options& options, Loop& loop, Bus& bus, Daemon& daemon) 
                 set_log_level(daemon.settings().log_level);
         });
     }
-    daemon.on_change([&daemon, last = std::string()]() mutable {
-        std::string line = daemon.status_line();
+    daemon.on_change([&daemon, last = CleanLine()]() mutable {
+        // One line of the message, whatever is in it: each further one would be another assignment.
+        CleanLine line = daemon.status_line();
         if (line == last)
             return;
-        ::sd_notifyf(0, "STATUS=%s", line.c_str());
+        ::sd_notifyf(0, "STATUS=%s", line.str().c_str());
         last = std::move(line);
     });
     const auto sleep = SleepWatch::create(bus, [&daemon](bool asleep) { daemon.sleep(asleep); });

@@ -15,6 +15,7 @@ RUSTLAND_ARGS=
 declare -A PEERS=() # name -> path and options of another sched_ext scheduler
 SHARE=$ROOT_DIR/ci/benchlib
 SETUP_OPTIONS=
+KEEP_FRAMES=--frames # all frame times, for plots
 JOBS=$(nproc)
 [ "$JOBS" -le 4 ] || JOBS=4
 # An iteration of the benchmark's loop is 4 instructions, an instruction takes 2 ns of the VM's time
@@ -143,19 +144,36 @@ check_options() {
     is_positive "$JOBS" || usage_error "--jobs: '$JOBS' is not a number"
 }
 
+# step WHAT COMMAND…: says what it does, and at its end how long that took.
+step() {
+    local what=$1 started=$SECONDS
+    shift
+    note "$what …"
+    "$@"
+    note "$what: $((SECONDS - started)) s"
+}
+
+run_setup() {
+    # shellcheck disable=SC2086 # words
+    "$ROOT_DIR/ci/setup" --kernels "$KERNEL" $SETUP_OPTIONS >&2 || die "ci/setup failed"
+}
+
+run_build() {
+    RUSTLAND_SKIP_SETUP=1 "$ROOT_DIR/ci/build" "$PRESET" >&2 || die "ci/build $PRESET failed"
+}
+
 set_up() {
-    if [ "${RUSTLAND_SKIP_SETUP:-0}" != 1 ]; then
-        # shellcheck disable=SC2086 # words
-        "$ROOT_DIR/ci/setup" --kernels "$KERNEL" $SETUP_OPTIONS >&2 || die "ci/setup failed"
-    fi
+    [ "${RUSTLAND_SKIP_SETUP:-0}" = 1 ] || step "set-up" run_setup
     share_peers
-    if [ "${RUSTLAND_SKIP_BUILD:-0}" != 1 ]; then
-        RUSTLAND_SKIP_SETUP=1 "$ROOT_DIR/ci/build" "$PRESET" >&2 || die "ci/build $PRESET failed"
-    fi
+    [ "${RUSTLAND_SKIP_BUILD:-0}" = 1 ] || step "build" run_build
     BENCH=$ROOT_DIR/build/$PRESET/scheduler/bench/rustland-bench
     [ -x "$BENCH" ] || die "no $BENCH"
     local word
     for word in $SCHEDULERS; do
+        if [ "$word" = example-fifo ] && [ ! -x "$ROOT_DIR/build/$PRESET/examples/example-fifo" ]; then
+            die "the scheduler example-fifo is not in build/$PRESET/examples: cannot measure it" \
+                "(--preset dev builds it)"
+        fi
         if [[ $word =~ ^(rustland|told) ]] && [ ! -x "$ROOT_DIR/build/$PRESET/scheduler/rustland" ]; then
             die "the scheduler rustland is not in build/$PRESET/scheduler: cannot measure it" \
                 "(--schedulers eevdf measures the kernel's own alone)"
@@ -190,7 +208,7 @@ scheduler_command() {
 measure_one() {
     local base=$1 scheduler=$2 seed=$3 word status=0 scenarios=()
     shift 3
-    local timeout=$((30 + $# * (WARMUP + DURATION + 5)))
+    local started=$SECONDS timeout=$((30 + $# * (WARMUP + DURATION + 5)))
     for word in "$@"; do
         case $word in
         */*) scenarios+=(--cell "$word") ;;
@@ -210,28 +228,31 @@ measure_one() {
         "${expected[@]}" \
         --share "$SHARE" -- \
         guest "$(scheduler_command "$scheduler")" --iterations-per-ms $((ITERATIONS_PER_MS_ALL_CPUS / CPUS)) \
-        --label "$label" --seed "$seed" --duration "$DURATION" --warmup "$WARMUP" --frames \
-        "${own[@]}" "${scenarios[@]}" >"$base.json.part" 2>"$base.log" || status=$?
+        --label "$label" --seed "$seed" --duration "$DURATION" --warmup "$WARMUP" \
+        ${KEEP_FRAMES:+"$KEEP_FRAMES"} "${own[@]}" "${scenarios[@]}" >"$base.json.part" 2>"$base.log" || status=$?
     if [ $status != 0 ]; then
         note "$label, seed $seed, $*: failed with status $status:"
         tail -n 60 "$base.log" >&2
         return 1
     fi
     mv "$base.json.part" "$base.json"
-    note "$label, seed $seed, $*: done"
+    note "$label, seed $seed, $*: done in $((SECONDS - started)) s"
 }
 
 # run_all FUNCTION LINE…: FUNCTION with the words of each line, $JOBS at a time; the first failure ends
 # this program.
 run_all() {
-    local function=$1 running=0 line words
+    local function=$1 running=0 line words number=0 total
     shift
+    total=$#
     for line in "$@"; do
         if [ $running -ge "$JOBS" ]; then
             wait -n || exit 1
             running=$((running - 1))
         fi
         read -ra words <<<"$line"
+        number=$((number + 1))
+        note "VM $number of $total …"
         "$function" "${words[@]}" &
         running=$((running + 1))
     done

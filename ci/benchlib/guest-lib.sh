@@ -85,3 +85,12 @@ stop_scheduler() {
     echo "--- what the scheduler printed:" >&2
     cat $log >&2
 }
+
+# CPU time of all that ever ran in a control group, in microseconds: with or without the cpu
+# controller, and of processes that are gone, too.
+group_cpu_us() {
+    local key value
+    while read -r key value; do
+        [ "$key" != usage_usec ] || echo "$value"
+    done <"$1/cpu.stat"
+}

@@ -4,6 +4,8 @@ add_library(rustland_options INTERFACE)
 target_compile_options(rustland_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
   -Woverloaded-virtual -Wnull-dereference -Wdouble-promotion -Wimplicit-fallthrough)
+# Functions of headers that nobody calls, fmt's above all, are not worth their place.
+target_link_options(rustland_options INTERFACE LINKER:--gc-sections)
 if(RUSTLAND_WERROR)
   target_compile_options(rustland_options INTERFACE -Werror)
 endif()
@@ -20,4 +22,3 @@ if(RUSTLAND_SANITIZE)
     -Wno-null-dereference -Wno-maybe-uninitialized)
   target_link_options(rustland_options INTERFACE -fsanitize=address,undefined)
 endif()
-

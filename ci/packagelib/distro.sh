@@ -81,7 +81,7 @@ step_distro() {
 step_deb-check() {
     local deb
     need_debs
-    build_debs "$work/first" "$CACHE_DIR/ccache-deb" "$work/deb-check.log" --tests -b
+    build_debs "$work/first" "$dev_cache" "$work/deb-check.log" --tests -b
     grep -qE '^100% tests passed' "$work/deb-check.log" || die "no unit test ran ($work/deb-check.log)"
     note "$(grep -E '^100% tests passed' "$work/deb-check.log")"
     for deb in "$output"/*.deb; do

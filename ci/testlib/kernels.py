@@ -8,7 +8,7 @@ import os
 import subprocess
 import tempfile
 
-from testlib.process import ROOT, cache_dir
+from testlib.process import ROOT, Meter, cache_dir, run_into
 
 NONE = "none"        # no sched_ext
 BROKEN = "broken"    # sched_ext, but the type information of its functions is unusable
@@ -76,15 +76,13 @@ def probe(series):
                "--kernel", series.removesuffix("-generic")]
     if series.endswith("-generic"):
         command.append("--generic")
-    done = subprocess.run([*command, "--", "sh", "-c", PROBE], stdin=subprocess.DEVNULL,
-                          capture_output=True, check=False)
-    if done.returncode != 0:
-        return UNKNOWN, done.stderr.decode(errors="replace")[-400:].strip()
-    if not done.stdout:
-        return NONE, ""
-    with tempfile.NamedTemporaryFile(prefix="rustland-btf.") as file:
-        file.write(done.stdout)
-        file.flush()
+    with tempfile.NamedTemporaryFile(prefix="rustland-btf.") as file, \
+            tempfile.TemporaryFile(prefix="rustland-probe.") as errors:
+        if run_into(file, errors, [*command, "--", "sh", "-c", PROBE]) != 0:
+            errors.seek(0)
+            return UNKNOWN, errors.read().decode(errors="replace")[-400:].strip()
+        if not os.path.getsize(file.name):
+            return NONE, ""
         dump = subprocess.run(["bpftool", "--json", "btf", "dump", "file", file.name],
                               capture_output=True, check=False)
     try:
@@ -108,6 +106,13 @@ def examine(series):
     return Kernel(series, capability, problem)
 
 
-def available():
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        return list(pool.map(examine, wanted_series()))
+def available(cpus=2):
+    """All of them, `cpus` at a time."""
+    meter = Meter.of_this_thread() or Meter()
+
+    def look_at(series):
+        with meter.measuring():
+            return examine(series)
+
+    with concurrent.futures.ThreadPoolExecutor(cpus) as pool:
+        return list(pool.map(look_at, wanted_series()))

@@ -12,7 +12,7 @@ import os
 import re
 
 from testlib import includes
-from testlib.process import ROOT, cache_dir, run, sources
+from testlib.process import ROOT, Meter, cache_dir, run, sources
 
 CXX = (".cpp", ".hpp", ".c", ".h")
 
@@ -126,7 +126,7 @@ def dependencies(build):
 
 
 # What this clang is called for with gcc's options, and what the macros of libbpf are made of.
-NOT_OURS = ("unknown-warning-option", "c99-extensions",
+NOT_OURS = ("unknown-warning-option", "ignored-optimization-argument", "c99-extensions",
             "gnu-statement-expression-from-macro-expansion")
 
 
@@ -156,7 +156,7 @@ def tidy_one(entry, compiled, build, options, cache):
     return "\n".join(sorted(set(findings)) or [entry["file"], result.output])
 
 
-def clang_tidy(everything):
+def clang_tidy(everything, cpus):
     """Without `everything`, only what takes a few seconds a file: the static analyser, the tests and
     the files with the largest headers take half an hour on two cores."""
     build = os.path.join(ROOT, "build", "dev")
@@ -176,15 +176,20 @@ def clang_tidy(everything):
                    and not compiled_from(entry, depends).heavy]
     cache = os.path.join(cache_dir(), "clang-tidy")
     os.makedirs(cache, exist_ok=True)
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        findings = list(pool.map(
-            lambda entry: tidy_one(entry, compiled_from(entry, depends), build, options, cache),
-            entries))
+    meter = Meter.of_this_thread() or Meter()
+
+    def look_at(entry):
+        with meter.measuring():
+            return tidy_one(entry, compiled_from(entry, depends), build, options, cache)
+
+    with concurrent.futures.ThreadPoolExecutor(cpus) as pool:
+        findings = list(pool.map(look_at, entries))
     findings = [text for text in findings if text]
     return not findings, "\n".join(findings)
 
 
-# Name -> (check, whether it needs the finished dev build)
+# Name -> (check, whether it needs the finished dev build; it is then called with how many CPUs it may
+# keep busy)
 ALL = {
     "lint/shellcheck": (shellcheck, False),
     "lint/python": (python_syntax, False),
@@ -194,6 +199,6 @@ ALL = {
     "lint/man-pages": (man_pages, False),
     "lint/includes": (includes_of_libraries, False),
     "lint/example-lines": (example_lines, False),
-    "lint/clang-tidy": (lambda: clang_tidy(everything=False), True),
-    "lint/clang-tidy-all": (lambda: clang_tidy(everything=True), True),
+    "lint/clang-tidy": (lambda cpus: clang_tidy(everything=False, cpus=cpus), True),
+    "lint/clang-tidy-all": (lambda cpus: clang_tidy(everything=True, cpus=cpus), True),
 }

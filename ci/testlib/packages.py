@@ -5,6 +5,7 @@ import os
 
 from testlib.process import ROOT, run
 from testlib.report import FAIL, PASS, SKIP
+from testlib.schedule import Job
 
 # In the order in which they need each other.
 STEPS = ("version", "deb", "lintian", "blhc", "tests", "quilt", "reproducible", "rpm", "rpmlint",
@@ -19,13 +20,16 @@ PENDING = {
     "arm64": "compiles all of it once more, with a compiler that it has to fetch",
     "tutorial": "compiles five times in an emulated machine, five minutes on an idle one",
 }
+COMPILE = ("deb", "reproducible", "rpm", "deb-check", "rpm-check", "arm64", "distro-trixie",
+           "distro-sid")
 # They need no package of an earlier step.
 ALONE = ("version", "quilt", "rpm-check", "arm64", "distro-trixie", "distro-sid")
 LIMIT_SECONDS = 3600
 NAMES = tuple(f"package/{step}" for step in STEPS)
 
 
-def run_all(selected, report, in_any_case):
+def add_jobs(schedule, selected, report, in_any_case, after):
+    """One step after another, as they need what others have made; `after`: jobs to wait for."""
     built = {}
     for step in STEPS:
         name = f"package/{step}"
@@ -34,15 +38,23 @@ def run_all(selected, report, in_any_case):
         if step in PENDING and not in_any_case:
             report.add(SKIP, name, f"{PENDING[step]}; runs with --all or --only")
             continue
-        missing = [needed for needed in ("deb", "rpm")
-                   if built.get(needed) is False and step not in (*ALONE, needed)]
-        if missing:
-            report.add(SKIP, name, f"package/{missing[0]} failed")
-            continue
-        result = run([os.path.join(ROOT, "ci", "package"), step], timeout=LIMIT_SECONDS,
-                     RUSTLAND_SKIP_SETUP="1")
-        built[step] = result.status == 0
-        if built[step]:
-            report.add(PASS, name, "", result.seconds)
-        else:
-            report.add(FAIL, name, f"status {result.status}", result.seconds, result.output)
+        # Only the steps that compile have work for more than one CPU.
+        schedule.add(Job("package", name, lambda cpus, step=step: run_step(step, cpus, built, report),
+                         most=os.cpu_count() if step in COMPILE else 1, after=after))
+        after = (name,)
+
+
+def run_step(step, cpus, built, report):
+    name = f"package/{step}"
+    missing = [needed for needed in ("deb", "rpm")
+               if built.get(needed) is False and step not in (*ALONE, needed)]
+    if missing:
+        report.add(SKIP, name, f"package/{missing[0]} failed")
+        return
+    result = run([os.path.join(ROOT, "ci", "package"), step], timeout=LIMIT_SECONDS,
+                 RUSTLAND_SKIP_SETUP="1", RUSTLAND_JOBS=str(cpus))
+    built[step] = result.status == 0
+    if built[step]:
+        report.add(PASS, name, "", result.seconds)
+    else:
+        report.add(FAIL, name, f"status {result.status}", result.seconds, result.output)

@@ -34,12 +34,14 @@ class Report:
                     print(f"      | {text}")
             sys.stdout.flush()
 
-    def finish(self):
-        """Prints the totals; the exit status of the whole run. A run of nothing is a failure."""
+    def show_skipped(self):
         if self._skips:
             print("\nSkipped:")
             for skip in self._skips:
                 print(f"  {skip}")
+
+    def finish(self):
+        """Prints the totals; the exit status of the whole run. A run of nothing is a failure."""
         if not any(self._counts.values()):
             self.add(FAIL, "no test", "nothing was run")
         print(f"{self._counts[PASS]} passed, {self._counts[FAIL]} failed, "

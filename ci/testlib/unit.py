@@ -11,12 +11,12 @@ from testlib.report import FAIL, PASS, SKIP
 LIMIT_SECONDS = 1200
 
 
-def run_preset(preset, report):
+def run_preset(preset, cpus, report):
     with tempfile.TemporaryDirectory(prefix="rustland-ctest.") as folder:
         path = os.path.join(folder, "result.xml")
         result = run(["ctest", "--test-dir", os.path.join(ROOT, "build", preset), "--output-junit",
                       path, "--output-on-failure", "--timeout", "120", "--parallel",
-                      str(os.cpu_count())], timeout=LIMIT_SECONDS)
+                      str(cpus)], timeout=LIMIT_SECONDS)
         if not os.path.exists(path):
             report.add(FAIL, f"unit/{preset}", "ctest did not finish", result.seconds,
                        result.output)

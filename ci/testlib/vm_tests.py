@@ -22,7 +22,6 @@ line, say what it needs:
   # vm allow-log: REGEX
 """
 
-import concurrent.futures
 import dataclasses
 import glob
 import os
@@ -31,9 +30,9 @@ import re
 from testlib import kernels
 from testlib.process import ROOT, run
 from testlib.report import FAIL, PASS, SKIP
+from testlib.schedule import Job
 
 MAIN_SERIES = "6.18"
-PARALLEL_VMS = 2
 SKIP_STATUS = 77
 KEYS = {"kernels", "pending", "on", "realtime", "seed", "generic", "root", "cpus", "memory",
         "timeout", "append", "qemu", "expect-sched-ext-error", "allow-log"}
@@ -160,7 +159,15 @@ def run_case(case, report):
         report.add(FAIL, case.name, f"status {result.status}", result.seconds, result.output)
 
 
-def run_all(cases, report):
-    with concurrent.futures.ThreadPoolExecutor(PARALLEL_VMS) as pool:
-        for done in [pool.submit(run_case, case, report) for case in cases]:
-            done.result()
+def add_jobs(schedule, cases, report, after, built):
+    """`built`: tells whether there is something to test, once the jobs in `after` have ended."""
+    def run_one(case):
+        if built():
+            run_case(case, report)
+        else:
+            report.add(SKIP, case.name, "the build failed")
+
+    # The longest first, so that none of them is left alone at the end.
+    for case in sorted(cases, key=lambda case: -int(case.needs.get("timeout", 120))):
+        # A VM keeps one CPU busy; one in real time a little more, and stands being held up.
+        schedule.add(Job("vm", case.name, lambda _cpus, case=case: run_one(case), after=after))

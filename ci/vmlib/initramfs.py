@@ -22,11 +22,21 @@ def is_elf(path):
         return file.read(4) == b"\x7fELF"
 
 
+# What runs on the machine itself: some 50 programs, which would only make the VM's boot longer.
+NOT_FOR_GUESTS = ("tests", "scheduler/bench/micro")
+FOR_GUESTS = "tests/vm"
+
+
 def built_programs(build_dir):
-    """Name -> path of every executable that the build has made."""
+    """Name -> path of every executable for a VM that the build has made."""
     found = {}
     for folder, folders, files in os.walk(build_dir):
         folders[:] = sorted(f for f in folders if f not in ("CMakeFiles", "_deps"))
+        inside = os.path.relpath(folder, build_dir)
+        if inside == "tests":
+            folders[:] = [f for f in folders if os.path.join(inside, f) == FOR_GUESTS]
+        if inside in NOT_FOR_GUESTS:
+            continue
         for name in sorted(files):
             path = os.path.join(folder, name)
             if (os.access(path, os.X_OK) and not os.path.islink(path) and ".so" not in name

@@ -42,16 +42,20 @@ Status write_file(const std::string& path, std::string_view text) {
     if (!fd)
         return Error::from_errno(path);
     const ssize_t n = ::write(fd.get(), text.data(), text.size());
-    if (n != static_cast<ssize_t>(text.size()))
+    if (n < 0)
         return Error::from_errno(path);
+    // One write is one value to the kernel: a part of it is another one.
+    if (n != static_cast<ssize_t>(text.size()))
+        return Error(path + ": only a part of the value was taken", EIO);
     return {};
 }
 
-Status replace_file(const std::string& path, std::string_view text) {
+Status replace_file(const std::string& path, std::string_view text, mode_t mode) {
     // In the same folder, as a rename stays within a file system; not a name that another writer or
     // a reader of the folder takes for a finished file.
     const std::string fresh = path + "." + std::to_string(::getpid()) + ".new";
-    UniqueFd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
+    ::unlink(fresh.c_str()); // of a process that was killed at this, and had the same number
+    UniqueFd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
     if (!fd)
         return Error::from_errno(fresh);
     const auto fail = [&] {
@@ -67,7 +71,7 @@ Status replace_file(const std::string& path, std::string_view text) {
             return fail();
         text.remove_prefix(static_cast<std::size_t>(n));
     }
-    if (::fchmod(fd.get(), 0644) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0)
+    if (::fchmod(fd.get(), mode) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0)
         return fail();
     return {};
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "rustland/common/log.hpp"
 
+#include "rustland/common/clean_text.hpp"
+
 #include <cstdlib>
 #include <ctime>
 #include <memory>
@@ -13,6 +15,9 @@
 
 namespace rustland {
 namespace {
+
+// What the second line of a text begins with, and those after it.
+const std::string kContinued = "    ";
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
     switch (level) {
@@ -76,9 +81,18 @@ void write(LogLevel level, fmt::string_view form, fmt::format_args values) {
     spdlog::logger& logger = *spdlog::default_logger_raw();
     if (!logger.should_log(to_spdlog(level)))
         return;
-    fmt::memory_buffer line;
-    fmt::vformat_to(fmt::appender(line), form, values);
-    logger.log(to_spdlog(level), spdlog::string_view_t(line.data(), line.size()));
+    fmt::memory_buffer text;
+    fmt::vformat_to(fmt::appender(text), form, values);
+    // Whatever got into a text from outside cannot pass for a line of ours: it is shown without
+    // control characters, and what follows a line end is set in, behind a priority of its own.
+    const std::string shown = clean({text.data(), text.size()}, TextShape::Block);
+    std::size_t end = shown.find('\n');
+    logger.log(to_spdlog(level), shown.substr(0, end));
+    while (end != std::string::npos) {
+        const std::size_t from = end + 1;
+        end = shown.find('\n', from);
+        logger.log(to_spdlog(level), kContinued + shown.substr(from, end - from));
+    }
 }
 
 void flush() { spdlog::default_logger_raw()->flush(); }

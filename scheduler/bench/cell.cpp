@@ -237,6 +237,12 @@ std::string short_name(const Cell& cell) {
                        slots, to_string(cell.setup));
 }
 
+std::string table_name(const Cell& cell) {
+    const bool plain = cell.game == default_game(cell.game.family) &&
+                       cell.load == default_load(cell.load.family, cell.load.slots);
+    return plain ? short_name(cell) : to_string(cell);
+}
+
 Result<Cell> parse_cell(std::string_view text) {
     const auto bad = [text](const Error& error) {
         return error.with(fmt::format("cell '{}'", text));

@@ -97,6 +97,8 @@ std::string to_string(const LoadSpec& load);
 std::string to_string(const Cell& cell);
 // The families, the slots and the setup alone, for the rows of tables: "heavy/compile:8@sessions".
 std::string short_name(const Cell& cell);
+// For tables: the short name if all parameters are the families' own, else everything.
+std::string table_name(const Cell& cell);
 // Errors say what is wrong with which word and what to write.
 Result<Cell> parse_cell(std::string_view text);
 

@@ -15,6 +15,8 @@ inline Nanos thread_cpu_now() {
     return Nanos{std::int64_t{ts.tv_sec} * 1'000'000'000 + ts.tv_nsec};
 }
 
+inline double to_seconds(Nanos t) { return static_cast<double>(t.value) / 1e9; }
+
 inline timespec to_timespec(Nanos t) {
     timespec ts{};
     ts.tv_sec = static_cast<time_t>(t.value / 1'000'000'000);

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <system_error>
 #include <unistd.h>
 #include <vector>
@@ -37,9 +38,19 @@ struct CellLoad {
     }
 };
 
-[[noreturn]] void wait_for_the_end() {
-    for (;;)
-        ::pause();
+// The members run until the whole group is killed: the end of one of them is an error. Returns the
+// exit status.
+int watch_members() {
+    for (;;) {
+        int status = 0;
+        if (::waitpid(-1, &status, 0) > 0) {
+            fmt::print(stderr, "rustland-bench: a process of the load {}\n",
+                       describe_wait_status(status));
+            return 1;
+        }
+        if (errno == ECHILD) // there is none: the load is nothing, or a part of the game
+            ::pause();
+    }
 }
 
 // Computes, with a nap after each burst.
@@ -57,18 +68,6 @@ void compute_with_naps(const CellLoad& load, Worker& worker, std::uint64_t itera
     worker.run(iterations);
 }
 
-// Jobs as processes in the slots from 0 on, all of one parent, which is what make is.
-int run_jobs(const CellLoad& load, unsigned slots) {
-    const auto job = [&load](std::size_t slot, std::uint64_t number) {
-        Worker worker(load.counter(slot), load.run.iterations_per_ms);
-        compute_with_naps(
-            load, worker,
-            job_iterations(load.spec, load.run.seed, 0, number, load.run.iterations_per_ms));
-        return 0;
-    };
-    return BusySlots(load.run, "bench-job", 0, slots, job).run();
-}
-
 // Forks `count` members that are each told their slot, the first of which is `first`.
 template <typename Body>
 int start_members(const char* comm, std::size_t first, std::size_t count, Body body) {
@@ -78,34 +77,36 @@ int start_members(const char* comm, std::size_t first, std::size_t count, Body b
     return 0;
 }
 
-// Short processes: a parent for each slot, as the shells of scripts are.
-int run_storm(const CellLoad& load) {
-    const auto shell = [&load](std::size_t slot) {
+// Streams of processes in the slots from 0 on: each slot has a parent that starts a process, waits
+// for its end and starts the next one, as the shells of scripts and builds do.
+int start_streams(const CellLoad& load, unsigned slots) {
+    return start_members("bench-shell", 0, slots, [&load](std::size_t slot) {
         const auto job = [&load, slot](std::size_t, std::uint64_t number) {
             Worker worker(load.counter(slot), load.run.iterations_per_ms);
-            worker.run(job_iterations(load.spec, load.run.seed, static_cast<unsigned>(slot), number,
-                                      load.run.iterations_per_ms));
+            compute_with_naps(load, worker,
+                              job_iterations(load.spec, load.run.seed, static_cast<unsigned>(slot),
+                                             number, load.run.iterations_per_ms));
             return 0;
         };
-        return BusySlots(load.run, "bench-short", slot, 1, job).run();
-    };
-    if (start_members("bench-shell", 0, load.spec.slots, shell) != 0)
-        return 1;
-    wait_for_the_end();
-}
-
-int run_hogs(const CellLoad& load, std::size_t first, std::size_t count) {
-    return start_members("bench-hog", first, count, [&](std::size_t slot) -> int {
-        Worker worker(load.counter(slot), load.run.iterations_per_ms);
-        for (;;) // a second at a time; without naps it never sleeps
-            compute_with_naps(load, worker, 1000 * load.run.iterations_per_ms);
+        return BusySlots(load.run, "bench-job", slot, 1, job).run();
     });
 }
 
-int run_all_hogs(const CellLoad& load) {
-    if (run_hogs(load, 0, load.spec.slots) != 0)
+int run_streams(const CellLoad& load) {
+    if (start_streams(load, load.spec.slots) != 0)
         return 1;
-    wait_for_the_end();
+    return watch_members();
+}
+
+int run_hogs(const CellLoad& load) {
+    const auto hog = [&load](std::size_t slot) -> int {
+        Worker worker(load.counter(slot), load.run.iterations_per_ms);
+        for (;;) // a second at a time; without naps it never sleeps
+            compute_with_naps(load, worker, 1000 * load.run.iterations_per_ms);
+    };
+    if (start_members("bench-hog", 0, load.spec.slots, hog) != 0)
+        return 1;
+    return watch_members();
 }
 
 // Half jobs, half hogs, and sleepers. The slots of the jobs come first.
@@ -117,9 +118,10 @@ int run_mixed(const CellLoad& load) {
         run_sleeper(load.run, load.counter(slot), static_cast<unsigned>(slot));
     };
     if (start_members("bench-hog", jobs, hogs, hog) != 0 ||
-        start_members("bench-sleeper", load.spec.slots, load.spec.sleepers, sleeper) != 0)
+        start_members("bench-sleeper", load.spec.slots, load.spec.sleepers, sleeper) != 0 ||
+        start_streams(load, jobs) != 0)
         return 1;
-    return run_jobs(load, jobs);
+    return watch_members();
 }
 
 // One end of a pair: computes for each message that it writes, or that it has read.
@@ -160,7 +162,7 @@ int run_pipes(const CellLoad& load) {
         ::close(fds[0]);
         ::close(fds[1]);
     }
-    wait_for_the_end();
+    return watch_members();
 }
 
 // Waits for a device (a sleep: the device is not simulated, so that a run repeats), writes a page
@@ -188,7 +190,7 @@ int run_io(const CellLoad& load) {
     const auto body = [&](std::size_t slot) { return run_transfers(load, slot); };
     if (start_members("bench-io", 0, load.spec.slots, body) != 0)
         return 1;
-    wait_for_the_end();
+    return watch_members();
 }
 
 // An encoder that is given pictures as fast as it takes them: it reads one, hands slices to its
@@ -219,15 +221,14 @@ int run_cell_load(const CellLoad& load) {
     switch (load.spec.family) {
     case LoadFamily::None:
     case LoadFamily::Shader:
-        wait_for_the_end();
+        return watch_members();
     case LoadFamily::Compile:
     case LoadFamily::Naps:
-        return run_jobs(load, load.spec.slots);
     case LoadFamily::Storm:
-        return run_storm(load);
+        return run_streams(load);
     case LoadFamily::Hog:
     case LoadFamily::NapHog:
-        return run_all_hogs(load);
+        return run_hogs(load);
     case LoadFamily::Pipe:
         return run_pipes(load);
     case LoadFamily::Io:

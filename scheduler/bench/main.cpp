@@ -136,6 +136,12 @@ int print_calibration() {
     return kExitOk;
 }
 
+int print_cells(const ListOptions& options) {
+    fmt::print("{}", options.json ? cells_to_json(options.cells, options.cpus)
+                                  : cells_to_text(options.cells));
+    return kExitOk;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -148,6 +154,8 @@ int main(int argc, char** argv) {
         return write_page(*options);
     if (const auto* options = std::get_if<CompareOptions>(&command))
         return compare_files(*options);
+    if (const auto* options = std::get_if<ListOptions>(&command))
+        return print_cells(*options);
     if (std::holds_alternative<CalibrateOptions>(command))
         return print_calibration();
     return run_all(std::get<RunOptions>(command));

@@ -55,7 +55,7 @@ std::string_view to_string(Fault fault) {
 
 std::string to_string(const Scenario& scenario) {
     if (scenario.cell)
-        return to_string(*scenario.cell);
+        return table_name(*scenario.cell);
     std::string text = "alone";
     if (scenario.load != LoadKind::None)
         text = fmt::format("{} x{}", to_string(scenario.load), scenario.slots);

@@ -67,7 +67,8 @@ struct Scenario {
 
 std::string_view to_string(LoadKind kind);
 std::string_view to_string(Fault fault);
-// "build x8", "build x8 kill"; "alone" without a load; a cell with all of its parameters.
+// "build x8", "build x8 kill"; "alone" without a load; "heavy/compile:8@one-session", with all
+// parameters if they are not the families' own.
 std::string to_string(const Scenario& scenario);
 Result<LoadKind> parse_load(std::string_view text);
 Result<Fault> parse_fault(std::string_view text);

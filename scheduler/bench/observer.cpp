@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bench/observer.hpp"
 
+#include "bench/clocks.hpp"
 #include "rustland/common/clock.hpp"
 
 #include <csignal>
@@ -12,8 +13,6 @@
 
 namespace rustland::bench {
 namespace {
-
-double to_seconds(Nanos t) { return static_cast<double>(t.value) / 1e9; }
 
 // The C library has no wrappers for these before 2.36, and its header clashes with <csignal> in
 // 2.36.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bench/options.hpp"
 
+#include "bench/draw.hpp"
 #include "rustland/common/describe.hpp"
 #include "rustland/common/version.hpp"
 
@@ -30,7 +31,16 @@ parallel, {submit} ms on the main thread (each part varies by {spread:.0f} %), t
 A frame that is late is shown at the next vsync. Audio: {audio} ms of work each {period:.2f} ms; a period
 whose work is not complete when the period ends is late. All threads are of the normal class.
 
-The loads:
+With --cell or --draw game and load are of families, each with parameters of its own:
+  games   light, heavy (a heavy main thread), jobs (a job system of up to 16 workers), single
+          (one thread), fast (144 Hz), loading (with screens that use all CPUs and do not count)
+  loads   compile, naps, storm, hog, naphog, pipe, io, mixed, shader (in the game's process),
+          encoder
+  setups  one-session, sessions (one each), app-slice (applications of one group), cgroups
+A frame counts when a compositor, and a period when a sound server, processes in a session of their
+own, have done their part (but with --no-compositor). rustland-bench(1) has all parameters.
+
+The loads of --load and --scenario:
   build   SLOTS compile jobs at a time, as make -j: driver, compiler, assembler as processes,
           pipes, temporary files, memory; {job_min} to {job_max} ms of CPU time each
   hog     SLOTS processes that compute and never sleep
@@ -65,6 +75,7 @@ Exit status:
 Examples:
   rustland-bench --load build --slots 16
   rustland-bench --scenario build:8 --scenario hog:8 --label EEVDF -o eevdf.json
+  rustland-bench --cell heavy/compile:8 --cell heavy,main=4.2/storm:8@cgroups
   rustland-bench --compare eevdf.json rustland.json
   rustland-bench --report page.html eevdf.json rustland.json)";
 
@@ -127,6 +138,10 @@ struct RawOptions {
     unsigned slots = 0;
     std::vector<std::string> scenarios;
     std::vector<std::string> cells;
+    std::uint64_t draw = 0;
+    unsigned draw_cells = 1;
+    unsigned cpus = 0; // 0: as many as there are
+    bool list = false;
     bool no_compositor = false;
     std::string scheduler_comm;
     bool no_vsync = false;
@@ -167,6 +182,29 @@ void add_options(CLI::App& app, RawOptions& raw) {
         ->take_all()
         ->excludes(load)
         ->excludes(slots)
+        ->group(workload);
+    auto* draw =
+        app.add_option("--draw", raw.draw,
+                       "draw cells by SEED, which is not --seed: the same cells everywhere")
+            ->type_name("SEED")
+            ->check(in_range(std::uint64_t{0}, kMaxSeed))
+            ->excludes(load)
+            ->excludes(slots)
+            ->group(workload);
+    app.add_option("--cells", raw.draw_cells,
+                   fmt::format("how many of the {} drawn ones (default 1)", kDrawnCells))
+        ->type_name("N")
+        ->check(in_range(1U, kDrawnCells))
+        ->needs(draw)
+        ->group(workload);
+    app.add_option("--cpus", raw.cpus,
+                   "CPUs of the machine that cells are drawn for (default: these)")
+        ->type_name("N")
+        ->check(in_range(1U, 256U))
+        ->needs(draw)
+        ->group(workload);
+    app.add_flag("--list", raw.list, "print the drawn cells, with all parameters, and run nothing")
+        ->needs(draw)
         ->group(workload);
     app.add_option("-d,--duration", raw.run.duration_s, "seconds to measure (default 5)")
         ->type_name("S")
@@ -249,8 +287,15 @@ Message usage_error(std::string_view what) {
     return {fmt::format("rustland-bench: {} (see rustland-bench --help)\n", what), kExitUsage};
 }
 
+std::vector<Cell> drawn_cells(const RawOptions& raw, unsigned cpus) {
+    std::vector<Cell> cells = draw_cells(raw.draw, raw.cpus != 0 ? raw.cpus : cpus);
+    cells.resize(raw.draw_cells);
+    return cells;
+}
+
 // The scenarios that the options ask for.
-Result<std::vector<Scenario>> choose_scenarios(const RawOptions& raw, unsigned cpus) {
+Result<std::vector<Scenario>> choose_scenarios(const CLI::App& app, const RawOptions& raw,
+                                               unsigned cpus) {
     std::vector<Scenario> scenarios;
     for (const std::string& text : raw.scenarios) {
         const auto scenario = parse_scenario(text);
@@ -264,6 +309,9 @@ Result<std::vector<Scenario>> choose_scenarios(const RawOptions& raw, unsigned c
             return cell.error().with("--cell");
         scenarios.push_back({.cell = *cell});
     }
+    if (app.count("--draw") > 0)
+        for (const Cell& cell : drawn_cells(raw, cpus))
+            scenarios.push_back({.cell = cell});
     if (!scenarios.empty())
         return scenarios;
     const auto load = parse_load(raw.load.empty() ? "build" : raw.load);
@@ -294,13 +342,15 @@ Command to_command(const CLI::App& app, RawOptions raw, unsigned cpus) {
         return usage_error("--markdown needs --compare");
     if (raw.calibrate)
         return CalibrateOptions{};
+    if (raw.list)
+        return ListOptions{drawn_cells(raw, cpus), raw.cpus != 0 ? raw.cpus : cpus, raw.run.json};
     if (!raw.files.empty()) {
         if (raw.run.page.empty())
             return usage_error(fmt::format("unexpected '{}': files belong to --report or --compare",
                                            raw.files[0]));
         return PageOptions{raw.run.page, raw.files};
     }
-    auto scenarios = choose_scenarios(raw, cpus);
+    auto scenarios = choose_scenarios(app, raw, cpus);
     if (!scenarios)
         return usage_error(scenarios.error().message());
     raw.run.scenarios = *std::move(scenarios);

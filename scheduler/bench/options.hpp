@@ -53,13 +53,21 @@ struct CompareOptions {
 
 struct CalibrateOptions {};
 
+// Drawn cells, to be printed instead of run.
+struct ListOptions {
+    std::vector<Cell> cells;
+    unsigned cpus = 1; // for which they were drawn
+    bool json = false;
+};
+
 // Nothing to do but to print: help, version (status 0) or what is wrong (status 2).
 struct Message {
     std::string text;
     int status = kExitOk;
 };
 
-using Command = std::variant<RunOptions, PageOptions, CompareOptions, CalibrateOptions, Message>;
+using Command =
+    std::variant<RunOptions, PageOptions, CompareOptions, CalibrateOptions, ListOptions, Message>;
 
 // cpus: how many this machine has, for the default of --slots.
 Command parse_command_line(int argc, const char* const* argv, unsigned cpus);

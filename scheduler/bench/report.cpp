@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bench/report.hpp"
 
+#include "bench/bound.hpp"
 #include "bench/metrics.hpp"
 #include "bench/text_table.hpp"
 #include "rustland/common/version.hpp"
@@ -24,7 +25,18 @@ std::optional<double> optional_from_json(const Json& j) {
     return j.is_null() ? std::nullopt : std::optional<double>(j.get<double>());
 }
 
-Json run_to_json(const Run& run) {
+// "name" holds all parameters and is what is read back; the rest is derived from it for readers.
+Json cell_to_json(const Cell& cell, unsigned cpus) {
+    return {{"name", to_string(cell)},
+            {"short", short_name(cell)},
+            {"game", to_string(cell.game.family)},
+            {"load", to_string(cell.load.family)},
+            {"setup", to_string(cell.setup)},
+            {"hz", cell.game.hz},
+            {"equal_share_fps", equal_share_fps(cell, cpus)}};
+}
+
+Json run_to_json(const Run& run, unsigned cpus) {
     Json j;
     j["label"] = run.label;
     j["seed"] = run.seed;
@@ -32,8 +44,8 @@ Json run_to_json(const Run& run) {
                      {"load", to_string(run.scenario.load)},
                      {"slots", run.scenario.slots},
                      {"fault", to_string(run.scenario.fault)}};
-    if (run.scenario.cell) // its name holds all there is to know
-        j["scenario"]["cell"] = to_string(*run.scenario.cell);
+    if (run.scenario.cell)
+        j["scenario"]["cell"] = cell_to_json(*run.scenario.cell, cpus);
     j["frames"] = {{"count", run.frames.count},       {"fps", run.frames.fps},
                    {"low1_fps", run.frames.low1_fps}, {"p50_ms", run.frames.p50_ms},
                    {"p99_ms", run.frames.p99_ms},     {"max_ms", run.frames.max_ms}};
@@ -70,7 +82,7 @@ Json run_to_json(const Run& run) {
 
 Scenario scenario_from_json(const Json& j) {
     if (j.contains("cell")) {
-        const auto cell = parse_cell(j.at("cell").get<std::string>());
+        const auto cell = parse_cell(j.at("cell").at("name").get<std::string>());
         if (!cell)
             throw std::invalid_argument(cell.error().message());
         return {.cell = *cell};
@@ -146,7 +158,7 @@ std::string to_json(const Report& report) {
                    {"compositor", report.compositor}};
     j["runs"] = Json::array();
     for (const Run& run : report.runs)
-        j["runs"].push_back(run_to_json(run));
+        j["runs"].push_back(run_to_json(run, report.cpus));
     return j.dump(1) + "\n";
 }
 
@@ -176,6 +188,20 @@ Result<Report> from_json(const std::string& text) {
     } catch (const std::invalid_argument& e) {
         return Error(e.what());
     }
+}
+
+std::string cells_to_text(const std::vector<Cell>& cells) {
+    std::string text;
+    for (const Cell& cell : cells)
+        text += to_string(cell) + "\n";
+    return text;
+}
+
+std::string cells_to_json(const std::vector<Cell>& cells, unsigned cpus) {
+    Json j = Json::array();
+    for (const Cell& cell : cells)
+        j.push_back(cell_to_json(cell, cpus));
+    return j.dump(1) + "\n";
 }
 
 std::string to_table(const Report& report) {

@@ -75,6 +75,10 @@ std::string to_json(const Report& report);
 // Errors say what is missing or of the wrong kind.
 Result<Report> from_json(const std::string& text);
 
+// Cells with all parameters, one a line; as JSON with what equal shares allow each of them.
+std::string cells_to_text(const std::vector<Cell>& cells);
+std::string cells_to_json(const std::vector<Cell>& cells, unsigned cpus);
+
 std::string to_table(const Report& report);
 std::string to_csv(const Report& report);
 

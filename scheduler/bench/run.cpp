@@ -24,7 +24,6 @@ namespace rustland::bench {
 namespace {
 
 Nanos from_seconds(double s) { return Nanos{std::llround(s * 1e9)}; }
-double to_seconds(Nanos t) { return static_cast<double>(t.value) / 1e9; }
 
 Error interrupted(int signal) { return Error("interrupted", -signal); }
 

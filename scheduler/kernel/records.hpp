@@ -32,6 +32,7 @@ inline QueuedTask to_task(const rl_queued& record) {
     task.wakeup = (record.flags & RL_QUEUED_WAKEUP) != 0;
     task.restricted = (record.flags & RL_QUEUED_RESTRICTED) != 0;
     task.batch = (record.flags & RL_QUEUED_BATCH) != 0;
+    task.called = (record.flags & RL_QUEUED_CALLED) != 0;
     return task;
 }
 

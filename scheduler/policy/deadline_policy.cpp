@@ -45,6 +45,12 @@ constexpr Nanos kMostOwed = millis(50);
 // Farthest deadline of a foreground task, before its credit.
 constexpr Nanos kForegroundFarthest = millis(50);
 constexpr Nanos kShortestRequest = micros(100);
+// What the foreground wakes inherits its urgency if it is done so soon …
+constexpr Nanos kInheritingBurst = millis(2);
+// … and all of it together gets at most this part of the machine, in percent, by and large: so much
+// may be ahead of it.
+constexpr std::int64_t kInheritedPercent = 5;
+constexpr Nanos kMostInherited = millis(10);
 // Of the tasks that wait for each CPU so many shorten the slices. Who is in a hurry interrupts, so
 // shorter slices would help nobody and cost a task switch and a decision each.
 constexpr std::int64_t kMostSlices = 4;
@@ -104,6 +110,21 @@ void DeadlinePolicy::account_shares(bool foreground, Nanos used, Nanos now) {
         repaying_ = false;
 }
 
+// Whether a task that the foreground has woken comes as early as the foreground: if it is about to
+// be done in a moment, and while all such tasks together stay within a small part of the machine.
+// What it used last time counts, since that is known.
+bool DeadlinePolicy::inherits(Nanos mean_burst, Nanos used, Nanos now) {
+    const Nanos elapsed = std::min(now - inherited_at_, seconds(1));
+    inherited_at_ = now;
+    inherited_ -= elapsed * std::int64_t{std::max(params_.nr_cpus, 1U)} * kInheritedPercent / 100;
+    inherited_ = std::max(inherited_, Nanos{});
+    if (mean_burst >= kInheritingBurst || inherited_ >= kMostInherited)
+        return false;
+    inherited_ += std::min(used, mean_burst * 4);
+    inherits_.add();
+    return true;
+}
+
 bool DeadlinePolicy::enqueue(const QueuedTask& task, Nanos now) {
     Memory memory = Memory::from(task.state);
     learn_burst(memory, task);
@@ -113,13 +134,15 @@ bool DeadlinePolicy::enqueue(const QueuedTask& task, Nanos now) {
     account_shares(task.task_class == TaskClass::Foreground, used, now);
 
     const bool background = task.task_class == TaskClass::Background;
-    const bool first = task.task_class == TaskClass::Foreground && !repaying_;
     // What a task that deserves very little would wait for with a larger request is too long.
     const Nanos cap{rl_request_cap(task.stretch)};
     const bool known = memory.seen_sleeps != 0 && !background;
     const Nanos request =
         known ? std::clamp(std::max(memory.mean_burst, task.burst_exec), kShortestRequest, cap)
               : cap;
+    const bool first = task.task_class == TaskClass::Foreground
+                           ? !repaying_
+                           : task.called && known && inherits(memory.mean_burst, used, now);
     const Nanos ahead{rl_time_to_deadline(request.value, bounded(task.lag).value, task.stretch)};
 
     Decision decision;

@@ -36,6 +36,16 @@ class Reader {
             place = found->get<T>();
     }
     void time(const char* name, Nanos& place) { number(name, place.value); }
+    // A span that may be negative.
+    void span(const char* name, Nanos& place) {
+        const auto found = line_.find(name);
+        if (found == line_.end())
+            return;
+        if (found->is_number_integer())
+            place.value = found->get<std::int64_t>();
+        else
+            wrong(name, "is not a whole number");
+    }
     void flag(const char* name, bool& place) {
         const auto found = line_.find(name);
         if (found == line_.end())
@@ -119,7 +129,9 @@ class Player {
                    {"slice", decision->slice.value},
                    {"deadline", decision->deadline.value},
                    {"key", decision->key.value},
-                   {"preempt", decision->preempt}});
+                   {"preempt", decision->preempt},
+                   {"request", decision->request.value},
+                   {"bias", decision->bias.value}});
         }
     }
 
@@ -148,11 +160,15 @@ class Player {
         reader.time("last_sleep", task.last_sleep);
         reader.number("sleeps", task.sleeps);
         reader.number("weight", task.weight);
+        reader.span("lag", task.lag);
+        reader.number("stretch", task.stretch);
         reader.number("nr_cpus_allowed", task.nr_cpus_allowed);
         reader.number("nr_waiting", task.nr_waiting);
         reader.task_class(task.task_class);
         reader.flag("wakeup", task.wakeup);
         reader.flag("restricted", task.restricted);
+        reader.flag("batch", task.batch);
+        reader.flag("called", task.called);
         if (!reader.error().empty())
             return;
         if (const auto known = states_.find(task.pid.value); known != states_.end())
@@ -216,11 +232,15 @@ std::string trace_line(const QueuedTask& task, Nanos now) {
         {"last_sleep", task.last_sleep.value},
         {"sleeps", task.sleeps},
         {"weight", task.weight},
+        {"lag", task.lag.value},
+        {"stretch", task.stretch},
         {"nr_cpus_allowed", task.nr_cpus_allowed},
         {"nr_waiting", task.nr_waiting},
         {"class", kClassNames.at(static_cast<std::size_t>(task.task_class))},
         {"wakeup", task.wakeup},
         {"restricted", task.restricted},
+        {"batch", task.batch},
+        {"called", task.called},
         {"seq", task.seq}};
     return line.dump();
 }

@@ -161,8 +161,8 @@ class Builder {
                                      "exe, cmdline, cgroup, steam_appid, parent, ancestor, user"});
         if (!rule.deny)
             return;
-        for (const char* key :
-             {"scheduler", "scheduler_args", "class", "linger", "on_battery", "power_profile"}) {
+        for (const char* key : {"scheduler", "scheduler_args", "class", "linger", "session",
+                                "on_battery", "power_profile"}) {
             const auto entry = section.entries.find(key);
             if (entry != section.entries.end())
                 problem(*entry->second, "has no meaning in a rule with deny = yes");
@@ -171,6 +171,9 @@ class Builder {
 
     // What can be judged only when everything is known.
     void check_together() {
+        for (Rule& rule : out_.config.rules)
+            if (!rule.session)
+                rule.session = out_.config.settings.session;
         for (const MergedSection& section : sections_) {
             const auto entry = section.entries.find("class");
             const Rule* rule =
@@ -220,6 +223,12 @@ SchedulerSpec Config::spec_for(const Rule& rule) const {
     if (rule.scheduler_args)
         spec.args = *rule.scheduler_args;
     return spec;
+}
+
+bool Config::names(const SchedulerSpec& spec) const {
+    return spec == settings.scheduler ||
+           std::any_of(rules.begin(), rules.end(),
+                       [&](const Rule& rule) { return spec == spec_for(rule); });
 }
 
 bool has_control_socket(const std::string& scheduler_path) {

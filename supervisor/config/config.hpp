@@ -37,6 +37,7 @@ struct Settings {
     DefaultAction default_action = DefaultAction::None;
     RunnerKind runner = RunnerKind::Auto;
     SleepAction sleep_action = SleepAction::Stop;
+    SessionCondition session = SessionCondition::Active;
     Nanos linger = seconds(10);
     Nanos min_dwell = seconds(5);
     Rate switch_limit{10, seconds(60)};
@@ -61,6 +62,8 @@ struct Config {
     // The scheduler that this rule asks for. A rule that names a program of its own starts from no
     // arguments; one that gives arguments alone keeps the default program.
     [[nodiscard]] SchedulerSpec spec_for(const Rule& rule) const;
+    // True where this very program with these arguments is configured, for all or for a rule.
+    [[nodiscard]] bool names(const SchedulerSpec& spec) const;
 };
 
 // The uid of a user's name, or nothing.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/config/keys.hpp"
 
+#include "supervisor/match/process_info.hpp"
+
 #include <array>
 #include <fmt/format.h>
 #include <utility>
@@ -134,8 +136,12 @@ constexpr std::array<std::pair<Value, WorkloadClass>, 3> kClasses{
 constexpr std::array<std::pair<Value, BatteryCondition>, 3> kBattery{
     {{"yes", BatteryCondition::Yes}, {"no", BatteryCondition::No}, {"any", BatteryCondition::Any}}};
 
-// The kernel keeps 15 bytes of a name and a NUL.
-constexpr std::size_t kCommLength = 15;
+constexpr std::array<std::pair<Value, SessionCondition>, 2> kSessions{
+    {{"active", SessionCondition::Active}, {"any", SessionCondition::Any}}};
+
+Status store_session(SessionCondition& target, Value value) {
+    return store_choice(target, value, kSessions);
+}
 
 } // namespace
 
@@ -152,6 +158,7 @@ const KeyTable<Settings>& settings_table() {
         {"runner", [](S& s, Value v, C) { return store_choice(s.runner, v, kRunners); }},
         {"sleep_action",
          [](S& s, Value v, C) { return store_choice(s.sleep_action, v, kSleepActions); }},
+        {"session", [](S& s, Value v, C) { return store_session(s.session, v); }},
         {"linger", [](S& s, Value v, C) { return store_duration(s.linger, v, {}); }},
         {"min_dwell", [](S& s, Value v, C) { return store_duration(s.min_dwell, v, {}); }},
         {"switch_limit", [](S& s, Value v, C) { return store(s.switch_limit, parse_rate(v)); }},
@@ -212,6 +219,10 @@ const KeyTable<Rule>& workload_table() {
              if (status)
                  r.linger = linger;
              return status;
+         }},
+        {"session",
+         [](R& r, Value v, C) {
+             return store_session(r.session.emplace(SessionCondition::Active), v);
          }},
         {"on_battery", [](R& r, Value v, C) { return store_choice(r.on_battery, v, kBattery); }},
         {"power_profile", [](R& r, Value v, C) { return store_profiles(r.power_profiles, v); },

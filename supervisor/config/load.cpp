@@ -2,6 +2,7 @@
 #include "supervisor/config/load.hpp"
 
 #include "rustland/common/unique_fd.hpp"
+#include "supervisor/config/trust.hpp"
 
 #include <algorithm>
 #include <array>
@@ -30,29 +31,11 @@ std::vector<std::string> conf_files(const std::string& directory) {
     return files;
 }
 
-bool trusted_owner(uid_t uid) { return uid == 0 || uid == ::geteuid(); }
-
-// Whoever can write the directory can put another file in the file's place.
-Status check_directory(const std::string& path) {
-    const std::string directory = std::filesystem::path(path).parent_path().string();
-    struct stat st = {};
-    if (::stat(directory.empty() ? "." : directory.c_str(), &st) != 0)
-        return Error::from_errno(directory);
-    const bool writable = (st.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (st.st_mode & S_ISVTX) == 0;
-    if (writable || !trusted_owner(st.st_uid))
-        return Error(fmt::format("its directory {} can be written by others; chmod go-w and "
-                                 "chown root it",
-                                 directory.empty() ? "." : directory));
-    return {};
-}
-
 Status check_file(const struct stat& st) {
     if (!S_ISREG(st.st_mode))
         return Error("is not a regular file");
-    if (!trusted_owner(st.st_uid))
-        return Error(fmt::format("belongs to uid {}; chown root it", st.st_uid));
-    if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        return Error("can be written by others; chmod go-w it");
+    if (Status status = check_owner(st); !status)
+        return status;
     if (static_cast<std::size_t>(st.st_size) > kLargestFile)
         return Error("is larger than 1 MiB; this is no configuration");
     return {};
@@ -80,7 +63,7 @@ Result<std::string> read_trusted_file(const std::string& path) {
         return Error::from_code("cannot be read", errno);
     if (const Status status = check_file(st); !status)
         return status.error();
-    if (const Status status = check_directory(path); !status)
+    if (const Status status = check_folders(path); !status)
         return status.error();
     std::string text;
     std::array<char, 16384> buffer{};

@@ -16,6 +16,8 @@ std::string waiting(Nanos until, Nanos now, std::string_view what) {
     return fmt::format("{}; {}.{}s to go", what, tenths / 10, tenths % 10);
 }
 
+constexpr Nanos kNotTriedDelay = seconds(2);
+
 constexpr const char* kUnsupported =
     "this kernel has no sched_ext; boot one with CONFIG_SCHED_CLASS_EXT";
 
@@ -84,10 +86,9 @@ void DecisionCore::take(const event::WorkloadStarted& e, Nanos now) {
     if (inserted || expired)
         session.began = now;
     session.active = true;
-    if (!inserted && !expired)
-        return;
-    stopped_by_command_ = false;
-    failures_.pardon(config_->spec_for(*rule));
+    // A quarantine stays: a name that anybody may give a program must not lift it.
+    if ((inserted || expired) && stopped_ == Stopped::UntilNextWorkload)
+        stopped_ = Stopped::No;
 }
 
 void DecisionCore::take(const event::WorkloadEnded& e, Nanos now) {
@@ -100,7 +101,8 @@ void DecisionCore::take(const event::WorkloadEnded& e, Nanos now) {
 
 void DecisionCore::take(const event::HoldAdded& e, Nanos) {
     holds_[e.id] = {e.spec, e.reason};
-    stopped_by_command_ = false;
+    if (e.by_administrator || stopped_ == Stopped::UntilNextWorkload)
+        stopped_ = Stopped::No;
 }
 
 void DecisionCore::take(const event::HoldReleased& e, Nanos) { holds_.erase(e.id); }
@@ -121,16 +123,18 @@ void DecisionCore::take(const event::StartRequested& e, Nanos) {
         return;
     manual_ = e.spec.value_or(config_->settings.scheduler);
     manual_proven_ = phase_ == Phase::On && current_ == manual_;
-    stopped_by_command_ = false;
+    stopped_ = Stopped::No;
     take_over_ = e.take_over;
     commanded_ = true;
 }
 
 void DecisionCore::take(const event::StopRequested&, Nanos) {
     manual_.reset();
-    stopped_by_command_ = true;
+    stopped_ = Stopped::ByCommand;
     commanded_ = phase_ != Phase::Stopping;
 }
+
+void DecisionCore::take(const event::Resumed&, Nanos) { stopped_ = Stopped::No; }
 
 void DecisionCore::take(const event::RestartRequested&, Nanos) {
     restart_ = phase_ == Phase::On;
@@ -153,6 +157,9 @@ void DecisionCore::take(const event::Attached& e, Nanos now) {
 
 void DecisionCore::take(const event::StartFailed& e, Nanos now) {
     went_off();
+    // What was not tried does not count against the limit of starts either.
+    if (e.exit.kind == ExitKind::NotTried && !starts_.empty())
+        starts_.pop_back();
     // A person who was told that the start failed does not expect it to succeed later.
     if (manual_ == e.spec && !manual_proven_)
         manual_.reset();
@@ -187,10 +194,15 @@ void DecisionCore::note_exit(const SchedulerSpec& spec, const ExitInfo& exit, Na
     case ExitKind::Requested:
     case ExitKind::Restart:
         return;
+    case ExitKind::NotTried:
+        // No failure of the scheduler: it is not held against it, only tried again a moment later.
+        retry_start_at_ = now + kNotTriedDelay;
+        return;
     case ExitKind::Outside:
-        // Whoever took it out of the kernel meant it: like a command to stop.
+        // Whoever took it out of the kernel meant it.
         manual_.reset();
-        stopped_by_command_ = true;
+        if (stopped_ == Stopped::No)
+            stopped_ = Stopped::UntilNextWorkload;
         return;
     case ExitKind::Failed:
     case ExitKind::Crashed:
@@ -207,7 +219,20 @@ void DecisionCore::note_exit(const SchedulerSpec& spec, const ExitInfo& exit, Na
 // --- decisions ---------------------------------------------------------------------------------
 
 bool DecisionCore::forced_off() const {
-    return stopped_by_command_ || (asleep_ && config_->settings.sleep_action == SleepAction::Stop);
+    return stopped_ != Stopped::No ||
+           (asleep_ && config_->settings.sleep_action == SleepAction::Stop);
+}
+
+std::string DecisionCore::why_forced_off() const {
+    switch (stopped_) {
+    case Stopped::ByCommand:
+        return "stopped by command, until rustlandctl resume or start";
+    case Stopped::UntilNextWorkload:
+        return "stopped from outside, until the next workload";
+    case Stopped::No:
+        break;
+    }
+    return "the machine is about to sleep";
 }
 
 Nanos DecisionCore::linger_of(const Rule& rule) const {
@@ -286,7 +311,7 @@ Decision DecisionCore::decide(Nanos now) {
     wakeup_.reset();
     std::optional<Candidate> target = choose(now);
     if (forced_off()) {
-        why_ = stopped_by_command_ ? "stopped by command" : "the machine is about to sleep";
+        why_ = why_forced_off();
         target.reset();
     }
     Decision decision = Keep{};
@@ -363,6 +388,11 @@ bool DecisionCore::must_wait(const SchedulerSpec& spec, Nanos now, const char* f
     if (const auto retry = failures_.retry_at(spec); retry && *retry > now && !commanded_) {
         why_ = waiting(*retry, now, failed);
         wake_at(*retry);
+        return true;
+    }
+    if (retry_start_at_ > now && !commanded_) {
+        why_ = waiting(retry_start_at_, now, "waiting to try again what could not be tried");
+        wake_at(retry_start_at_);
         return true;
     }
     if (const auto until = limited_until(now); until && !commanded_) {

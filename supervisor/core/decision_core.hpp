@@ -48,21 +48,24 @@ class DecisionCore {
     // Why it is as it is, for people: "no workload", "waiting 3s after a failure" …
     [[nodiscard]] const std::string& why() const { return why_; }
     [[nodiscard]] const FailureBook& failures() const { return failures_; }
-    [[nodiscard]] const std::optional<std::string>& foreign() const { return foreign_; }
+    [[nodiscard]] const std::optional<CleanLine>& foreign() const { return foreign_; }
     // A person started what is on, so that it stays without a workload.
     [[nodiscard]] bool commanded_on() const { return manual_ && current_ == manual_; }
-    [[nodiscard]] bool stopped_by_command() const { return stopped_by_command_; }
 
     // Why a person's start of `spec` would be refused at once, or nothing.
     [[nodiscard]] std::optional<std::string> refusal(const event::StartRequested& request) const;
 
     struct HoldView {
         std::uint64_t id = 0;
-        std::string reason;
+        CleanLine reason;
     };
     [[nodiscard]] std::vector<HoldView> holds() const;
 
   private:
+    // Why nothing runs although something is wanted. What an administrator has stopped, an ordinary
+    // user's program must not start again; where somebody took a scheduler out of the kernel, a new
+    // workload may.
+    enum class Stopped { No, UntilNextWorkload, ByCommand };
     struct Session {
         bool active = false;
         Nanos began;
@@ -70,7 +73,7 @@ class DecisionCore {
     };
     struct Hold {
         std::optional<SchedulerSpec> spec;
-        std::string reason;
+        CleanLine reason;
     };
     // What somebody wants to run. The greater one wins: rank, then priority, then the earlier.
     struct Candidate {
@@ -90,6 +93,7 @@ class DecisionCore {
     void take(const event::SleepChanged& e, Nanos now);
     void take(const event::StartRequested& e, Nanos now);
     void take(const event::StopRequested& e, Nanos now);
+    void take(const event::Resumed& e, Nanos now);
     void take(const event::RestartRequested& e, Nanos now);
     void take(const event::FailuresReset& e, Nanos now);
     void take(const event::Attached& e, Nanos now);
@@ -108,6 +112,7 @@ class DecisionCore {
     [[nodiscard]] Nanos linger_of(const Rule& rule) const;
     [[nodiscard]] bool power_allows(const Rule& rule) const;
     [[nodiscard]] bool forced_off() const;
+    [[nodiscard]] std::string why_forced_off() const;
     // Whether its failures or the rate of starts forbid to start it now; a command overrides both.
     // Then why_ is the one text or the other.
     bool must_wait(const SchedulerSpec& spec, Nanos now, const char* failed, const char* too_many);
@@ -127,14 +132,15 @@ class DecisionCore {
     std::map<std::uint64_t, Hold> holds_;
     std::optional<SchedulerSpec> manual_;
     bool manual_proven_ = false; // the scheduler that a person started was attached at least once
-    bool stopped_by_command_ = false;
+    Stopped stopped_ = Stopped::No;
     bool take_over_ = false;
     bool restart_ = false;   // a person wants it started anew
     bool commanded_ = false; // the decision now made answers a person: no dwell, no rate limit
     bool asleep_ = false;
     PowerState power_;
-    std::optional<std::string> foreign_;
+    std::optional<CleanLine> foreign_;
     bool supported_ = true;    // the kernel has sched_ext
+    Nanos retry_start_at_;     // nothing is started before
     std::deque<Nanos> starts_; // starts and switches within the limit's window
     std::optional<Nanos> wakeup_;
     std::string why_ = "no workload";

@@ -2,6 +2,7 @@
 // What the decision core is told and what it answers: plain values.
 #pragma once
 
+#include "rustland/common/clean_text.hpp"
 #include "rustland/common/types.hpp"
 #include "supervisor/config/config.hpp"
 
@@ -22,15 +23,16 @@ enum class ExitKind {
     Failed,    // it gave an error, before or after attaching
     Crashed,   // killed by a signal that it did not handle
     Stalled,   // the kernel's watchdog ejected it
-    Ejected    // the kernel ejected it for an error
+    Ejected,   // the kernel ejected it for an error
+    NotTried   // it was not even begun, for a reason outside of it: systemd does not answer
 };
 
 struct ExitInfo {
     ExitKind kind = ExitKind::Failed;
-    int exit_code = 0;  // the process's, where it exited
-    int signal = 0;     // the one that killed it, else 0
-    std::string reason; // one line for a person
-    std::string dump;   // what the scheduler left: its last output
+    int exit_code = 0; // the process's, where it exited
+    int signal = 0;    // the one that killed it, else 0
+    CleanLine reason;  // for a person
+    CleanBlock dump;   // what the scheduler left: its last output
 };
 
 struct PowerState {
@@ -52,7 +54,9 @@ struct WorkloadEnded {
 struct HoldAdded {
     std::uint64_t id = 0;
     std::optional<SchedulerSpec> spec;
-    std::string reason;
+    CleanLine reason;
+    // Given by somebody who may stop the scheduler, so that it undoes a stop.
+    bool by_administrator = false;
 };
 struct HoldReleased {
     std::uint64_t id = 0;
@@ -71,7 +75,11 @@ struct StartRequested {
     std::optional<SchedulerSpec> spec; // nothing: the default one
     bool take_over = false;            // even from a foreign scheduler
 };
+// Stays in force until one who may stop wants the scheduler again: StartRequested, Resumed, or a
+// hold by an administrator.
 struct StopRequested {};
+// Workloads decide again after a stop.
+struct Resumed {};
 struct RestartRequested {};
 struct FailuresReset {};
 // What became of the last decision, and of the scheduler since.
@@ -94,7 +102,7 @@ struct Exited {
 struct Stopped {};
 // The scheduler in the kernel that is not ours, or none.
 struct ForeignScheduler {
-    std::optional<std::string> ops;
+    std::optional<CleanLine> ops;
 };
 // Whether the kernel has sched_ext at all.
 struct KernelSupport {
@@ -107,8 +115,8 @@ struct Tick {};
 using Event = std::variant<event::WorkloadStarted, event::WorkloadEnded, event::HoldAdded,
                            event::HoldReleased, event::ConfigReplaced, event::PowerChanged,
                            event::SleepChanged, event::StartRequested, event::StopRequested,
-                           event::RestartRequested, event::FailuresReset, event::Attached,
-                           event::StartFailed, event::Exited, event::Stopped,
+                           event::Resumed, event::RestartRequested, event::FailuresReset,
+                           event::Attached, event::StartFailed, event::Exited, event::Stopped,
                            event::ForeignScheduler, event::KernelSupport, event::Tick>;
 
 struct Keep {};

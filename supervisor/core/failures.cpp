@@ -6,7 +6,7 @@
 
 namespace rustland::supervisor {
 
-void FailureBook::failed(const SchedulerSpec& spec, const std::string& reason, Nanos uptime,
+void FailureBook::failed(const SchedulerSpec& spec, const CleanLine& reason, Nanos uptime,
                          const Settings& settings, Nanos now) {
     Record& record = records_[spec.command()];
     if (uptime >= settings.healthy_time) {
@@ -35,12 +35,6 @@ std::optional<Nanos> FailureBook::retry_at(const SchedulerSpec& spec) const {
 bool FailureBook::quarantined(const SchedulerSpec& spec) const {
     const auto it = records_.find(spec.command());
     return it != records_.end() && it->second.quarantined;
-}
-
-void FailureBook::pardon(const SchedulerSpec& spec) {
-    const auto it = records_.find(spec.command());
-    if (it != records_.end() && it->second.quarantined)
-        records_.erase(it);
 }
 
 std::vector<FailureBook::Quarantined> FailureBook::quarantine() const {

@@ -20,19 +20,18 @@ class FailureBook {
     explicit FailureBook(std::function<double()> random) : random_(std::move(random)) {}
 
     // Counts a failure of `spec` after it had been attached for `uptime`.
-    void failed(const SchedulerSpec& spec, const std::string& reason, Nanos uptime,
+    void failed(const SchedulerSpec& spec, const CleanLine& reason, Nanos uptime,
                 const Settings& settings, Nanos now);
 
     // When `spec` may be tried again: never before this time.
     [[nodiscard]] std::optional<Nanos> retry_at(const SchedulerSpec& spec) const;
     [[nodiscard]] bool quarantined(const SchedulerSpec& spec) const;
-    // Forgets the failures of all, or of one that is in quarantine.
+    // Forgets the failures of all.
     void reset() { records_.clear(); }
-    void pardon(const SchedulerSpec& spec);
 
     struct Quarantined {
         std::string command;
-        std::string reason;
+        CleanLine reason;
     };
     [[nodiscard]] std::vector<Quarantined> quarantine() const;
 
@@ -42,7 +41,7 @@ class FailureBook {
         int consecutive = 0;
         Nanos retry_at;
         bool quarantined = false;
-        std::string reason;
+        CleanLine reason;
     };
 
     std::function<double()> random_;

@@ -2,9 +2,16 @@
 #include "supervisor/core/workloads.hpp"
 
 namespace rustland::supervisor {
+namespace {
+
+ProcessKey parent_of(const ProcessInfo& process) {
+    return process.ancestors.empty() ? ProcessKey{} : process.ancestors.front().key;
+}
+
+} // namespace
 
 bool Workloads::judge(const Matcher& matcher, const ProcessInfo& process,
-                      std::vector<Event>& events) {
+                      std::vector<Event>& events, const SessionTest& seated) {
     const auto it = members_.find(process.key.pid);
     if (it != members_.end()) {
         if (it->second.key == process.key) {
@@ -13,15 +20,15 @@ bool Workloads::judge(const Matcher& matcher, const ProcessInfo& process,
         }
         remove(it, events); // the PID was used again
     }
-    const Rule* rule = matcher.match(process);
+    const Rule* rule = matcher.match(process, seated);
     if (rule != nullptr && rule->deny)
         return false;
     if (rule != nullptr) {
-        add({process.key, rule->name, process.comm, false}, events);
+        add({process.key, rule->name, process.comm, false, parent_of(process), 0}, events);
         return true;
     }
     if (const Member* parent = owner(process); parent != nullptr) {
-        add({process.key, parent->rule, process.comm, true}, events);
+        add({process.key, parent->rule, process.comm, true, parent_of(process), 0}, events);
         return true;
     }
     return false;
@@ -33,13 +40,27 @@ void Workloads::gone(const ProcessKey& key, std::vector<Event>& events) {
         remove(it, events);
 }
 
-void Workloads::keep_rules(const Matcher& matcher, std::vector<Event>& events) {
+void Workloads::note_user(Pid pid, uid_t user) {
+    if (const auto it = members_.find(pid); it != members_.end())
+        it->second.user = user;
+}
+
+void Workloads::remove_if(const std::function<bool(const Member&)>& unwanted,
+                          std::vector<Event>& events) {
     for (auto it = members_.begin(); it != members_.end();) {
         const auto here = it++;
-        const Rule* rule = matcher.find(here->second.rule);
-        if (rule == nullptr || !rule->enabled || rule->deny)
+        if (unwanted(here->second))
             remove(here, events);
     }
+}
+
+void Workloads::keep_rules(const Matcher& matcher, std::vector<Event>& events) {
+    remove_if(
+        [&](const Member& member) {
+            const Rule* rule = matcher.find(member.rule);
+            return rule == nullptr || !rule->enabled || rule->deny;
+        },
+        events);
 }
 
 const Member* Workloads::find(Pid pid) const {

@@ -6,6 +6,7 @@
 #include "supervisor/core/event.hpp"
 #include "supervisor/match/matcher.hpp"
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -15,18 +16,26 @@ namespace rustland::supervisor {
 struct Member {
     ProcessKey key;
     std::string rule;
-    std::string comm;
+    CleanLine comm;
     bool inherited = false; // belongs as a child of a member, matched no rule itself
+    ProcessKey parent;      // when it was judged; pid 0: not known
+    uid_t user = 0;
 };
 
 class Workloads {
   public:
     // Judges one process as it is now. A member stays one whatever it is called later; a deny rule
     // keeps a process out even where its parent is a member. Returns true if it became a member.
-    bool judge(const Matcher& matcher, const ProcessInfo& process, std::vector<Event>& events);
+    // A process that belongs as a child does so whoever sits at the machine.
+    bool judge(const Matcher& matcher, const ProcessInfo& process, std::vector<Event>& events,
+               const SessionTest& seated = {});
+    void note_user(Pid pid, uid_t user);
 
     // The process is gone.
     void gone(const ProcessKey& key, std::vector<Event>& events);
+
+    // Takes out those that `unwanted` names.
+    void remove_if(const std::function<bool(const Member&)>& unwanted, std::vector<Event>& events);
 
     // After a reload: drops the members whose rule is gone; the caller judges all processes anew.
     void keep_rules(const Matcher& matcher, std::vector<Event>& events);

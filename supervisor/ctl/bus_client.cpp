@@ -17,18 +17,19 @@ using nlohmann::json;
 namespace {
 
 // A start may take its time, and somebody may look for a password.
-constexpr std::uint64_t kPatience = 300'000'000;
+constexpr std::uint64_t kCallPatienceUs = 300'000'000;
 
 struct Name {
     std::string_view request;
     const char* method;
 };
-constexpr std::array<Name, 8> kNames{{{"start", "Start"},
+constexpr std::array<Name, 9> kNames{{{"start", "Start"},
                                       {"stop", "Stop"},
                                       {"restart", "Restart"},
                                       {"switch", "Switch"},
                                       {"hold", "HoldPidfd"},
                                       {"release", "Release"},
+                                      {"resume", "Resume"},
                                       {"reload", "Reload"},
                                       {"reset-failed", "ResetFailed"}}};
 
@@ -122,7 +123,7 @@ Result<json> BusClient::ask(const json& request) {
         return Error::from_code("message bus", -r);
     sd_bus_error error = SD_BUS_ERROR_NULL;
     sd_bus_message* reply = nullptr;
-    r = sd_bus_call(bus_.get(), raw, kPatience, &error, &reply);
+    r = sd_bus_call(bus_.get(), raw, kCallPatienceUs, &error, &reply);
     const BusMessage owned(reply);
     const std::string why = error.message != nullptr ? error.message : "";
     sd_bus_error_free(&error);

@@ -31,7 +31,7 @@ int show_status(const CtlOptions& options);
 int show_list(const CtlOptions& options);
 int show_history(const CtlOptions& options, bool dumps);
 int start(const CtlOptions& options, const StartOptions& start, const std::string& verb);
-// stop, restart, reload, reset-failed
+// stop, resume, restart, reload, reset-failed
 int simple(const CtlOptions& options, const std::string& request, const std::string& done);
 int release(const CtlOptions& options, std::uint64_t cookie);
 // Holds the scheduler on while the command runs; its exit code.

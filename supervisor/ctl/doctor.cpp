@@ -2,6 +2,7 @@
 #include "supervisor/ctl/doctor.hpp"
 
 #include "rustland/common/file.hpp"
+#include "rustland/common/kernel_traits.hpp"
 #include "supervisor/ctl/client.hpp"
 #include "supervisor/system/proc_reader.hpp"
 #include "supervisor/system/sched_ext.hpp"
@@ -36,7 +37,7 @@ Finding sched_ext(const DoctorOptions& options) {
                 "boot Linux 6.16 or newer with CONFIG_SCHED_CLASS_EXT=y"};
     return {Verdict::Good, "kernel",
             fmt::format("Linux {} with sched_ext ({}{})", release, kernel.state,
-                        kernel.ops ? ", " + *kernel.ops : ""),
+                        kernel.ops ? ", " + kernel.ops->str() : ""),
             ""};
 }
 
@@ -53,6 +54,23 @@ Finding jit(const DoctorOptions& options) {
     if (value && *value == "0")
         return {Verdict::Bad, "BPF JIT", "is switched off", "sysctl net.core.bpf_jit_enable=1"};
     return {Verdict::Good, "BPF JIT", value ? "is on" : "cannot be seen; most likely on", ""};
+}
+
+// Nothing where the kernel is as others are.
+std::vector<Finding> traits(const DoctorOptions& options) {
+    const KernelTraits kernel = read_kernel_traits(options.root + "/proc", options.root + "/sys");
+    std::vector<Finding> findings;
+    // The advice follows the colon.
+    const auto tell = [&](const char* subject, const std::string& line) {
+        const std::size_t colon = line.find(": ");
+        if (!line.empty())
+            findings.push_back(
+                {Verdict::Bad, subject, line.substr(0, colon), line.substr(colon + 2)});
+    };
+    tell("lockdown", kernel.lockdown);
+    tell("real-time kernel", kernel.realtime);
+    tell("isolated CPUs", kernel.isolated_cpus);
+    return findings;
 }
 
 Finding program(const DoctorOptions& options) {
@@ -116,8 +134,8 @@ Finding enabled_unit(const DoctorOptions& options) {
 
 Finding foreign_scheduler(const DoctorOptions& options) {
     const KernelState kernel = SchedExtReader(options.root + "/sys/kernel/sched_ext").read();
-    if (kernel.attached() && !kernel.ops->starts_with("rustland"))
-        return {Verdict::Note, "other scheduler", *kernel.ops + " is attached",
+    if (kernel.attached() && !kernel.ops->str().starts_with("rustland"))
+        return {Verdict::Note, "other scheduler", kernel.ops->str() + " is attached",
                 "rustlandd leaves it alone; stop it, or rustlandctl start --take-over"};
     return {Verdict::Good, "other scheduler", "none is attached", ""};
 }
@@ -160,17 +178,14 @@ Finding daemon(const DoctorOptions& options) {
 } // namespace
 
 std::vector<Finding> examine(const DoctorOptions& options) {
-    return {sched_ext(options),
-            type_information(options),
-            jit(options),
-            program(options),
-            cgroup(options),
-            privileges(),
-            capabilities(options),
-            enabled_unit(options),
-            foreign_scheduler(options),
-            competitors(options),
-            daemon(options)};
+    std::vector<Finding> findings{sched_ext(options), type_information(options), jit(options)};
+    for (Finding& trait : traits(options))
+        findings.push_back(std::move(trait));
+    findings.insert(findings.end(),
+                    {program(options), cgroup(options), privileges(), capabilities(options),
+                     enabled_unit(options), foreign_scheduler(options), competitors(options),
+                     daemon(options)});
+    return findings;
 }
 
 } // namespace rustland::supervisor

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/ctl/print.hpp"
 
+#include "rustland/common/clean_text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -64,12 +66,6 @@ std::string uptime(std::int64_t ms) {
     return fmt::format("{}h {}min", s / 3600, s / 60 % 60);
 }
 
-std::string safe(std::string_view text) {
-    std::string out(text);
-    std::replace_if(
-        out.begin(), out.end(),
-        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-    return out;
-}
+std::string safe(std::string_view text) { return CleanLine(text); }
 
 } // namespace rustland::supervisor

@@ -9,7 +9,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::chrono::seconds kPatience{5};
+constexpr std::chrono::seconds kSchedulerPatience{5};
 
 Result<Client> connect(const std::string& socket, std::chrono::seconds patience) {
     return Client::connect(socket, patience, kSchedulerListener);
@@ -53,7 +53,7 @@ Result<SchedulerSample> sample_from(const json& answer) {
 }
 
 Result<SchedulerSample> read_scheduler(const std::string& socket) {
-    auto client = connect(socket, kPatience);
+    auto client = connect(socket, kSchedulerPatience);
     if (!client)
         return client.error();
     if (const Status sent = client->send({{"request", "stats"}}); !sent)

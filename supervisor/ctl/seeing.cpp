@@ -14,10 +14,10 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::chrono::seconds kPatience{5};
+constexpr std::chrono::seconds kStatusPatience{5};
 
 std::optional<json> supervisor_status(const CtlOptions& options) {
-    auto client = Client::connect(options.socket, kPatience);
+    auto client = Client::connect(options.socket, kStatusPatience);
     if (!client)
         return std::nullopt;
     const auto answer = client->ask({{"request", "status"}});

@@ -16,7 +16,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::chrono::seconds kPatience{2};
+constexpr std::chrono::seconds kRefreshPatience{2};
 constexpr std::size_t kMostProcesses = 20;
 constexpr std::size_t kMostEvents = 5;
 
@@ -62,7 +62,7 @@ void TopSource::ask_scheduler(TopMoment& moment) {
 }
 
 void TopSource::ask_supervisor(TopMoment& moment) const {
-    auto client = Client::connect(daemon_socket_, kPatience);
+    auto client = Client::connect(daemon_socket_, kRefreshPatience);
     if (!client) {
         moment.supervisor = client.error().message();
         return;

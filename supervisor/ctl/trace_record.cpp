@@ -2,10 +2,12 @@
 #include "supervisor/ctl/trace_record.hpp"
 
 #include "rustland/common/file.hpp"
+#include "rustland/common/unique_fd.hpp"
 
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
@@ -108,24 +110,49 @@ std::uint64_t TraceInstance::lost() const {
     return lost;
 }
 
+namespace {
+
+// A trace has everybody's programs in it: it is for whoever records it alone, and goes through no
+// link that somebody else may have put in its place.
+Result<UniqueFd> create_private(const std::string& file) {
+    UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd || ::fchmod(fd.get(), 0600) != 0)
+        return Error::from_errno(file);
+    return fd;
+}
+
+bool write_all(int fd, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        bytes.remove_prefix(static_cast<std::size_t>(n));
+    }
+    return true;
+}
+
+} // namespace
+
 Status copy_trace(const std::string& from, const std::string& file,
                   const std::function<bool()>& give_up) {
     std::ifstream in(from, std::ios::binary);
     if (!in)
         return Error::from_errno(from);
-    std::ofstream out(file, std::ios::binary | std::ios::trunc);
+    const auto out = create_private(file);
     if (!out)
-        return Error::from_errno(file);
+        return out.error();
     std::array<char, 65536> piece{};
-    while (in.good() && out.good()) {
+    while (in.good()) {
         if (give_up())
             return Error(file + " is incomplete: its writing was interrupted", EINTR);
         in.read(piece.data(), piece.size());
-        out.write(piece.data(), in.gcount());
+        if (!write_all(out->get(), {piece.data(), static_cast<std::size_t>(in.gcount())}))
+            return Error::from_errno("writing the trace to " + file);
     }
-    out.close();
-    if (in.bad() || !out)
-        return Error::from_errno("writing the trace to " + file);
+    if (in.bad())
+        return Error::from_errno("reading the trace of " + from);
     return {};
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/gamemode/game_watch.hpp"
 
+#include "rustland/common/clean_text.hpp"
 #include "rustland/common/file.hpp"
 #include "rustland/common/log.hpp"
 
@@ -208,11 +209,12 @@ void GameWatch::forget(Pid pid) {
 
 void GameWatch::hold(Pid pid, const Game& game) {
     const auto comm = read_line(fmt::format("/proc/{}/comm", pid.value));
-    const std::string reason = "GameMode: " + (comm ? *comm : fmt::format("game {}", pid.value));
+    // A name may be any bytes, a message on the bus may not.
+    const CleanLine reason = "GameMode: " + (comm ? *comm : fmt::format("game {}", pid.value));
     sd_bus_message* call = new_call(system_, kDaemon, kDaemonPath, kManager, "HoldPidfd");
     int r = call == nullptr ? -ENOMEM : 0;
     if (r >= 0)
-        r = sd_bus_message_append(call, "hssas", game.pidfd.get(), reason.c_str(), "", 0);
+        r = sd_bus_message_append(call, "hssas", game.pidfd.get(), reason.str().c_str(), "", 0);
     sd_bus_slot* slot = nullptr;
     auto pending = std::make_unique<Pending>(Pending{this, pid, game.serial});
     if (r >= 0)

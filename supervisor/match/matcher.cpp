@@ -48,7 +48,7 @@ std::optional<std::uint32_t> inherited_appid(const ProcessInfo& process) {
 
 // The keys of a rule, each as a test and as two texts. Matching and explaining walk the same list,
 // so that an explanation can never differ from what was decided.
-struct Key {
+struct RuleKey {
     const char* name;
     bool (*given)(const MatchKeys&);
     bool (*holds)(const MatchKeys&, const ProcessInfo&);
@@ -59,7 +59,7 @@ struct Key {
 const std::string kUnknown = "(not readable)";
 
 // Cheap tests first.
-const Key kKeys[] = {
+const RuleKey kKeys[] = {
     {"comm", [](const MatchKeys& k) { return !k.comm.empty(); },
      [](const MatchKeys& k, const ProcessInfo& p) { return any_matches(k.comm, p.comm); },
      [](const MatchKeys& k) { return list_text(k.comm); },
@@ -136,9 +136,21 @@ const Key kKeys[] = {
 bool rule_matches(const Rule& rule, const ProcessInfo& process) {
     if (!rule.enabled || rule.keys.empty())
         return false;
-    return std::all_of(std::begin(kKeys), std::end(kKeys), [&](const Key& key) {
+    return std::all_of(std::begin(kKeys), std::end(kKeys), [&](const RuleKey& key) {
         return !key.given(rule.keys) || key.holds(rule.keys, process);
     });
+}
+
+} // namespace
+
+namespace {
+
+bool wants_active_session(const Rule& rule) {
+    return !rule.deny && rule.session == SessionCondition::Active;
+}
+
+bool session_holds(const Rule& rule, const ProcessInfo& process, const SessionTest& seated) {
+    return !wants_active_session(rule) || !seated || seated(process);
 }
 
 } // namespace
@@ -163,14 +175,14 @@ Matcher::Matcher(std::vector<Rule> rules) : rules_(std::move(rules)) {
     }
 }
 
-const Rule* Matcher::match(const ProcessInfo& process) const {
+const Rule* Matcher::match(const ProcessInfo& process, const SessionTest& seated) const {
     for (const Rule& rule : rules_)
-        if (rule_matches(rule, process))
+        if (rule_matches(rule, process) && session_holds(rule, process, seated))
             return &rule;
     return nullptr;
 }
 
-Explanation Matcher::explain(const ProcessInfo& process) const {
+Explanation Matcher::explain(const ProcessInfo& process, const SessionTest& seated) const {
     Explanation out;
     for (const Rule& rule : rules_) {
         RuleVerdict verdict{rule.name,
@@ -181,10 +193,16 @@ Explanation Matcher::explain(const ProcessInfo& process) const {
                             rule.priority,
                             rule_matches(rule, process),
                             {}};
-        for (const Key& key : kKeys)
+        for (const RuleKey& key : kKeys)
             if (key.given(rule.keys))
                 verdict.keys.push_back({key.name, key.holds(rule.keys, process),
                                         key.wanted(rule.keys), key.actual(process)});
+        if (verdict.matched && wants_active_session(rule)) {
+            verdict.matched = session_holds(rule, process, seated);
+            verdict.keys.push_back({"session", verdict.matched, "active",
+                                    verdict.matched ? "its user sits at the machine"
+                                                    : "its user does not sit at the machine"});
+        }
         if (verdict.matched && !out.decided_by) {
             out.decided_by = rule.name;
             out.denied = rule.deny;

@@ -5,6 +5,7 @@
 #include "supervisor/match/process_info.hpp"
 #include "supervisor/match/rule.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,6 +47,10 @@ struct Explanation {
     bool denied = false;
 };
 
+// Whether a process belongs to somebody who sits at the machine; asked only where all else holds.
+// An empty one says yes.
+using SessionTest = std::function<bool(const ProcessInfo&)>;
+
 class Matcher {
   public:
     Matcher() = default;
@@ -53,9 +58,11 @@ class Matcher {
 
     // The first rule that matches, the highest priority first, a deny rule before others of its
     // priority, then in the order given; null where none does.
-    [[nodiscard]] const Rule* match(const ProcessInfo& process) const;
+    [[nodiscard]] const Rule* match(const ProcessInfo& process,
+                                    const SessionTest& seated = {}) const;
     // As match(), but tries every rule and says for every key why it holds or not.
-    [[nodiscard]] Explanation explain(const ProcessInfo& process) const;
+    [[nodiscard]] Explanation explain(const ProcessInfo& process,
+                                      const SessionTest& seated = {}) const;
 
     [[nodiscard]] const Needs& needs() const { return needs_; }
     // True where some rule names a cgroup that covers this path.

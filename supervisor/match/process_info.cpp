@@ -10,9 +10,6 @@
 namespace rustland::supervisor {
 namespace {
 
-// comm keeps this many bytes of a name.
-constexpr std::size_t kCommLength = 15;
-
 bool ends_with_exe(std::string_view name) {
     if (name.size() < 5)
         return false;

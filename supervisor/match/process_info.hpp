@@ -5,6 +5,7 @@
 #include "rustland/common/types.hpp"
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,6 +14,9 @@
 #include <vector>
 
 namespace rustland::supervisor {
+
+// The kernel keeps this many bytes of a name, and a NUL.
+inline constexpr std::size_t kCommLength = 15;
 
 // A PID is reused; with the time the process began (in clock ticks after boot) it is not.
 struct ProcessKey {

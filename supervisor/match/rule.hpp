@@ -14,6 +14,8 @@ namespace rustland::supervisor {
 
 enum class WorkloadClass { Foreground, Normal, Background };
 enum class BatteryCondition { Any, Yes, No };
+// Whose processes count: those of users who sit at the machine and of root, or everybody's.
+enum class SessionCondition { Active, Any };
 
 struct UserMatch {
     uid_t uid = 0;
@@ -57,6 +59,8 @@ struct Rule {
     std::optional<std::vector<std::string>> scheduler_args;
     WorkloadClass workload_class = WorkloadClass::Foreground;
     std::optional<Nanos> linger;
+    // Nothing: as [supervisor] says, which build_config() has put in here.
+    std::optional<SessionCondition> session;
     BatteryCondition on_battery = BatteryCondition::Any;
     std::vector<std::string> power_profiles; // empty: any
 };

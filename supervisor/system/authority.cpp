@@ -8,7 +8,7 @@
 namespace rustland::supervisor {
 namespace {
 
-constexpr Nanos kPatience = seconds(30);
+constexpr Nanos kPolkitPatience = seconds(30);
 constexpr Nanos kUserPatience = seconds(180); // somebody looks for a password
 
 bool read_credentials(sd_bus_message* m, Sender& sender) {
@@ -42,7 +42,18 @@ bool read_credentials(sd_bus_message* m, Sender& sender) {
 bool absent(const Bus::Failure& failure) {
     return failure.name == SD_BUS_ERROR_SERVICE_UNKNOWN ||
            failure.name == SD_BUS_ERROR_NAME_HAS_NO_OWNER ||
-           failure.name.starts_with("org.freedesktop.DBus.Error.Spawn");
+           failure.name.str().starts_with("org.freedesktop.DBus.Error.Spawn");
+}
+
+void append_question(sd_bus_message* m, const Sender& sender, const Authority::Question& question) {
+    const std::uint32_t flags = question.interactive ? 1 : 0;
+    if (question.program.empty())
+        sd_bus_message_append(m, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s",
+                              sender.name.c_str(), question.action, 0, flags, "");
+    else
+        sd_bus_message_append(m, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s",
+                              sender.name.c_str(), question.action, 1, "program",
+                              question.program.c_str(), flags, "");
 }
 
 } // namespace
@@ -57,7 +68,7 @@ void Authority::identify(const std::string& bus_name, Identified answer) {
         [bus_name, answer = std::move(answer)](sd_bus_message* reply, const Bus::Failure* failure) {
             Sender sender{bus_name, 0, {}};
             if (failure != nullptr)
-                answer(Error("the caller is not known: " + failure->message));
+                answer(Error("the caller is not known: " + failure->message.str()));
             else if (!read_credentials(reply, sender))
                 answer(Error("the caller is not known"));
             else
@@ -65,7 +76,7 @@ void Authority::identify(const std::string& bus_name, Identified answer) {
         });
 }
 
-void Authority::check(const Sender& sender, const char* action, bool interactive, Checked answer) {
+void Authority::check(const Sender& sender, const Question& question, Checked answer) {
     // Whoever runs this daemon could do all of it without it.
     if (sender.uid == 0 || sender.uid == ::geteuid())
         return answer({});
@@ -73,9 +84,8 @@ void Authority::check(const Sender& sender, const char* action, bool interactive
         bus_.method("org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
                     "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
     if (m)
-        sd_bus_message_append(m.get(), "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s",
-                              sender.name.c_str(), action, 0, interactive ? 1U : 0U, "");
-    const std::string name = action;
+        append_question(m.get(), sender, question);
+    const std::string name = question.action;
     bus_.call(
         std::move(m), life_,
         [answer = std::move(answer), name](sd_bus_message* reply, const Bus::Failure* failure) {
@@ -84,7 +94,7 @@ void Authority::check(const Sender& sender, const char* action, bool interactive
             if (failure != nullptr && absent(*failure))
                 return answer(Error("only root may do this (there is no polkit to ask)"));
             if (failure != nullptr)
-                return answer(Error("polkit does not answer: " + failure->message));
+                return answer(Error("polkit does not answer: " + failure->message.str()));
             if (sd_bus_message_enter_container(reply, 'r', "bba{ss}") < 0 ||
                 sd_bus_message_read(reply, "bb", &authorized, &challenge) < 0)
                 return answer(Error("polkit's answer is not understood"));
@@ -96,7 +106,7 @@ void Authority::check(const Sender& sender, const char* action, bool interactive
                                            name)
                              : fmt::format("polkit does not allow {} to this user", name)));
         },
-        interactive ? kUserPatience : kPatience);
+        question.interactive ? kUserPatience : kPolkitPatience);
 }
 
 } // namespace rustland::supervisor

@@ -25,9 +25,15 @@ class Authority {
     using Identified = std::function<void(const Result<Sender>&)>;
     void identify(const std::string& bus_name, Identified answer);
 
-    // Ok, or why not. With `interactive` polkit may ask the user, which can take minutes.
+    // What is asked for. `program` is shown to whoever is asked for a password.
+    struct Question {
+        const char* action = nullptr;
+        std::string program;
+        bool interactive = false; // polkit may ask the user, which can take minutes
+    };
+    // Ok, or why not.
     using Checked = std::function<void(const Status&)>;
-    void check(const Sender& sender, const char* action, bool interactive, Checked answer);
+    void check(const Sender& sender, const Question& question, Checked answer);
 
   private:
     Bus& bus_;

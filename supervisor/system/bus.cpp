@@ -4,13 +4,15 @@
 #include "rustland/common/clock.hpp"
 #include "rustland/common/log.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace rustland::supervisor {
 namespace {
 
-// A message bus that is restarted is back soon.
-constexpr Nanos kReconnect = seconds(1);
+// A message bus that is restarted is back soon; one that is not takes its time.
+constexpr Nanos kFirstReconnect = seconds(1);
+constexpr Nanos kLastReconnect = seconds(10);
 
 int on_signal(sd_bus_message* message, void* data, sd_bus_error*) {
     // A copy: the handler may end its own subscription.
@@ -73,8 +75,10 @@ Result<std::unique_ptr<Bus>> Bus::create(Loop& loop, std::string address) {
         return retry ? lost.error() : retry.error();
     self->retry_timer_ = *std::move(retry);
     self->lost_timer_ = *std::move(lost);
-    if (const Status status = self->connect(); !status)
+    if (const Status status = self->connect(); !status) {
         self->problem_ = status.error().message();
+        self->retry_later();
+    }
     return self;
 }
 
@@ -123,7 +127,13 @@ void Bus::lost() {
     sd_bus_close(bus_);
     sd_bus_unref(std::exchange(bus_, nullptr));
     problem_ = "the connection is lost";
-    retry_timer_.arm(monotonic_now() + kReconnect);
+    delay_ = kFirstReconnect;
+    retry_later();
+}
+
+void Bus::retry_later() {
+    retry_timer_.arm(monotonic_now() + delay_);
+    delay_ = std::min(delay_ * 2, kLastReconnect);
 }
 
 void Bus::retry() {
@@ -131,8 +141,9 @@ void Bus::retry() {
         return;
     if (const Status status = connect(); !status) {
         problem_ = status.error().message();
-        return;
+        return retry_later();
     }
+    delay_ = kFirstReconnect;
     log::info("connected to the message bus");
     tell(true);
 }
@@ -191,8 +202,11 @@ BusSlot Bus::match(const SignalMatch& what, BusSlot::Handler handler) {
         return slot;
     slot.handler_ = std::make_shared<BusSlot::Handler>(std::move(handler));
     const int r =
-        sd_bus_match_signal_async(bus_, &slot.slot_, what.sender, what.path, what.interface,
-                                  what.member, on_signal, nullptr, slot.handler_.get());
+        what.rule != nullptr
+            ? sd_bus_add_match_async(bus_, &slot.slot_, what.rule, on_signal, nullptr,
+                                     slot.handler_.get())
+            : sd_bus_match_signal_async(bus_, &slot.slot_, what.sender, what.path, what.interface,
+                                        what.member, on_signal, nullptr, slot.handler_.get());
     if (r < 0)
         log::warn("{}; ignoring", Error::from_code("listen on the message bus", -r).message());
     return slot;

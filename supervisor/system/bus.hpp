@@ -3,6 +3,7 @@
 // and a bus that goes (or was never there) is connected to again.
 #pragma once
 
+#include "rustland/common/clean_text.hpp"
 #include "rustland/common/result.hpp"
 #include "supervisor/system/loop.hpp"
 
@@ -45,6 +46,7 @@ struct SignalMatch {
     const char* path = nullptr;
     const char* interface = nullptr;
     const char* member = nullptr;
+    const char* rule = nullptr; // a whole match rule of D-Bus, instead of the others
 };
 
 class Bus {
@@ -72,8 +74,8 @@ class Bus {
                                     const char* interface, const char* member) const;
     // The reply, or the error's name and message. Not called any more once `owner` is gone.
     struct Failure {
-        std::string name;
-        std::string message;
+        CleanLine name;
+        CleanLine message;
     };
     using Answer = std::function<void(sd_bus_message* reply, const Failure* failure)>;
     void call(BusMessage message, const std::shared_ptr<void>& owner, const Answer& answer,
@@ -87,6 +89,7 @@ class Bus {
     Bus(Loop& loop, std::string address) : loop_(loop), address_(std::move(address)) {}
     Status connect();
     void lost();
+    void retry_later();
     void tell(bool up);
 
     struct Listener {
@@ -99,6 +102,7 @@ class Bus {
     sd_bus* bus_ = nullptr;
     BusSlot disconnected_;
     Source retry_timer_;
+    Nanos delay_ = seconds(1); // until the next try
     Source lost_timer_;
     std::vector<Listener> listeners_;
 };

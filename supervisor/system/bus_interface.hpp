@@ -10,6 +10,8 @@
 
 namespace rustland::supervisor {
 
+inline constexpr const char* kBusFailed = "org.rustland1.Error.Failed";
+
 // A method call as the daemon's request. Empty "request": not one of ours.
 struct BusRequest {
     nlohmann::json body;

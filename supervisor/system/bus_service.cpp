@@ -12,6 +12,14 @@ using nlohmann::json;
 
 namespace {
 
+constexpr const char* kVanished =
+    "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+    "member='NameOwnerChanged',arg2=''";
+constexpr std::string_view kHoldAction = "org.rustland1.hold";
+constexpr const char* kRunProgramAction = "org.rustland1.run-program";
+// As much of it as somebody who is asked for a password reads.
+constexpr std::size_t kLongestProgram = 300;
+
 int on_method(sd_bus_message* message, void* data, sd_bus_error*) {
     return static_cast<BusService*>(data)->method(message);
 }
@@ -47,6 +55,8 @@ const sd_bus_vtable kInterface[] = {
     RUSTLAND_METHOD("Release", "t", SD_BUS_PARAM(cookie), "", ),
     SD_BUS_METHOD("Reload", "", "", on_method, kOpen),
     SD_BUS_METHOD("ResetFailed", "", "", on_method, kOpen),
+    SD_BUS_METHOD("Resume", "", "", on_method, kOpen),
+    RUSTLAND_METHOD("GetDump", "", , "s", SD_BUS_PARAM(dump)),
     RUSTLAND_METHOD("Explain", "i", SD_BUS_PARAM(pid), "s", SD_BUS_PARAM(json)),
     RUSTLAND_METHOD("ListWorkloads", "", , "a(sisbs)", SD_BUS_PARAM(workloads)),
     SD_BUS_PROPERTY("Version", "s", on_property, 0, SD_BUS_VTABLE_PROPERTY_CONST),
@@ -126,12 +136,18 @@ BusService::~BusService() {
     // them, when it is to be left to the next daemon.
     sd_bus_slot_unref(object_);
     sd_bus_slot_unref(name_);
-    for (const auto& [name, client] : clients_)
-        sd_bus_track_unref(client->track);
 }
 
 void BusService::publish() {
     last_ = daemon_.status();
+    // One subscription for all: a user with many connections must not use up how many we may have.
+    SignalMatch vanished;
+    vanished.rule = kVanished;
+    vanished_ = bus_.match(vanished, [this](sd_bus_message* m) {
+        const char* name = nullptr;
+        if (sd_bus_message_read_basic(m, 's', &name) > 0)
+            client_left(name);
+    });
     int r =
         sd_bus_add_object_vtable(bus_.raw(), &object_, kBusPath, kBusInterface, kInterface, this);
     if (r >= 0)
@@ -144,6 +160,7 @@ void BusService::publish() {
 void BusService::withdraw() {
     object_ = sd_bus_slot_unref(object_);
     name_ = sd_bus_slot_unref(name_);
+    vanished_.reset();
     while (!clients_.empty())
         client_left(clients_.begin()->first);
 }
@@ -158,6 +175,9 @@ int BusService::method(sd_bus_message* message) {
     auto call = std::make_shared<Call>();
     call->message.reset(sd_bus_message_ref(message));
     call->request = *std::move(request);
+    // Known before it is asked for: should it leave meanwhile, either we are told or it is not
+    // found.
+    call->peer.id = client(sd_bus_message_get_sender(message));
     authority_.identify(sd_bus_message_get_sender(message),
                         [this, call](const auto& sender) { identified(call, sender); });
     return 1;
@@ -165,38 +185,53 @@ int BusService::method(sd_bus_message* message) {
 
 void BusService::identified(const std::shared_ptr<Call>& call, const Result<Sender>& sender) {
     if (!sender) {
+        client_left(sd_bus_message_get_sender(call->message.get()));
         sd_bus_reply_method_errorf(call->message.get(), kBusDenied, "%s",
                                    sender.error().message().c_str());
         return;
     }
-    call->peer = {client(sender->name), sender->uid, sender->pid, Right::Look};
+    call->peer.uid = sender->uid;
+    call->peer.pid = sender->pid;
     const char* action = call->request.action;
     if (action == nullptr)
         return allowed(call);
-    const bool interactive =
+    Authority::Question question{action, "", false};
+    question.interactive =
         sd_bus_message_get_allow_interactive_authorization(call->message.get()) > 0;
-    authority_.check(*sender, action, interactive, [this, call, action](const Status& status) {
+    Right right = std::string_view(action) == kHoldAction ? Right::Hold : Right::Manage;
+    // To name a program that the configuration does not is to have it run as root.
+    if (const auto spec = daemon_.unnamed_scheduler(call->request.body)) {
+        question.action = kRunProgramAction;
+        question.program = CleanLine(spec->command(), kLongestProgram);
+        right = Right::RunProgram;
+    }
+    authority_.check(*sender, question, [this, call, right](const Status& status) {
         if (!status) {
             sd_bus_reply_method_errorf(call->message.get(), kBusDenied, "%s",
                                        status.error().message().c_str());
             return;
         }
-        const bool hold_only = std::string_view(action) == "org.rustland1.hold";
-        call->peer.right = hold_only ? Right::Hold : Right::Manage;
+        call->peer.right = right;
         allowed(call);
     });
 }
 
 void BusService::allowed(const std::shared_ptr<Call>& call) {
     // Gone while polkit asked the user.
-    if (call->peer.id == 0 || clients_.count(sd_bus_message_get_sender(call->message.get())) == 0)
+    if (clients_.count(sd_bus_message_get_sender(call->message.get())) == 0)
         return;
     const Peer peer = call->peer;
     daemon_.request(
         peer, call->request.body,
         [call](const json& answer) {
-            if (const int r = send_bus_answer(call->message.get(), answer); r < 0)
-                log::debug("{}", Error::from_code("answer on the bus", -r).message());
+            const int r = send_bus_answer(call->message.get(), answer);
+            if (r >= 0)
+                return;
+            // Nobody is left to wait for an answer that cannot be written.
+            const Error error = Error::from_code("the answer cannot be sent on the bus", -r);
+            log::warn("{}", error.message());
+            sd_bus_reply_method_errorf(call->message.get(), kBusFailed, "%s",
+                                       error.message().c_str());
         },
         std::move(call->request.pidfd));
 }
@@ -208,21 +243,7 @@ ClientId BusService::client(const std::string& name) {
     if (known)
         return known->id;
     known = std::make_unique<Client>();
-    known->service = this;
-    known->name = name;
     known->id = next_client_++;
-    const auto gone = [](sd_bus_track*, void* data) {
-        const auto* client = static_cast<Client*>(data);
-        client->service->client_left(client->name);
-        return 0;
-    };
-    int r = sd_bus_track_new(bus_.raw(), &known->track, gone, known.get());
-    if (r >= 0)
-        r = sd_bus_track_add_name(known->track, name.c_str());
-    if (r < 0) {
-        client_left(name);
-        return 0;
-    }
     return known->id;
 }
 
@@ -232,7 +253,6 @@ void BusService::client_left(const std::string& name) {
         return;
     const std::unique_ptr<Client> client = std::move(it->second);
     clients_.erase(it);
-    sd_bus_track_unref(client->track);
     daemon_.client_left(client->id);
 }
 
@@ -277,7 +297,7 @@ void BusService::changed() {
 void BusService::happened(const HistoryEntry& entry) {
     if (bus_.connected())
         sd_bus_emit_signal(bus_.raw(), kBusPath, kBusInterface, "Event", "xss", entry.time_ms,
-                           entry.kind.c_str(), entry.text.c_str());
+                           entry.kind.c_str(), entry.text.str().c_str());
 }
 
 } // namespace rustland::supervisor

@@ -40,10 +40,7 @@ class BusService {
 
     struct Call;
     struct Client {
-        BusService* service = nullptr;
-        std::string name;
         ClientId id = 0;
-        sd_bus_track* track = nullptr;
     };
 
     void publish();
@@ -60,6 +57,7 @@ class BusService {
     std::shared_ptr<int> life_ = std::make_shared<int>();
     sd_bus_slot* object_ = nullptr;
     sd_bus_slot* name_ = nullptr;
+    BusSlot vanished_;    // names that nobody has any more
     nlohmann::json last_; // the status as it was last told
     std::map<std::string, std::unique_ptr<Client>> clients_;
     ClientId next_client_ = ClientId{1} << 32U; // apart from those of the socket

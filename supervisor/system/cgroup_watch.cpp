@@ -17,7 +17,18 @@ namespace {
 constexpr std::string_view kEvents = "/cgroup.events";
 // A desktop has some hundred cgroups; a machine full of containers must not cost more.
 constexpr std::size_t kMostWatches = 4096;
-constexpr int kDeepest = 12;
+// A user may make as many empty groups below his own as he likes.
+constexpr std::size_t kMostOfOneOwner = 1024;
+constexpr int kDeepestGroup = 12;
+
+// "user-1000.slice" of what is below that; empty for what is no user's.
+std::string owner_of(const std::string& path) {
+    constexpr std::string_view mark = "/user.slice/user-";
+    if (!path.starts_with(mark))
+        return "";
+    const std::size_t from = mark.find("user-");
+    return path.substr(from, path.find('/', mark.size()) - from);
+}
 
 } // namespace
 
@@ -62,26 +73,38 @@ CgroupWatch::create(Loop& loop, std::string root, std::function<bool(const std::
 }
 
 void CgroupWatch::add(const std::string& path, int depth) {
-    if (depth > kDeepest || paths_.size() >= kMostWatches)
+    std::size_t& of_owner = watches_of_[owner_of(path)];
+    if (depth > kDeepestGroup || paths_.size() >= kMostWatches || of_owner >= kMostOfOneOwner)
         return;
     // First the watch, then the listing: what is made in between is seen twice rather than never.
     const int watch =
         ::inotify_add_watch(fd_.get(), (root_ + path).c_str(), IN_CREATE | IN_ONLYDIR);
     if (watch < 0)
         return;
-    paths_[watch] = path;
+    if (paths_.insert_or_assign(watch, path).second)
+        ++of_owner;
     if (!path.empty() && wanted_(path)) {
         const std::string file = path + std::string(kEvents);
         const int events = ::inotify_add_watch(fd_.get(), (root_ + file).c_str(), IN_MODIFY);
-        if (events >= 0)
-            paths_[events] = file;
+        if (events >= 0 && paths_.insert_or_assign(events, file).second)
+            ++of_owner;
         appeared_(path);
     }
     std::error_code ec;
     for (std::filesystem::directory_iterator it(root_ + path, ec), end; !ec && it != end;
-         it.increment(ec))
-        if (it->is_directory(ec))
+         it.increment(ec)) {
+        // A group that has just gone is no reason to leave its neighbours out.
+        std::error_code gone;
+        if (it->is_directory(gone))
             add(path + "/" + it->path().filename().string(), depth + 1);
+    }
+}
+
+void CgroupWatch::forget(std::map<int, std::string>::iterator watch) {
+    const auto owner = watches_of_.find(owner_of(watch->second));
+    if (owner != watches_of_.end() && --owner->second == 0)
+        watches_of_.erase(owner);
+    paths_.erase(watch);
 }
 
 void CgroupWatch::read() {
@@ -104,7 +127,7 @@ void CgroupWatch::read() {
                 continue;
             const std::string path = it->second;
             if ((event.mask & IN_IGNORED) != 0)
-                paths_.erase(it);
+                forget(it);
             else if ((event.mask & IN_CREATE) != 0 && event.len > 0)
                 add(path + "/" + name, 0);
             else if ((event.mask & IN_MODIFY) != 0 && path.ends_with(kEvents))

@@ -33,12 +33,14 @@ class CgroupWatch {
     void read();
     // Watches a cgroup and those below it.
     void add(const std::string& path, int depth);
+    void forget(std::map<int, std::string>::iterator watch);
 
     std::string root_;
     std::function<bool(const std::string&)> wanted_;
     std::function<void(const std::string&)> appeared_;
     UniqueFd fd_;
     Source source_;
+    std::map<std::string, std::size_t> watches_of_; // by user's slice
     std::map<int, std::string> paths_; // by watch; those of cgroup.events end in that name
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/system/control_server.hpp"
 
-#include "rustland/common/log.hpp"
+#include "rustland/common/clock.hpp"
 
 #include <algorithm>
 #include <array>
@@ -10,17 +10,23 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <vector>
 
 namespace rustland::supervisor {
 namespace {
 
 constexpr std::size_t kLongestRequest = 65536;
 constexpr std::size_t kMostUnread = 1U << 20U;
-constexpr std::size_t kMostClients = 64;
-// One user must not keep the others out.
-constexpr int kMostPerUser = 16;
+// How often the server looks after its clients: soon while somebody waits for it.
+constexpr Nanos kSoon = millis(100);
+constexpr Nanos kLater = seconds(1);
+// Of those who were turned away; beyond, the connection is closed without a word.
+constexpr std::size_t kMostFarewells = 16;
+// Whoever comes and goes all the time must not keep others from coming: those who wait are taken
+// together.
+constexpr int kBacklog = 128;
 // JSON nested deeper than any request of ours would only burn stack.
-constexpr int kDeepest = 16;
+constexpr int kDeepestNesting = 16;
 
 bool too_deep(std::string_view line) {
     int depth = 0;
@@ -35,7 +41,7 @@ bool too_deep(std::string_view line) {
             ++depth;
         else if (!quoted && (c == '}' || c == ']'))
             --depth;
-        if (depth > kDeepest)
+        if (depth > kDeepestNesting)
             return true;
     }
     return false;
@@ -54,19 +60,22 @@ Result<nlohmann::json> parse_request(std::string_view line) {
 }
 
 Result<std::unique_ptr<ControlServer>> ControlServer::listen(Loop& loop, const std::string& path,
-                                                             Handlers handlers) {
+                                                             Handlers handlers,
+                                                             const ClientLimits& limits) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.size() >= sizeof(address.sun_path))
         return Error(path + ": the path is too long for a socket");
     path.copy(address.sun_path, path.size());
-    std::unique_ptr<ControlServer> self(new ControlServer(loop, path, std::move(handlers)));
+    std::unique_ptr<ControlServer> self(new ControlServer(loop, path, std::move(handlers), limits));
     self->fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!self->fd_)
         return Error::from_errno(path);
     // A daemon that was killed left its socket; one that lives still answers on it.
+    // EAGAIN: and is busy.
     if (::connect(self->fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) ==
-        0)
+            0 ||
+        errno == EAGAIN)
         return Error(path + ": another rustlandd is running");
     self->fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     ::unlink(path.c_str());
@@ -74,12 +83,19 @@ Result<std::unique_ptr<ControlServer>> ControlServer::listen(Loop& loop, const s
         ::bind(self->fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) !=
             0 ||
         // Anybody may ask; who may change something is judged by the peer's credentials.
-        ::chmod(path.c_str(), 0666) != 0 || ::listen(self->fd_.get(), 16) != 0)
+        ::chmod(path.c_str(), 0666) != 0 || ::listen(self->fd_.get(), kBacklog) != 0)
         return Error::from_errno(path);
     ControlServer* raw = self.get();
-    auto source = loop.io(self->fd_.get(), EPOLLIN, [raw](std::uint32_t) { raw->accept(); });
+    auto source = loop.io(self->fd_.get(), EPOLLIN, [raw](std::uint32_t) {
+        for (int i = 0; i < kBacklog && raw->accept(); ++i)
+            ;
+    });
     if (!source)
         return source.error();
+    auto timer = loop.timer([raw] { raw->look_after(); });
+    if (!timer)
+        return timer.error();
+    self->timer_ = *std::move(timer);
     self->source_ = *std::move(source);
     return self;
 }
@@ -89,29 +105,39 @@ ControlServer::~ControlServer() {
         ::unlink(path_.c_str());
 }
 
-void ControlServer::accept() {
-    UniqueFd fd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!fd)
-        return;
+bool ControlServer::accept() {
+    UniqueFd fd = acceptor_.accept(fd_.get());
     ucred credentials{};
     socklen_t size = sizeof(credentials);
+    if (!fd)
+        return false;
     if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0)
-        return;
-    const auto same_user = std::count_if(clients_.begin(), clients_.end(), [&](const auto& c) {
-        return c.second.peer.uid == credentials.uid;
-    });
-    if (clients_.size() >= kMostClients || (credentials.uid != 0 && same_user >= kMostPerUser))
-        return;
+        return true;
+    const auto refusal = book_.refusal(credentials.uid);
+    if (refusal && clients_.size() - book_.connections() >= kMostFarewells)
+        return true;
     const ClientId id = next_++;
     auto source =
         loop_.io(fd.get(), EPOLLIN, [this, id](std::uint32_t events) { ready(id, events); });
     if (!source)
-        return;
-    Client client;
+        return true;
+    Client& client = clients_[id];
     client.peer = {id, credentials.uid, Pid{credentials.pid}, Right::Look};
     client.fd = std::move(fd);
     client.source = *std::move(source);
-    clients_.emplace(id, std::move(client));
+    client.heard = monotonic_now();
+    if (!refusal) {
+        book_.came(credentials.uid, client.heard);
+    } else {
+        // The client may have written before it reads: a socket closed with that unread would take
+        // the reason with it.
+        client.turned_away = true;
+        send(id, {{"ok", false}, {"error", *refusal}});
+        if (const auto here = clients_.find(id); here != clients_.end())
+            ::shutdown(here->second.fd.get(), SHUT_WR);
+    }
+    plan();
+    return true;
 }
 
 void ControlServer::ready(ClientId id, std::uint32_t events) {
@@ -127,15 +153,26 @@ void ControlServer::ready(ClientId id, std::uint32_t events) {
         drop(id);
         return;
     }
+    answer_lines(id);
+    plan();
+}
+
+void ControlServer::answer_lines(ClientId id) {
+    const Nanos now = monotonic_now();
     // A handler may have dropped clients, this one too: look it up for each line.
-    for (auto now = clients_.find(id); now != clients_.end(); now = clients_.find(id)) {
-        std::string& in = now->second.in;
-        const std::size_t newline = in.find('\n');
-        if (newline == std::string::npos)
-            return;
-        const std::string line = in.substr(0, newline);
-        in.erase(0, newline + 1);
-        const Peer peer = now->second.peer;
+    for (auto here = clients_.find(id); here != clients_.end(); here = clients_.find(id)) {
+        Client& client = here->second;
+        client.waiting = false;
+        const std::size_t newline = client.in.find('\n');
+        if (newline == std::string::npos || !book_.take_request(client.peer.uid, now)) {
+            client.waiting = newline != std::string::npos;
+            return watch(client);
+        }
+        const std::string line = client.in.substr(0, newline);
+        client.in.erase(0, newline + 1);
+        client.heard = now;
+        client.asked = true;
+        const Peer peer = client.peer;
         const auto request = parse_request(line);
         if (request)
             handlers_.request(peer, *request);
@@ -149,7 +186,8 @@ bool ControlServer::read(Client& client) {
     const ssize_t n = ::recv(client.fd.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (n < 0)
         return errno == EAGAIN || errno == EINTR;
-    client.in.append(buffer.data(), static_cast<std::size_t>(n));
+    if (!client.turned_away)
+        client.in.append(buffer.data(), static_cast<std::size_t>(n));
     return n > 0 && client.in.size() <= kLongestRequest;
 }
 
@@ -165,8 +203,14 @@ bool ControlServer::flush(Client& client) {
             break;
         client.out.erase(0, static_cast<std::size_t>(n));
     }
-    client.source.watch(client.out.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT);
+    watch(client);
     return client.out.size() <= kMostUnread;
+}
+
+// One whose user has asked too much is not read from: it waits in its own socket, not here.
+void ControlServer::watch(Client& client) {
+    const std::uint32_t in = client.waiting ? 0U : static_cast<std::uint32_t>(EPOLLIN);
+    client.source.watch(client.out.empty() ? in : in | static_cast<std::uint32_t>(EPOLLOUT));
 }
 
 void ControlServer::send(ClientId id, const nlohmann::json& answer) {
@@ -179,8 +223,48 @@ void ControlServer::send(ClientId id, const nlohmann::json& answer) {
 }
 
 void ControlServer::drop(ClientId id) {
-    if (clients_.erase(id) > 0 && handlers_.left)
+    const auto it = clients_.find(id);
+    if (it == clients_.end())
+        return;
+    const bool known = !it->second.turned_away;
+    if (known)
+        book_.left(it->second.peer.uid);
+    clients_.erase(it);
+    if (known && handlers_.left)
         handlers_.left(id);
+}
+
+void ControlServer::look_after() {
+    const Nanos now = monotonic_now();
+    std::vector<ClientId> ids;
+    for (const auto& [id, client] : clients_)
+        ids.push_back(id);
+    for (const ClientId id : ids) {
+        const auto it = clients_.find(id);
+        if (it == clients_.end())
+            continue;
+        const Client& client = it->second;
+        if (client.turned_away) {
+            if (now - client.heard >= book_.limits().farewell)
+                drop(id);
+        } else if (client.waiting) {
+            answer_lines(id);
+        } else if (book_.silent_too_long(client.peer.uid, client.asked, client.heard, now) &&
+                   !(handlers_.busy && handlers_.busy(id))) {
+            send(id, {{"ok", false}, {"error", "nothing was asked for too long: connect again"}});
+            drop(id);
+        }
+    }
+    plan();
+}
+
+void ControlServer::plan() {
+    if (clients_.empty())
+        return timer_.disarm();
+    const bool hurry = std::any_of(clients_.begin(), clients_.end(), [](const auto& entry) {
+        return entry.second.waiting || entry.second.turned_away;
+    });
+    timer_.arm(monotonic_now() + (hurry ? kSoon : kLater));
 }
 
 } // namespace rustland::supervisor

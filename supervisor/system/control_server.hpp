@@ -2,6 +2,8 @@
 // The local socket: JSON lines, one request each, one answer each (more for "monitor").
 #pragma once
 
+#include "rustland/common/acceptor.hpp"
+#include "rustland/common/client_limits.hpp"
 #include "rustland/common/unique_fd.hpp"
 #include "supervisor/system/loop.hpp"
 
@@ -22,7 +24,8 @@ Result<nlohmann::json> parse_request(std::string_view line);
 using ClientId = std::uint64_t;
 
 // What a client may do; each right includes those before it.
-enum class Right { Look, Hold, Manage };
+// RunProgram: also programs and arguments that the configuration does not name.
+enum class Right { Look, Hold, Manage, RunProgram };
 
 struct Peer {
     ClientId id = 0;
@@ -30,6 +33,9 @@ struct Peer {
     Pid pid;
     // Given beyond what the uid gives: by polkit, for those on the bus.
     Right right = Right::Look;
+
+    // Root, and whoever runs the daemon, may do everything.
+    [[nodiscard]] bool may(Right wanted) const;
 };
 
 class ControlServer {
@@ -37,9 +43,15 @@ class ControlServer {
     struct Handlers {
         std::function<void(const Peer&, const nlohmann::json&)> request;
         std::function<void(ClientId)> left;
+        // Whether it waits for something or holds something, and so may be silent.
+        std::function<bool(ClientId)> busy = {};
     };
+    // Anybody may connect, so that each user has so many connections and requests, and whoever runs
+    // the daemon has places of its own.
+    static constexpr ClientLimits kLimits{.all = 64, .kept = 8, .per_user = 16};
     static Result<std::unique_ptr<ControlServer>> listen(Loop& loop, const std::string& path,
-                                                         Handlers handlers);
+                                                         Handlers handlers,
+                                                         const ClientLimits& limits = kLimits);
     ControlServer(const ControlServer&) = delete;
     ControlServer& operator=(const ControlServer&) = delete;
     ControlServer(ControlServer&&) = delete;
@@ -57,10 +69,20 @@ class ControlServer {
         Source source;
         std::string in;
         std::string out;
+        Nanos heard;              // when it came, or asked last
+        bool asked = false;       // has asked something
+        bool waiting = false;     // its user has asked too much: it is not read from for a moment
+        bool turned_away = false; // one too many: may read why, and is not heard
     };
-    ControlServer(Loop& loop, std::string path, Handlers handlers)
-        : loop_(loop), path_(std::move(path)), handlers_(std::move(handlers)) {}
-    void accept();
+    ControlServer(Loop& loop, std::string path, Handlers handlers, const ClientLimits& limits)
+        : loop_(loop), path_(std::move(path)), handlers_(std::move(handlers)), book_(limits) {}
+    // False where nobody waits.
+    bool accept();
+    void answer_lines(ClientId id);
+    void watch(Client& client);
+    // Looks after those who wait, who are silent and who were turned away.
+    void look_after();
+    void plan();
     void ready(ClientId id, std::uint32_t events);
     bool read(Client& client);
     bool flush(Client& client);
@@ -71,6 +93,9 @@ class ControlServer {
     Handlers handlers_;
     UniqueFd fd_;
     Source source_;
+    Source timer_;
+    Acceptor acceptor_;
+    ClientBook book_;
     std::map<ClientId, Client> clients_;
     ClientId next_ = 1;
 };

@@ -4,6 +4,7 @@
 #include "rustland/common/clock.hpp"
 #include "rustland/common/log.hpp"
 #include "supervisor/system/exit_status.hpp"
+#include "supervisor/system/instance_lock.hpp"
 #include "supervisor/system/journal.hpp"
 
 #include <algorithm>
@@ -19,6 +20,9 @@ using nlohmann::json;
 
 namespace {
 
+// Each hold is two lines of the log, some signals on the bus and a file. A game takes one.
+constexpr ClientLimits kHoldRate{.requests_per_second = 0.5, .burst = 20};
+
 std::int64_t wall_clock_ms() {
     return std::chrono::duration_cast<std::chrono::milliseconds>(
                std::chrono::system_clock::now().time_since_epoch())
@@ -29,7 +33,8 @@ std::int64_t wall_clock_ms() {
 
 Daemon::Daemon(Loop& loop, DaemonOptions options)
     : loop_(loop), options_(std::move(options)), kernel_(options_.sysfs_root + "/kernel/sched_ext"),
-      power_reader_(options_.sysfs_root), state_file_(options_.run_dir + "/state.json") {}
+      power_reader_(options_.sysfs_root), state_file_(options_.run_dir + "/state.json"),
+      hold_rate_(kHoldRate) {}
 
 Result<std::unique_ptr<Daemon>> Daemon::create(Loop& loop, DaemonOptions options) {
     std::unique_ptr<Daemon> self(new Daemon(loop, std::move(options)));
@@ -43,17 +48,23 @@ Status Daemon::init() {
     if (!config)
         return config.error();
     config_ = *config;
+    if (options_.clients.privileged == 0)
+        options_.clients.privileged = ::geteuid();
     if (::mkdir(options_.run_dir.c_str(), 0755) != 0 && errno != EEXIST)
         return Error::from_errno(options_.run_dir);
     // First of all: a second daemon must not touch anything.
-    auto server =
-        ControlServer::listen(loop_, options_.run_dir + "/control.sock",
-                              {[this](const Peer& peer, const json& body) {
-                                   request(peer, body, [this, id = peer.id](const json& answer) {
-                                       server_->send(id, answer);
-                                   });
-                               },
-                               [this](ClientId id) { client_left(id); }});
+    auto lock = lock_instance(options_.run_dir + "/rustlandd.lock");
+    if (!lock)
+        return lock.error();
+    lock_ = *std::move(lock);
+    auto server = ControlServer::listen(
+        loop_, options_.run_dir + "/control.sock",
+        {[this](const Peer& peer, const json& body) {
+             request(peer, body,
+                     [this, id = peer.id](const json& answer) { server_->send(id, answer); });
+         },
+         [this](ClientId id) { client_left(id); }, [this](ClientId id) { return client_busy(id); }},
+        options_.clients);
     if (!server)
         return server.error();
     server_ = *std::move(server);
@@ -174,7 +185,9 @@ void Daemon::adopt(const RunRecord& left) {
 Status Daemon::reload() {
     auto config = read_config();
     if (!config) {
-        record("config", "not reloaded, the old configuration stays: " + config.error().message());
+        std::string why = config.error().message();
+        std::replace(why.begin(), why.end(), '\n', ';');
+        record("config", "not reloaded, the old configuration stays: " + why);
         return config.error();
     }
     config_ = *config;
@@ -279,9 +292,12 @@ void Daemon::save_run() {
     for (const auto& [id, owner] : hold_owners_)
         if (owner.process.start_time != 0)
             run_->holds.push_back({id, owner.spec, owner.reason, owner.uid, owner.process});
-    if (const Status status = state_file_.save(*run_); !status)
-        log::warn("{}; a later daemon will not find the scheduler, ignoring",
-                  status.error().message());
+    const Status status = state_file_.save(*run_);
+    if (status)
+        return;
+    // What an earlier run left there would mislead a later daemon more than nothing.
+    state_file_.clear();
+    log::warn("{}; a later daemon will not find the scheduler, ignoring", status.error().message());
 }
 
 void Daemon::remember_exit(const ExitInfo& exit) {
@@ -310,7 +326,7 @@ void Daemon::detected(const std::vector<Event>& events) {
 void Daemon::kernel_changed() {
     runner_->kernel_changed();
     const KernelState kernel = kernel_.read();
-    std::optional<std::string> foreign;
+    std::optional<CleanLine> foreign;
     if (kernel.attached() && !runner_->owns_kernel_scheduler())
         foreign = kernel.ops;
     if (foreign == core_->foreign())
@@ -335,29 +351,19 @@ void Daemon::tell_classes() {
     if (core_->phase() != Phase::On || !core_->current() ||
         !has_control_socket(core_->current()->path))
         return;
-    TaskClasses groups;
-    for (const Member& member : detector_->workloads().members()) {
-        const Rule* rule = config_->find_rule(member.rule);
-        if (rule == nullptr)
-            continue;
-        if (rule->workload_class == WorkloadClass::Foreground)
-            groups.foreground.push_back(member.key.pid);
-        else if (rule->workload_class == WorkloadClass::Background)
-            groups.background.push_back(member.key.pid);
-    }
+    std::vector<HeldProcess> held;
     for (const auto& [id, owner] : hold_owners_)
         if (owner.process.pid.value > 0)
-            groups.foreground.push_back(owner.process.pid);
-    // A held process may be one that a rule knows, too: the hold was asked for by name.
-    std::erase_if(groups.background, [&](Pid pid) {
-        return std::find(groups.foreground.begin(), groups.foreground.end(), pid) !=
-               groups.foreground.end();
-    });
-    std::sort(groups.foreground.begin(), groups.foreground.end());
-    const auto last = std::unique(groups.foreground.begin(), groups.foreground.end());
-    groups.foreground.erase(last, groups.foreground.end());
+            held.push_back({owner.process, owner.uid});
+    ClassList list = class_list(detector_->workloads().members(), *config_, held);
+    if (list.cut != cut_users_ && !list.cut.empty())
+        log::warn(
+            "{} users have more processes in workloads than are told to the scheduler, user {} "
+            "among them: their youngest stay ordinary",
+            list.cut.size(), list.cut.front());
+    cut_users_ = std::move(list.cut);
     scheduler_->trust(run_ ? run_->process.pid : Pid{});
-    scheduler_->classes(std::move(groups));
+    scheduler_->classes(std::move(list.classes));
 }
 
 // Answers those who wait for what has just been reached.
@@ -368,7 +374,7 @@ void Daemon::settle() {
         for (const Waiter& waiter : waiters) {
             const bool good = waiter.wants_on == (phase == Phase::On);
             if (good)
-                waiter.reply({{"ok", true}, {"status", status()}});
+                waiter.reply({{"ok", true}, {"status", status_for(waiter.peer)}});
             else
                 waiter.reply(
                     {{"ok", false},
@@ -383,7 +389,7 @@ void Daemon::settle() {
         loop_.exit(0);
 }
 
-void Daemon::record(const std::string& kind, const std::string& text, const std::string& dump) {
+void Daemon::record(const std::string& kind, const CleanLine& text, const CleanBlock& dump) {
     const bool bad = kind == "failed" || (kind == "exited" && !dump.empty());
     if (options_.journal)
         journal_event(bad ? 4 : 6, kind, text, dump);

@@ -33,7 +33,8 @@ struct DaemonOptions {
     std::string scheduler_socket = "/run/rustland/scheduler.sock";
     DetectorOptions detector;
     bool uevents = true;
-    bool journal = false; // events go there with fields of their own
+    ClientLimits clients = ControlServer::kLimits; // root's places are those of whoever runs this
+    bool journal = false;                          // events go there with fields of their own
     UserLookup users = system_user;
     // Makes the runner that the configuration asks for; tests put a fake here.
     std::function<Result<std::unique_ptr<SchedulerRunner>>(Loop&, RunnerKind)> make_runner;
@@ -58,8 +59,14 @@ class Daemon {
     // `pidfd`: the process that a hold lasts as long as.
     void request(const Peer& peer, const nlohmann::json& request, const Reply& reply,
                  UniqueFd pidfd = {});
+    // The scheduler that a request names where the configuration does not: to run that one takes a
+    // right of its own (Right::RunProgram). Nothing for every other request.
+    [[nodiscard]] std::optional<SchedulerSpec>
+    unnamed_scheduler(const nlohmann::json& request) const;
     // Its holds end, and nothing is answered to it any more.
     void client_left(ClientId id);
+    // Whether it holds something, watches or waits for an answer.
+    [[nodiscard]] bool client_busy(ClientId id) const;
 
     [[nodiscard]] nlohmann::json status() const;
     [[nodiscard]] const DecisionCore& core() const { return *core_; }
@@ -73,8 +80,11 @@ class Daemon {
     // Under what the scheduler runs: "systemd" or "child".
     [[nodiscard]] const char* backend() const { return runner_->backend(); }
     [[nodiscard]] const Settings& settings() const { return config_->settings; }
-    // One line for systemctl status.
-    [[nodiscard]] std::string status_line() const;
+    // For systemctl status.
+    [[nodiscard]] CleanLine status_line() const;
+    [[nodiscard]] const std::deque<HistoryEntry>& history_entries() const {
+        return history_.entries();
+    }
 
   private:
     Daemon(Loop& loop, DaemonOptions options);
@@ -90,7 +100,7 @@ class Daemon {
         // What it keeps the scheduler on for, part of the foreground; pid 0: not known.
         ProcessKey process;
         std::optional<SchedulerSpec> spec;
-        std::string reason;
+        CleanLine reason;
         // Where the hold lasts as long as a process, not as its client.
         UniqueFd pidfd;
         Source exit;
@@ -104,7 +114,7 @@ class Daemon {
     void power_changed();
     void tell_classes();
     void settle();
-    void record(const std::string& kind, const std::string& text, const std::string& dump = "");
+    void record(const std::string& kind, const CleanLine& text, const CleanBlock& dump = {});
     void remember_exit(const ExitInfo& exit);
     void save_run();
     std::vector<event::HoldAdded> take_back_holds();
@@ -123,23 +133,31 @@ class Daemon {
     void do_stop(Request& request);
     void do_restart(Request& request);
     void do_hold(Request& request);
+    bool hold_in_time(uid_t user);
     Status own_hold(Request& request, std::uint64_t id, const event::HoldAdded& hold);
     void do_release(Request& request);
     void do_reload(Request& request);
     void do_reset_failed(Request& request);
     void do_explain(Request& request);
     void do_monitor(Request& request);
-    [[nodiscard]] nlohmann::json list() const;
-    [[nodiscard]] nlohmann::json history() const;
+    void do_resume(Request& request);
+    void do_dump(Request& request);
+    // What this peer may see: what a scheduler wrote, and processes of others, are an
+    // administrator's to see.
+    [[nodiscard]] nlohmann::json status_for(const Peer& peer) const;
+    [[nodiscard]] nlohmann::json list(const Peer& peer) const;
+    [[nodiscard]] nlohmann::json history(bool with_dumps) const;
+    [[nodiscard]] nlohmann::json own_pids(const std::vector<Pid>& pids, const Peer& peer) const;
 
     struct Waiter {
-        ClientId client = 0;
+        Peer peer;
         bool wants_on = false;
         Reply reply;
     };
 
     Loop& loop_;
     DaemonOptions options_;
+    UniqueFd lock_; // no other daemon works in run_dir
     SchedExtReader kernel_;
     PowerReader power_reader_;
     PowerState power_;
@@ -153,9 +171,11 @@ class Daemon {
     std::unique_ptr<UeventSocket> uevents_;
     Source uevents_source_;
     Source timer_;
+    std::vector<uid_t> cut_users_;      // whose processes are not all told to the scheduler
     std::optional<SchedulerSpec> next_; // to be started once the running one has stopped
     std::vector<Waiter> waiters_;
     std::map<std::uint64_t, HoldOwner> hold_owners_;
+    ClientBook hold_rate_; // of those who may hold and no more
     std::uint64_t next_hold_ = 1;
     std::map<ClientId, Reply> monitors_;
     History history_;

@@ -16,8 +16,6 @@ namespace {
 
 json refused(const std::string& why) { return {{"ok", false}, {"error", why}}; }
 
-bool is_root(const Peer& peer) { return peer.uid == 0 || peer.uid == ::geteuid(); }
-
 // A hold costs little, but not nothing.
 constexpr int kMostHoldsPerUser = 16;
 constexpr std::size_t kLongestReason = 200;
@@ -55,6 +53,10 @@ Result<std::optional<SchedulerSpec>> spec_of(const json& body, const SchedulerSp
     return std::optional(spec);
 }
 
+constexpr const char* kUnnamed =
+    "only root may run a program, or arguments, that the configuration "
+    "does not name (on the bus, the action org.rustland1.run-program)";
+
 std::optional<std::int32_t> pid_of(const json& body) {
     const auto it = body.find("pid");
     if (it == body.end() || !it->is_number_integer())
@@ -62,6 +64,26 @@ std::optional<std::int32_t> pid_of(const json& body) {
     const auto number = it->get<std::int64_t>();
     return number > 0 && number <= 0x7fffffff ? std::optional(static_cast<std::int32_t>(number))
                                               : std::nullopt;
+}
+
+// The answer stays what it is; what it says of others' ancestors does not name them.
+void hide_others_ancestors(const ProcReader& proc, const Matcher& matcher, ProcessInfo process,
+                           uid_t viewer, Explanation& explanation) {
+    for (Ancestor& ancestor : process.ancestors)
+        if (proc.user(ancestor.key.pid) != viewer) {
+            ancestor.comm = "(another user's)";
+            ancestor.programs.clear();
+            ancestor.steam_appid.reset();
+        }
+    const Explanation shown = matcher.explain(process);
+    for (std::size_t rule = 0; rule < explanation.rules.size(); ++rule) {
+        auto& keys = explanation.rules[rule].keys;
+        const auto& hidden = shown.rules[rule].keys;
+        // The last key, the session, may be there in one of the two alone.
+        for (std::size_t key = 0; key < std::min(keys.size(), hidden.size()); ++key)
+            if (keys[key].key == hidden[key].key && keys[key].key != "session")
+                keys[key].actual = hidden[key].actual;
+    }
 }
 
 json explanation_json(const ProcessInfo& process, const Explanation& explanation,
@@ -73,7 +95,7 @@ json explanation_json(const ProcessInfo& process, const Explanation& explanation
             keys.push_back({{"key", key.key},
                             {"matched", key.matched},
                             {"wanted", key.wanted},
-                            {"actual", key.actual}});
+                            {"actual", CleanLine(key.actual)}});
         rules.push_back({{"rule", rule.rule},
                          {"file", rule.file},
                          {"line", rule.line},
@@ -83,10 +105,14 @@ json explanation_json(const ProcessInfo& process, const Explanation& explanation
                          {"matched", rule.matched},
                          {"keys", keys}});
     }
-    json out = {{"pid", process.key.pid.value}, {"comm", process.comm},
-                {"cmdline", process.cmdline()}, {"denied", explanation.denied},
-                {"decided_by", nullptr},        {"member_of", nullptr},
-                {"inherited", false},           {"rules", rules}};
+    json out = {{"pid", process.key.pid.value},
+                {"comm", CleanLine(process.comm)},
+                {"cmdline", CleanLine(process.cmdline())},
+                {"denied", explanation.denied},
+                {"decided_by", nullptr},
+                {"member_of", nullptr},
+                {"inherited", false},
+                {"rules", rules}};
     if (explanation.decided_by)
         out["decided_by"] = *explanation.decided_by;
     if (member != nullptr) {
@@ -98,7 +124,17 @@ json explanation_json(const ProcessInfo& process, const Explanation& explanation
 
 } // namespace
 
-bool Daemon::Request::may(Right right) const { return is_root(peer) || peer.right >= right; }
+std::optional<SchedulerSpec> Daemon::unnamed_scheduler(const json& request) const {
+    const auto spec = spec_of(request, config_->settings.scheduler);
+    // One that makes no sense is refused later.
+    if (!spec || !*spec || config_->names(**spec))
+        return std::nullopt;
+    return **spec;
+}
+
+bool Peer::may(Right wanted) const { return uid == 0 || uid == ::geteuid() || right >= wanted; }
+
+bool Daemon::Request::may(Right right) const { return peer.may(right); }
 
 void Daemon::request(const Peer& peer, const json& body, const Reply& reply, UniqueFd pidfd) {
     struct Entry {
@@ -110,6 +146,8 @@ void Daemon::request(const Peer& peer, const json& body, const Reply& reply, Uni
                                         {"switch", Right::Manage, &Daemon::do_start},
                                         {"stop", Right::Manage, &Daemon::do_stop},
                                         {"restart", Right::Manage, &Daemon::do_restart},
+                                        {"resume", Right::Manage, &Daemon::do_resume},
+                                        {"dump", Right::Manage, &Daemon::do_dump},
                                         {"reload", Right::Manage, &Daemon::do_reload},
                                         {"reset-failed", Right::Manage, &Daemon::do_reset_failed},
                                         {"hold", Right::Hold, &Daemon::do_hold},
@@ -118,11 +156,11 @@ void Daemon::request(const Peer& peer, const json& body, const Reply& reply, Uni
                                         {"monitor", Right::Look, &Daemon::do_monitor}};
     const std::string name = text_of(body, "request");
     if (name == "status")
-        return reply({{"ok", true}, {"status", status()}});
+        return reply({{"ok", true}, {"status", status_for(peer)}});
     if (name == "list")
-        return reply({{"ok", true}, {"workloads", list()}});
+        return reply({{"ok", true}, {"workloads", list(peer)}});
     if (name == "history")
-        return reply({{"ok", true}, {"history", history()}});
+        return reply({{"ok", true}, {"history", history(peer.may(Right::Manage))}});
     Request request{peer, body, reply, std::move(pidfd)};
     for (const Entry& entry : entries) {
         if (name != entry.name)
@@ -138,20 +176,28 @@ void Daemon::do_start(Request& request) {
     const auto spec = spec_of(request.body, config_->settings.scheduler);
     if (!spec)
         return request.reply(refused(spec.error().message()));
+    if (unnamed_scheduler(request.body) && !request.may(Right::RunProgram))
+        return request.reply(refused(kUnnamed));
     event::StartRequested event{*spec, request.body.value("take_over", json(false)) == true};
     kernel_changed();
     if (const auto why = core_->refusal(event))
         return request.reply(refused(*why));
     last_reason_.clear();
     record("command", "start " + spec->value_or(config_->settings.scheduler).command());
-    waiters_.push_back({request.peer.id, true, request.reply});
+    waiters_.push_back({request.peer, true, request.reply});
     send(event);
 }
 
 void Daemon::do_stop(Request& request) {
     record("command", "stop");
-    waiters_.push_back({request.peer.id, false, request.reply});
+    waiters_.push_back({request.peer, false, request.reply});
     send(event::StopRequested{});
+}
+
+void Daemon::do_resume(Request& request) {
+    record("command", "resume");
+    send(event::Resumed{});
+    request.reply({{"ok", true}, {"status", status()}});
 }
 
 void Daemon::do_restart(Request& request) {
@@ -162,7 +208,7 @@ void Daemon::do_restart(Request& request) {
     const Event event = event::RestartRequested{};
     // Not through send(): it would answer at once, for the scheduler is still on.
     apply(core_->on(event, monotonic_now()));
-    waiters_.push_back({request.peer.id, true, request.reply});
+    waiters_.push_back({request.peer, true, request.reply});
     settle();
 }
 
@@ -223,6 +269,14 @@ std::vector<event::HoldAdded> Daemon::take_back_holds() {
     return holds;
 }
 
+bool Daemon::hold_in_time(uid_t user) {
+    const Nanos now = monotonic_now();
+    hold_rate_.came(user, now);
+    const bool in_time = hold_rate_.take_request(user, now);
+    hold_rate_.left(user); // its allowance is remembered
+    return in_time;
+}
+
 void Daemon::do_hold(Request& request) {
     const auto spec = spec_of(request.body, config_->settings.scheduler);
     if (!spec)
@@ -230,10 +284,15 @@ void Daemon::do_hold(Request& request) {
     // To choose the program is to run anything as root.
     if (*spec && !request.may(Right::Manage))
         return request.reply(refused("only an administrator may hold another scheduler"));
+    if (unnamed_scheduler(request.body) && !request.may(Right::RunProgram))
+        return request.reply(refused(kUnnamed));
+    if (!request.may(Right::Manage) && !hold_in_time(request.peer.uid))
+        return request.reply(refused("too many holds in a short time; wait a moment"));
     event::HoldAdded hold{next_hold_, *spec,
-                          text_of(request.body, "reason").substr(0, kLongestReason)};
+                          CleanLine(text_of(request.body, "reason"), kLongestReason),
+                          request.may(Right::Manage)};
     if (hold.reason.empty())
-        hold.reason = fmt::format("process {}", request.peer.pid.value);
+        hold.reason = "no reason given";
     if (const Status status = own_hold(request, hold.id, hold); !status)
         return request.reply(refused(status.error().message()));
     ++next_hold_;
@@ -241,7 +300,7 @@ void Daemon::do_hold(Request& request) {
     last_reason_.clear();
     // The cookie counts from now on, whether or not the scheduler comes up: the answer says so.
     waiters_.push_back(
-        {request.peer.id, true, [reply = request.reply, id = hold.id](const json& answer) {
+        {request.peer, true, [reply = request.reply, id = hold.id](const json& answer) {
              json with_cookie = answer;
              with_cookie["cookie"] = id;
              reply(with_cookie);
@@ -279,6 +338,11 @@ void Daemon::do_reload(Request& request) {
         request.reply(refused("the old configuration stays:\n" + status.error().message()));
 }
 
+void Daemon::do_dump(Request& request) {
+    const json dump = last_exit_.is_object() ? last_exit_["dump"] : json("");
+    request.reply({{"ok", true}, {"dump", dump}});
+}
+
 void Daemon::do_explain(Request& request) {
     const auto pid = pid_of(request.body);
     if (!pid)
@@ -294,20 +358,34 @@ void Daemon::do_explain(Request& request) {
     if (!request.may(Right::Manage) && info->uid != request.peer.uid)
         return request.reply(refused("only root may explain other users' processes"));
     const Matcher matcher(config_->rules);
+    const auto seated = [this](const ProcessInfo& process) { return detector_->seated(process); };
+    Explanation explanation = matcher.explain(*info, seated);
+    if (!request.may(Right::Manage))
+        hide_others_ancestors(detector_->proc(), matcher, *info, request.peer.uid, explanation);
     request.reply({{"ok", true},
-                   {"explanation", explanation_json(*info, matcher.explain(*info),
-                                                    detector_->workloads().find(*group))}});
+                   {"explanation",
+                    explanation_json(*info, explanation, detector_->workloads().find(*group))}});
 }
 
 void Daemon::do_monitor(Request& request) {
     monitors_[request.peer.id] = request.reply;
-    request.reply(
-        {{"ok", true}, {"event", "status"}, {"text", status_line()}, {"status", status()}});
+    request.reply({{"ok", true},
+                   {"event", "status"},
+                   {"text", status_line()},
+                   {"status", status_for(request.peer)}});
+}
+
+bool Daemon::client_busy(ClientId id) const {
+    return monitors_.count(id) > 0 ||
+           std::any_of(waiters_.begin(), waiters_.end(),
+                       [id](const Waiter& w) { return w.peer.id == id; }) ||
+           std::any_of(hold_owners_.begin(), hold_owners_.end(),
+                       [id](const auto& hold) { return hold.second.client == id; });
 }
 
 void Daemon::client_left(ClientId id) {
     monitors_.erase(id);
-    std::erase_if(waiters_, [id](const Waiter& w) { return w.client == id; });
+    std::erase_if(waiters_, [id](const Waiter& w) { return w.peer.id == id; });
     std::vector<std::uint64_t> released;
     for (const auto& [hold, owner] : hold_owners_)
         if (owner.client == id && !owner.pidfd)

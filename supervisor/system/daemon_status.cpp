@@ -4,6 +4,7 @@
 #include "rustland/common/version.hpp"
 #include "supervisor/system/daemon.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace rustland::supervisor {
@@ -26,9 +27,11 @@ const char* class_name(WorkloadClass workload_class) {
 
 } // namespace
 
-json Daemon::list() const {
+json Daemon::list(const Peer& peer) const {
     json out = json::array();
     for (const Member& member : detector_->workloads().members()) {
+        if (member.user != peer.uid && !peer.may(Right::Manage))
+            continue;
         const Rule* rule = config_->find_rule(member.rule);
         out.push_back({{"rule", member.rule},
                        {"pid", member.key.pid.value},
@@ -39,14 +42,39 @@ json Daemon::list() const {
     return out;
 }
 
-json Daemon::history() const {
+json Daemon::history(bool with_dumps) const {
     json out = json::array();
     for (const HistoryEntry& entry : history_.entries()) {
         json line = {{"time_ms", entry.time_ms}, {"event", entry.kind}, {"text", entry.text}};
-        if (!entry.dump.empty())
+        if (with_dumps && !entry.dump.empty())
             line["dump"] = entry.dump;
         out.push_back(std::move(line));
     }
+    return out;
+}
+
+json Daemon::own_pids(const std::vector<Pid>& pids, const Peer& peer) const {
+    json out = json::array();
+    for (const Pid pid : pids) {
+        const Member* member = detector_->workloads().find(pid);
+        const bool held =
+            std::any_of(hold_owners_.begin(), hold_owners_.end(), [&](const auto& hold) {
+                return hold.second.process.pid == pid && hold.second.uid == peer.uid;
+            });
+        if (held || (member != nullptr && member->user == peer.uid))
+            out.push_back(pid.value);
+    }
+    return out;
+}
+
+json Daemon::status_for(const Peer& peer) const {
+    json out = status();
+    if (peer.may(Right::Manage))
+        return out;
+    out["classes"]["foreground"] = own_pids(scheduler_->confirmed().foreground, peer);
+    out["classes"]["background"] = own_pids(scheduler_->confirmed().background, peer);
+    if (out["last_exit"].is_object())
+        out["last_exit"].erase("dump");
     return out;
 }
 
@@ -105,7 +133,7 @@ json Daemon::status() const {
     return out;
 }
 
-std::string Daemon::status_line() const {
+CleanLine Daemon::status_line() const {
     const auto& current = core_->current();
     return fmt::format("{}{}{}: {}", phase_name(core_->phase()), current ? " " : "",
                        current ? current->command() : "", core_->why());

@@ -33,6 +33,8 @@ Detector::Detector(Loop& loop, DetectorOptions options, Listener listener)
     options_.real_processes = options_.real_processes && options_.proc_root == "/proc";
     if (!options_.open_pidfd)
         options_.open_pidfd = open_pidfd;
+    if (!options_.seated && options_.real_processes)
+        options_.seated = sits_at_the_machine;
 }
 
 Result<std::unique_ptr<Detector>> Detector::create(Loop& loop, DetectorOptions options,
@@ -56,7 +58,16 @@ Status Detector::init() {
         open_events();
     else
         source_text_ = "events handed in";
+    watch_seats();
     return {};
+}
+
+// Also later, should logind come after us. Without it the scans notice who comes and goes.
+void Detector::watch_seats() {
+    if (seats_ || !options_.real_processes)
+        return;
+    if (auto seats = SeatWatch::create(loop_, [this] { scan(); }))
+        seats_ = *std::move(seats);
 }
 
 void Detector::open_events() {
@@ -171,7 +182,8 @@ void Detector::judge(Pid pid) {
         return;
     ++statistics_.judged;
     const bool known = workloads_.find(pid) != nullptr;
-    if (!workloads_.judge(*matcher_, *info, pending_)) {
+    const auto test = [this](const ProcessInfo& process) { return seated(process); };
+    if (!workloads_.judge(*matcher_, *info, pending_, test)) {
         members_changed_ = members_changed_ || (known && workloads_.find(pid) == nullptr);
         return;
     }
@@ -180,10 +192,33 @@ void Detector::judge(Pid pid) {
         workloads_.gone(info->key, pending_);
         return;
     }
+    if (const auto user = proc_.user(pid))
+        workloads_.note_user(pid, *user);
     const Member* member = workloads_.find(pid);
-    log::info("process {} ({}) belongs to workload {}{}", pid.value, info->comm, member->rule,
+    log::info("process {} ({}) belongs to workload {}{}", pid.value, member->comm, member->rule,
               member->inherited ? " as a child" : "");
     judge_children(pid);
+}
+
+bool Detector::seated(const ProcessInfo& process) const {
+    if (!options_.seated)
+        return true;
+    const auto user = proc_.user(process.key.pid);
+    return user && options_.seated(*user, process.key.pid);
+}
+
+void Detector::drop_absent() {
+    if (!options_.seated)
+        return;
+    workloads_.remove_if(
+        [this](const Member& member) {
+            const Rule* rule = matcher_->find(member.rule);
+            const bool out = rule != nullptr && rule->session == SessionCondition::Active &&
+                             !options_.seated(member.user, member.key.pid);
+            members_changed_ = members_changed_ || out;
+            return out;
+        },
+        pending_);
 }
 
 void Detector::judge_children(Pid pid) {
@@ -216,6 +251,8 @@ void Detector::member_gone(const ProcessKey& key) {
 
 void Detector::scan() {
     ++statistics_.scans;
+    watch_seats();
+    drop_absent();
     const auto pids = proc_.list();
     if (!pids)
         log::warn("scan: {}", pids.error().message());

@@ -10,6 +10,7 @@
 #include "supervisor/system/loop.hpp"
 #include "supervisor/system/proc_events.hpp"
 #include "supervisor/system/proc_reader.hpp"
+#include "supervisor/system/seats.hpp"
 
 #include <array>
 #include <cstdint>
@@ -33,6 +34,9 @@ struct DetectorOptions {
     bool real_processes = true; // what `proc_root` shows are processes of this machine
     // Replaced where the processes are not real.
     std::function<Result<UniqueFd>(Pid)> open_pidfd;
+    // Whether a user, to whom this process belongs, sits at the machine. Where the processes are
+    // not real and none is given, everybody does.
+    std::function<bool(uid_t, Pid)> seated;
 };
 
 struct DetectorStatistics {
@@ -55,6 +59,9 @@ class Detector {
     void scan();
     // What the kernel would have sent.
     void handle(const std::vector<ProcessEvent>& events);
+
+    // As the rules ask it.
+    [[nodiscard]] bool seated(const ProcessInfo& process) const;
 
     [[nodiscard]] const Workloads& workloads() const { return workloads_; }
     [[nodiscard]] const ProcReader& proc() const { return proc_; }
@@ -81,6 +88,9 @@ class Detector {
     void arm_looks();
     bool take_token(Nanos now);
     void cgroup_appeared(const std::string& path);
+    void watch_seats();
+    // Processes of users who have left the machine.
+    void drop_absent();
     void flush();
 
     Loop& loop_;
@@ -98,6 +108,7 @@ class Detector {
     std::unique_ptr<ProcEvents> process_events_;
     Source events_source_;
     std::unique_ptr<CgroupWatch> cgroups_;
+    std::unique_ptr<SeatWatch> seats_;
     Source scan_timer_;
     Source look_timer_;
     std::array<std::deque<Look>, 2> looks_; // after 0.1 s and after 2 s

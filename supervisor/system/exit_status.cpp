@@ -66,6 +66,8 @@ const char* exit_kind_name(ExitKind kind) {
         return "stalled";
     case ExitKind::Ejected:
         return "ejected";
+    case ExitKind::NotTried:
+        return "not-tried";
     }
     return "failed";
 }
@@ -82,12 +84,13 @@ ExitInfo describe_exit(const ProcessEnd& end, bool ours, bool requested,
     info.kind = requested ? ExitKind::Requested : kind_of(end, ours);
     info.exit_code = end.exit_code;
     info.signal = end.signal;
-    info.reason = what_happened(end);
+    std::string reason = what_happened(end);
     info.dump = output;
     // What a healthy scheduler reported last is no reason for its end.
     if (const std::string line = last_line(output);
         !line.empty() && line.find(": info: ") == std::string::npos)
-        info.reason += ": " + line;
+        reason += ": " + line;
+    info.reason = reason;
     return info;
 }
 

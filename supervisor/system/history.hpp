@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #pragma once
 
+#include "rustland/common/clean_text.hpp"
+
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -13,15 +16,21 @@ namespace rustland::supervisor {
 struct HistoryEntry {
     std::int64_t time_ms = 0;
     std::string kind; // "start", "attached", "failed", "exited", "stop", "workload", "config", …
-    std::string text;
-    std::string dump; // a scheduler's last output, where there is one
+    CleanLine text;
+    CleanBlock dump; // a scheduler's last output, where there is one
 };
 
 // The last things that happened, oldest first.
 class History {
   public:
     void add(HistoryEntry entry) {
+        const std::string kind = entry.kind;
         entries_.push_back(std::move(entry));
+        // What users can make happen as often as they like must not push out what an administrator
+        // looks for.
+        const auto of_kind = [&](const HistoryEntry& e) { return e.kind == kind; };
+        if (std::count_if(entries_.begin(), entries_.end(), of_kind) > kMostOfAKind)
+            entries_.erase(std::find_if(entries_.begin(), entries_.end(), of_kind));
         if (entries_.size() > kMost)
             entries_.pop_front();
     }
@@ -29,6 +38,7 @@ class History {
 
   private:
     static constexpr std::size_t kMost = 200;
+    static constexpr std::ptrdiff_t kMostOfAKind = 30;
     std::deque<HistoryEntry> entries_;
 };
 

@@ -64,11 +64,11 @@ bool logs_to_journal() {
            std::to_string(st.st_dev) + ":" + std::to_string(st.st_ino) == stream;
 }
 
-void journal_event(int priority, const std::string& kind, const std::string& text,
-                   const std::string& dump) {
+void journal_event(int priority, const std::string& kind, const CleanLine& text,
+                   const CleanBlock& dump) {
     const std::vector<std::string> fields{
-        "MESSAGE=" + kind + ": " + text, "PRIORITY=" + std::to_string(priority),
-        "SYSLOG_IDENTIFIER=rustlandd", "RUSTLAND_EVENT=" + kind, "RUSTLAND_DUMP=" + dump};
+        "MESSAGE=" + kind + ": " + text.str(), "PRIORITY=" + std::to_string(priority),
+        "SYSLOG_IDENTIFIER=rustlandd", "RUSTLAND_EVENT=" + kind, "RUSTLAND_DUMP=" + dump.str()};
     std::vector<iovec> parts;
     for (const std::string& field : fields)
         parts.push_back({const_cast<char*>(field.data()), field.size()});

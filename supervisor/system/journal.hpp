@@ -2,6 +2,8 @@
 // The journal: what a unit wrote, and our own events with fields to search for.
 #pragma once
 
+#include "rustland/common/clean_text.hpp"
+
 #include <string>
 
 namespace rustland::supervisor {
@@ -13,7 +15,7 @@ std::string unit_output(const std::string& unit, const std::string& invocation);
 bool logs_to_journal();
 
 // One event: RUSTLAND_EVENT=kind, and RUSTLAND_DUMP= where a scheduler left one.
-void journal_event(int priority, const std::string& kind, const std::string& text,
-                   const std::string& dump);
+void journal_event(int priority, const std::string& kind, const CleanLine& text,
+                   const CleanBlock& dump);
 
 } // namespace rustland::supervisor

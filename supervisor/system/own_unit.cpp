@@ -9,7 +9,7 @@ namespace rustland::supervisor {
 namespace {
 
 // A stop waits for this.
-constexpr Nanos kPatience = seconds(2);
+constexpr Nanos kSystemdPatience = seconds(2);
 
 BusMessage get_property(Bus& bus, const char* path, const char* interface, const char* name) {
     BusMessage m = bus.method(kSystemd, path, "org.freedesktop.DBus.Properties", "Get");
@@ -36,7 +36,7 @@ void ask_whether_restarting(Bus& bus, const std::shared_ptr<void>& owner, pid_t 
         if (failure != nullptr || sd_bus_message_read(reply, "v", "(uo)", &id, &job) < 0 || id == 0)
             return answer(false); // somebody sent a signal
         bus.call(get_property(bus, job, "org.freedesktop.systemd1.Job", "JobType"), owner,
-                 type_known, kPatience);
+                 type_known, kSystemdPatience);
     };
     BusMessage m = bus.method(kSystemd, kSystemdPath, kSystemdManager, "GetUnitByPID");
     if (m)
@@ -48,9 +48,9 @@ void ask_whether_restarting(Bus& bus, const std::shared_ptr<void>& owner, pid_t 
             if (failure != nullptr || sd_bus_message_read_basic(reply, 'o', &unit) < 0)
                 return answer(false);
             bus.call(get_property(bus, unit, "org.freedesktop.systemd1.Unit", "Job"), owner,
-                     job_known, kPatience);
+                     job_known, kSystemdPatience);
         },
-        kPatience);
+        kSystemdPatience);
 }
 
 } // namespace rustland::supervisor

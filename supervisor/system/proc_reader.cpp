@@ -18,7 +18,7 @@ namespace {
 // Longer command lines are cut: patterns look at the beginning, and one process must not cost us
 // megabytes.
 constexpr std::size_t kLongestFile = 16384;
-constexpr int kDeepest = 64;
+constexpr int kMostAncestors = 64;
 // PF_KTHREAD of the kernel's task flags.
 constexpr std::uint32_t kKernelThread = 0x00200000;
 
@@ -282,7 +282,7 @@ Result<ProcessInfo> ProcReader::read_with(Pid pid, const Needs& needs, bool ance
     const bool whole_chain = needs.ancestors || needs.steam_appid || ancestors;
     if (whole_chain || needs.parent)
         read_ancestors(root_, info, needs.ancestors || needs.parent || needs.steam_appid,
-                       whole_chain ? kDeepest : 1, cache, now);
+                       whole_chain ? kMostAncestors : 1, cache, now);
     return info;
 }
 
@@ -306,6 +306,8 @@ std::vector<Pid> ProcReader::children(Pid pid) const {
     }
     return out;
 }
+
+std::optional<uid_t> ProcReader::user(Pid pid) const { return ProcDir(root_, pid).uid(); }
 
 Result<Pid> ProcReader::thread_group(Pid tid) const {
     const ProcDir dir(root_, tid);

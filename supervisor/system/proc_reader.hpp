@@ -58,6 +58,8 @@ class ProcReader {
                                                    AncestorCache& cache, Nanos now) const;
     // The children of all threads, where the kernel lists them.
     [[nodiscard]] std::vector<Pid> children(Pid pid) const;
+    // The real user of a process; nothing where it is gone.
+    [[nodiscard]] std::optional<uid_t> user(Pid pid) const;
     // The thread group that a thread belongs to.
     [[nodiscard]] Result<Pid> thread_group(Pid tid) const;
 

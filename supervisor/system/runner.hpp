@@ -18,7 +18,7 @@ namespace rustland::supervisor {
 struct HoldRecord {
     std::uint64_t id = 0;
     std::optional<SchedulerSpec> spec;
-    std::string reason;
+    CleanLine reason;
     std::uint32_t uid = 0;
     ProcessKey process;
 };

@@ -2,6 +2,7 @@
 // What the kernel says about sched_ext: state, ops name and counters from sysfs, changes by uevent.
 #pragma once
 
+#include "rustland/common/clean_text.hpp"
 #include "rustland/common/result.hpp"
 #include "rustland/common/unique_fd.hpp"
 
@@ -15,10 +16,10 @@ namespace rustland::supervisor {
 
 struct KernelState {
     bool supported = false;
-    std::string state;              // "enabled", "disabled", "enabling", "disabling", "bypass"
-    std::optional<std::string> ops; // the name of the scheduler that is attached
-    std::uint64_t enable_seq = 0;   // how many were ever enabled
-    std::uint64_t rejected = 0;     // tasks that were refused entry
+    std::string state;            // "enabled", "disabled", "enabling", "disabling", "bypass"
+    std::optional<CleanLine> ops; // the name of the scheduler that is attached
+    std::uint64_t enable_seq = 0; // how many were ever enabled
+    std::uint64_t rejected = 0;   // tasks that were refused entry
 
     [[nodiscard]] bool attached() const { return supported && ops && state != "disabled"; }
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/system/scheduler_client.hpp"
 
+#include "rustland/common/clean_text.hpp"
 #include "rustland/common/clock.hpp"
 #include "rustland/common/log.hpp"
 
@@ -123,9 +124,9 @@ void SchedulerClient::read() {
     if (!answer.is_object() || answer.value("ok", nlohmann::json(false)) != true) {
         const auto error =
             answer.is_object() ? answer.value("error", nlohmann::json()) : nlohmann::json();
-        return failed(
-            path_ + ": " +
-            (error.is_string() ? error.get<std::string>() : "an answer without a reason"));
+        return failed(path_ + ": " +
+                      (error.is_string() ? CleanLine(error.get_ref<const std::string&>()).str()
+                                         : "an answer without a reason"));
     }
     confirmed_ = wanted_;
     problem_.clear();

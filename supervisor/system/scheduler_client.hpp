@@ -7,19 +7,13 @@
 #pragma once
 
 #include "rustland/common/unique_fd.hpp"
+#include "supervisor/core/class_list.hpp"
 #include "supervisor/system/loop.hpp"
 
 #include <string>
 #include <vector>
 
 namespace rustland::supervisor {
-
-// Thread groups by class; those in neither are normal.
-struct TaskClasses {
-    std::vector<Pid> foreground;
-    std::vector<Pid> background;
-    bool operator==(const TaskClasses&) const = default;
-};
 
 class SchedulerClient {
   public:

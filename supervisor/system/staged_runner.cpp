@@ -3,6 +3,7 @@
 
 #include "rustland/common/clock.hpp"
 #include "rustland/common/file.hpp"
+#include "supervisor/config/trust.hpp"
 
 #include <algorithm>
 #include <array>
@@ -28,9 +29,8 @@ Status check_program(const std::string& path) {
         return Error::from_errno(path);
     if (!S_ISREG(st.st_mode) || ::access(path.c_str(), X_OK) != 0)
         return Error(path + ": is not a program");
-    if ((st.st_mode & S_IWOTH) != 0)
-        return Error(path + ": can be written by others; chmod o-w it");
-    return {};
+    const Status trusted = check_trusted(path);
+    return trusted ? trusted : trusted.error().with(path);
 }
 
 Status StagedRunner::init() {
@@ -127,13 +127,19 @@ void StagedRunner::launched(const ProcessKey& process, const std::string& unit) 
 }
 
 void StagedRunner::launch_failed(const std::string& reason) {
+    no_process(reason, ExitKind::Failed);
+}
+
+void StagedRunner::not_tried(const std::string& reason) { no_process(reason, ExitKind::NotTried); }
+
+void StagedRunner::no_process(const std::string& reason, ExitKind kind) {
     if (stop_requested_) {
         check_timer_.disarm();
         deadline_timer_.disarm();
         stage_ = Stage::Idle;
         return report_later(runner::Stopped{});
     }
-    fail(give_up_.empty() ? reason : give_up_ + "; " + reason);
+    fail(give_up_.empty() ? reason : give_up_ + "; " + reason, kind);
 }
 
 Adopted StagedRunner::adopt(const RunRecord& record) {
@@ -265,7 +271,7 @@ void StagedRunner::ended(const ProcessEnd& end, const std::string& output) {
         const ExitKind kind = exit_.kind;
         exit_ = describe_exit(end, ours, false, output);
         exit_.kind = kind;
-        exit_.reason = give_up_ + "; " + exit_.reason;
+        exit_.reason = give_up_ + "; " + exit_.reason.str();
         return await_detached(kind == ExitKind::Failed ? RunnerEvent(runner::StartFailed{exit_})
                                                        : RunnerEvent(runner::Exited{exit_}));
     }
@@ -300,11 +306,12 @@ void StagedRunner::finish(const RunnerEvent& event) {
     report(event);
 }
 
-void StagedRunner::fail(const std::string& reason) {
+void StagedRunner::fail(const std::string& reason, ExitKind kind) {
     stage_ = Stage::Idle;
     check_timer_.disarm();
     deadline_timer_.disarm();
     ExitInfo exit;
+    exit.kind = kind;
     exit.reason = reason;
     report_later(runner::StartFailed{exit});
 }

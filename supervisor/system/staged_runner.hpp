@@ -61,6 +61,8 @@ class StagedRunner : public SchedulerRunner {
     void started_anew();
     // There is no process, and there will be none.
     void launch_failed(const std::string& reason);
+    // The same, where it is no fault of the scheduler's.
+    void not_tried(const std::string& reason);
     // The process is gone; `output` is what it last wrote.
     void ended(const ProcessEnd& end, const std::string& output);
 
@@ -73,6 +75,7 @@ class StagedRunner : public SchedulerRunner {
     enum class Stage { Idle, Evicting, Starting, Running, Ejected, Stopping, Detaching };
 
     void begin_launch();
+    void no_process(const std::string& reason, ExitKind kind);
     void await_attached();
     void check();       // the kernel's state against what we wait for
     void check_later(); // soon, and ever later, while a start or a stop is under way
@@ -80,7 +83,7 @@ class StagedRunner : public SchedulerRunner {
     void await_detached(RunnerEvent event);
     void signal_next();
     void finish(const RunnerEvent& event);
-    void fail(const std::string& reason);
+    void fail(const std::string& reason, ExitKind kind = ExitKind::Failed);
     // For events that must not be reported from within the caller's own call.
     void report_later(RunnerEvent event);
 

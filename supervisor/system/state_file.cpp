@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/system/state_file.hpp"
 
-#include "rustland/common/unique_fd.hpp"
+#include "rustland/common/file.hpp"
 #include "supervisor/config/load.hpp"
 
-#include <cstdio>
-#include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
@@ -65,18 +63,7 @@ Status StateFile::save(const RunRecord& record) const {
                         {"by_command", record.by_command},
                         {"holds", holds_json(record.holds)}};
     const std::string text = state.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
-    const std::string fresh = path_ + ".new";
-    {
-        const UniqueFd fd(
-            ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-        if (!fd)
-            return Error::from_errno(fresh);
-        if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-            return Error::from_errno(fresh);
-    }
-    if (::rename(fresh.c_str(), path_.c_str()) != 0)
-        return Error::from_errno(path_);
-    return {};
+    return replace_file(path_, text, 0600);
 }
 
 void StateFile::clear() const { ::unlink(path_.c_str()); }

@@ -2,6 +2,7 @@
 #include "supervisor/system/systemd_runner.hpp"
 
 #include "rustland/common/clock.hpp"
+#include "rustland/common/file.hpp"
 #include "rustland/common/log.hpp"
 
 #include <csignal>
@@ -28,17 +29,7 @@ Status write_environment(const std::string& path, const std::vector<std::string>
     const auto text = environment_file(arguments);
     if (!text)
         return text.error();
-    const std::string fresh = path + ".new";
-    {
-        const UniqueFd fd(
-            ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
-        if (!fd ||
-            ::write(fd.get(), text->data(), text->size()) != static_cast<ssize_t>(text->size()))
-            return Error::from_errno(fresh);
-    }
-    if (::rename(fresh.c_str(), path.c_str()) != 0)
-        return Error::from_errno(path);
-    return {};
+    return replace_file(path, *text);
 }
 
 // Failures end up in `r`, where the last one counts as much as the first.
@@ -165,7 +156,7 @@ void SystemdRunner::launch(const SchedulerSpec& spec, bool take_over) {
     bus_.call(get_unit(kOurUnit), run_,
               [this, take_over](sd_bus_message* reply, const Bus::Failure* failure) {
                   if (failure != nullptr)
-                      return launch_failed("systemd does not answer: " + failure->message);
+                      return not_tried("systemd does not answer: " + failure->message.str());
                   const auto unit = read_unit_state(reply);
                   if (!unit)
                       return launch_failed(unit.error().message());
@@ -221,9 +212,16 @@ void SystemdRunner::launch_transient() {
 }
 
 void SystemdRunner::start_answered(sd_bus_message* reply, const Bus::Failure* failure) {
+    // Nobody knows what systemd has made of it: the unit's state will say, once there is a bus.
+    if (failure != nullptr && failure->name == SD_BUS_ERROR_NO_REPLY) {
+        if (unit_.empty())
+            unit_ = transient_unit_name(spec_.path);
+        return;
+    }
     if (failure != nullptr) {
         sent_ = false;
-        return launch_failed("systemd would not start it: " + failure->message);
+        const std::string why = "systemd would not start it: " + failure->message.str();
+        return failure->name.empty() ? not_tried(why) : launch_failed(why);
     }
     const char* path = nullptr;
     if (sd_bus_message_read_basic(reply, 'o', &path) >= 0)

@@ -110,10 +110,12 @@ installation() {
     assert_ok "verify the units" systemd-analyze verify --man=no \
         rustland.service rustland-restore.service rustlandd.service
     assert_ok "check the configuration" rustlandctl check
-    # Sooner than the default, so that the test need not wait, and without its limits.
+    # Sooner than the default, so that the test need not wait, and without its limits. Nobody sits at
+    # the machine.
     install -d /etc/rustland/rustland.conf.d
     cat >/etc/rustland/rustland.conf.d/test.conf <<EOT
 [supervisor]
+session = any
 linger = 1s
 min_dwell = 0s
 start_timeout = 3min
@@ -248,6 +250,7 @@ ordinary_user() {
     assert_ok "root may" busctl --system call "${manager[@]}" Stop
     wait_for $SHORT "the scheduler is off" scx_is disabled
     stop_game
+    assert_ok "resume" busctl --system call "${manager[@]}" Resume
 }
 
 # Through the file that the unit reads its arguments from.
@@ -305,6 +308,7 @@ taking_over() {
     assert_eq "the unit of rustland" active "$(systemctl is-active rustland)"
     wait_for $SHORT "somebody else's has ended" unit_is_not_active somebody
     assert_ok "stop" rustlandctl stop
+    assert_ok "resume" rustlandctl resume
     wait_for $SHORT "the machine is as before" as_before
 }
 

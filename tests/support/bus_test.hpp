@@ -134,7 +134,7 @@ class FakePolkit {
               const char* action = nullptr;
               std::uint32_t flags = 0;
               int r = sd_bus_message_read(m, "(sa{sv})s", &kind, 1, &key, "s", &name, &action);
-              r = r < 0 ? r : sd_bus_message_skip(m, "a{ss}");
+              r = r < 0 ? r : read_details(m);
               r = r < 0 ? r : sd_bus_message_read_basic(m, 'u', &flags);
               if (r < 0)
                   return r;
@@ -145,8 +145,18 @@ class FakePolkit {
     bool allow = false;
     bool challenge = false;
     std::vector<std::string> asked;
+    std::string program; // that was last shown
 
   private:
+    int read_details(sd_bus_message* m) {
+        int r = sd_bus_message_enter_container(m, 'a', "{ss}");
+        const char* detail = nullptr;
+        const char* value = nullptr;
+        while (r >= 0 && (r = sd_bus_message_read(m, "{ss}", &detail, &value)) > 0)
+            if (std::string_view(detail) == "program")
+                program = value;
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+    }
     FakeService service_;
 };
 

@@ -22,12 +22,12 @@ TEST(Abi, QueuedRecordHasNoHoles) {
     EXPECT_EQ(offsetof(rl_queued, pid), 80U);
     EXPECT_EQ(offsetof(rl_queued, tgid), 84U);
     EXPECT_EQ(offsetof(rl_queued, cpu), 88U);
-    EXPECT_EQ(offsetof(rl_queued, weight), 92U);
+    EXPECT_EQ(offsetof(rl_queued, weight), 100U);
     EXPECT_EQ(offsetof(rl_queued, flags), 96U);
     EXPECT_EQ(offsetof(rl_queued, nr_cpus_allowed), 100U);
     EXPECT_EQ(offsetof(rl_queued, nr_waiting), 104U);
     EXPECT_EQ(offsetof(rl_queued, task_class), 108U);
-    EXPECT_EQ(sizeof(rl_queued), 112U);
+    EXPECT_EQ(sizeof(rl_queued), 128U);
 }
 
 TEST(Abi, DecisionRowHasNoHoles) {
@@ -40,7 +40,7 @@ TEST(Abi, DecisionRowHasNoHoles) {
     EXPECT_EQ(offsetof(rl_decision, cpu), 68U);
     EXPECT_EQ(offsetof(rl_decision, flags), 72U);
     EXPECT_EQ(offsetof(rl_decision, result), 76U);
-    EXPECT_EQ(sizeof(rl_decision), 80U);
+    EXPECT_EQ(sizeof(rl_decision), 96U);
     EXPECT_EQ(alignof(rl_decision), 8U);
 }
 
@@ -54,7 +54,7 @@ TEST(Abi, ControlPageHasItsFieldsInPlace) {
     EXPECT_EQ(offsetof(rl_control, exit_seen), 44U);
     EXPECT_EQ(offsetof(rl_control, exit_reason), 48U);
     EXPECT_EQ(offsetof(rl_control, exit_msg), 176U);
-    EXPECT_EQ(sizeof(rl_control), 1200U);
+    EXPECT_EQ(sizeof(rl_control), 1208U);
     EXPECT_LE(sizeof(rl_control), 4096U) << "one page";
 }
 

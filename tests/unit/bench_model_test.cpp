@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "bench/game.hpp"
+#include "bench/frame_plan.hpp"
+#include "bench/game_record.hpp"
 #include "bench/model.hpp"
 
-#include <algorithm>
 #include <gtest/gtest.h>
-#include <vector>
 
 using namespace rustland;
 using namespace rustland::bench;
@@ -15,16 +14,23 @@ constexpr std::uint64_t kRate = 31250;
 
 double nominal(std::int64_t micros) { return static_cast<double>(iterations_for(micros, kRate)); }
 
+GameConfig lasting(Nanos time) {
+    GameConfig config;
+    config.warmup = time;
+    config.duration = time;
+    return config;
+}
+
 } // namespace
 
 TEST(Scenario, IsReadAndNamed) {
     const auto build = parse_scenario("build:8");
     ASSERT_TRUE(build);
-    EXPECT_EQ(*build, (Scenario{LoadKind::Build, 8}));
+    EXPECT_EQ(*build, (Scenario{.load = LoadKind::Build, .slots = 8}));
     EXPECT_EQ(to_string(*build), "build x8");
     const auto killed = parse_scenario("hog:16:kill");
     ASSERT_TRUE(killed);
-    EXPECT_EQ(*killed, (Scenario{LoadKind::Hog, 16, Fault::Kill}));
+    EXPECT_EQ(*killed, (Scenario{.load = LoadKind::Hog, .slots = 16, .fault = Fault::Kill}));
     EXPECT_EQ(to_string(*killed), "hog x16 kill");
     EXPECT_EQ(to_string(*parse_scenario("build:2:stop")), "build x2 stop");
     const auto none = parse_scenario("none");
@@ -46,34 +52,50 @@ TEST(Scenario, RefusesWhatItDoesNotUnderstandAndSaysWhatToWrite) {
 }
 
 TEST(Scenario, MixedIsHalfBuildHalfHogsAndAFewSleepers) {
-    const auto shape = shape_of({LoadKind::Mixed, 16});
+    const auto shape = shape_of({.load = LoadKind::Mixed, .slots = 16});
     EXPECT_EQ(shape.build_slots, 8U);
     EXPECT_EQ(shape.hogs, 8U);
     EXPECT_EQ(shape.sleepers, 2U);
     EXPECT_EQ(shape.total(), 18U);
-    const auto odd = shape_of({LoadKind::Mixed, 1});
+    const auto odd = shape_of({.load = LoadKind::Mixed, .slots = 1});
     EXPECT_EQ(odd.build_slots + odd.hogs, 1U);
     EXPECT_EQ(odd.sleepers, 1U);
     EXPECT_EQ(shape_of({}).total(), 0U);
-    EXPECT_EQ(shape_of({LoadKind::Hog, 5}).hogs, 5U);
+    EXPECT_EQ(shape_of({.load = LoadKind::Hog, .slots = 5}).hogs, 5U);
 }
 
 TEST(FramePlan, StaysWithinItsSpreadAndVaries) {
     bool differs = false;
-    const auto first = plan_frame(1, 0, kRate);
+    const GameSpec game = model_game();
+    const auto first = plan_frame(game, 1, 0, kRate);
     for (std::uint64_t frame = 0; frame < 1000; ++frame) {
-        const auto plan = plan_frame(1, frame, kRate);
+        const auto plan = plan_frame(game, 1, frame, kRate);
         const auto within = [](std::uint64_t work, std::int64_t micros) {
             return static_cast<double>(work) >= nominal(micros) * (1 - kFrameSpread) - 1 &&
                    static_cast<double>(work) <= nominal(micros) * (1 + kFrameSpread);
         };
-        EXPECT_TRUE(within(plan.logic, kLogicMicros));
-        EXPECT_TRUE(within(plan.submit, kSubmitMicros));
-        for (const auto worker : plan.workers)
-            EXPECT_TRUE(within(worker, kWorkerMicros));
-        differs = differs || plan.logic != first.logic;
+        ASSERT_EQ(plan.waves, 1U);
+        ASSERT_EQ(plan.jobs_per_wave, kWorkers);
+        EXPECT_TRUE(within(plan.main[0], kLogicMicros));
+        EXPECT_TRUE(within(plan.main[1], kSubmitMicros));
+        for (unsigned job = 0; job < plan.jobs_per_wave; ++job)
+            EXPECT_TRUE(within(plan.jobs[0][job], kWorkerMicros));
+        differs = differs || plan.main[0] != first.main[0];
     }
     EXPECT_TRUE(differs);
+}
+
+TEST(FramePlan, HoldsWhatTheGameSaysWhateverItIsDividedInto) {
+    for (const GameFamily family : game_families()) {
+        const GameSpec game = default_game(family);
+        double sum = 0;
+        constexpr int kFrames = 400;
+        for (std::uint64_t frame = 0; frame < kFrames; ++frame)
+            sum += static_cast<double>(plan_frame(game, 3, frame, kRate).total());
+        const double wanted =
+            nominal(std::int64_t{game.main_us} + std::int64_t{game.workers} * game.worker_us);
+        EXPECT_NEAR(sum / kFrames / wanted, 1.0, 0.02) << to_string(family);
+    }
 }
 
 TEST(JobPlan, IsTheSameForTheSameSeedAndAnotherForAnother) {
@@ -121,6 +143,12 @@ TEST(VsyncGrid, FindsTheFirstBoundaryAtOrAfter) {
     }
 }
 
+TEST(VsyncGrid, HasTheRateOfItsScreen) {
+    const VsyncGrid grid(Nanos{0}, 144);
+    EXPECT_EQ(grid.boundary(144).value, 1'000'000'000);
+    EXPECT_EQ(grid.at_or_after(millis(7)), grid.boundary(2));
+}
+
 TEST(AudioClock, HasThreePeriodsInSixteenMilliseconds) {
     const AudioClock clock(Nanos{5});
     EXPECT_EQ(clock.start(0).value, 5);
@@ -130,7 +158,7 @@ TEST(AudioClock, HasThreePeriodsInSixteenMilliseconds) {
 }
 
 TEST(GameRecord, ReturnsTheAudioPeriodsThatStartInsideTheWindow) {
-    auto record = GameRecord::create({.warmup = millis(100), .duration = millis(100)});
+    auto record = GameRecord::create(lasting(millis(100)));
     ASSERT_TRUE(record);
     record->touch();
     auto& window = record->window();
@@ -152,7 +180,7 @@ TEST(GameRecord, ReturnsTheAudioPeriodsThatStartInsideTheWindow) {
 }
 
 TEST(GameRecord, CountsWhatFindsNoRoom) {
-    auto record = GameRecord::create({.warmup = Nanos{}, .duration = Nanos{}});
+    auto record = GameRecord::create(lasting(Nanos{}));
     ASSERT_TRUE(record);
     record->add_audio_period(1'000'000, Nanos{});
     EXPECT_EQ(record->dropped(), 1U);

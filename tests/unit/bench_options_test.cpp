@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "bench/draw.hpp"
 #include "bench/options.hpp"
 
 #include <algorithm>
@@ -42,8 +43,8 @@ std::string refusal(std::vector<const char*> arguments) {
 
 TEST(BenchOptions, DefaultIsTheBuildWithTwiceAndFourTimesTheCpus) {
     const auto options = run_options({}, 6);
-    EXPECT_EQ(options.scenarios,
-              (std::vector<Scenario>{{LoadKind::Build, 12}, {LoadKind::Build, 24}}));
+    EXPECT_EQ(options.scenarios, (std::vector<Scenario>{{.load = LoadKind::Build, .slots = 12},
+                                                        {.load = LoadKind::Build, .slots = 24}}));
     EXPECT_DOUBLE_EQ(options.duration_s, 5);
     EXPECT_DOUBLE_EQ(options.warmup_s, 1);
     EXPECT_EQ(options.seed, 1U);
@@ -54,10 +55,11 @@ TEST(BenchOptions, DefaultIsTheBuildWithTwiceAndFourTimesTheCpus) {
 
 TEST(BenchOptions, LoadAndSlotsMakeOneScenario) {
     EXPECT_EQ(run_options({"--load", "hog", "--slots", "3"}).scenarios,
-              (std::vector<Scenario>{{LoadKind::Hog, 3}}));
+              (std::vector<Scenario>{{.load = LoadKind::Hog, .slots = 3}}));
     EXPECT_EQ(run_options({"--load", "none"}).scenarios, (std::vector<Scenario>{{}}));
     EXPECT_EQ(run_options({"-l", "mixed"}, 1).scenarios,
-              (std::vector<Scenario>{{LoadKind::Mixed, 2}, {LoadKind::Mixed, 4}}));
+              (std::vector<Scenario>{{.load = LoadKind::Mixed, .slots = 2},
+                                     {.load = LoadKind::Mixed, .slots = 4}}));
 }
 
 TEST(BenchOptions, DefaultSlotsStayInRangeOnHugeMachines) {
@@ -67,7 +69,38 @@ TEST(BenchOptions, DefaultSlotsStayInRangeOnHugeMachines) {
 TEST(BenchOptions, ScenariosKeepTheirOrder) {
     EXPECT_EQ(run_options({"--scenario", "hog:8", "--scenario", "none", "--scenario", "build:16"})
                   .scenarios,
-              (std::vector<Scenario>{{LoadKind::Hog, 8}, {}, {LoadKind::Build, 16}}));
+              (std::vector<Scenario>{{.load = LoadKind::Hog, .slots = 8},
+                                     {},
+                                     {.load = LoadKind::Build, .slots = 16}}));
+}
+
+TEST(BenchOptions, CellsAreNamedOrDrawn) {
+    const auto named = run_options({"--cell", "heavy/compile:8", "--cell", "light/hog:4@cgroups"});
+    ASSERT_EQ(named.scenarios.size(), 2U);
+    EXPECT_EQ(named.scenarios[1].cell, *parse_cell("light/hog:4@cgroups"));
+    EXPECT_TRUE(named.compositor);
+    EXPECT_FALSE(run_options({"--no-compositor"}).compositor);
+
+    const auto drawn = run_options({"--draw", "4294967295", "--cells", "3"});
+    const auto cells = draw_cells(4294967295, 4);
+    ASSERT_EQ(drawn.scenarios.size(), 3U);
+    for (std::size_t i = 0; i < 3; ++i)
+        EXPECT_EQ(drawn.scenarios[i].cell, cells[i]);
+    // It can be repeated by naming what is printed.
+    EXPECT_EQ(run_options({"--cell", to_string(cells[0]).c_str()}).scenarios[0],
+              drawn.scenarios[0]);
+}
+
+TEST(BenchOptions, ListsDrawnCellsForAnyMachine) {
+    const Command command = parse({"--draw", "7", "--cells", "40", "--cpus", "8", "--list"}, 2);
+    const auto* options = std::get_if<ListOptions>(&command);
+    ASSERT_NE(options, nullptr);
+    EXPECT_EQ(options->cells, draw_cells(7, 8));
+    EXPECT_EQ(options->cpus, 8U);
+    EXPECT_THAT(refusal({"--list"}), HasSubstr("--draw"));
+    EXPECT_THAT(refusal({"--draw", "-1"}), HasSubstr("--draw"));
+    EXPECT_THAT(refusal({"--draw", "1", "--cells", "41"}), HasSubstr("--cells"));
+    EXPECT_THAT(refusal({"--cell", "heavy"}), HasSubstr("heavy/compile:8"));
 }
 
 TEST(BenchOptions, SchedulerCommIsANameOrNone) {

@@ -111,6 +111,23 @@ TEST(Json, SurvivesWritingAndReading) {
     EXPECT_EQ(after->runs[1].scenario, Scenario{});
 }
 
+TEST(Json, HoldsEveryParameterOfACell) {
+    Scenario scenario;
+    scenario.cell = *parse_cell("heavy,main=3.25/compile:8@app-slice");
+    const auto after = from_json(to_json(make_report({make_run("told", 1, scenario, 60)})));
+    ASSERT_TRUE(after) << after.error().message();
+    EXPECT_EQ(after->runs[0].scenario, scenario);
+    const std::string text = cells_to_json({*scenario.cell}, 4);
+    EXPECT_THAT(text, HasSubstr(R"("equal_share_fps": 60.0)"));
+    EXPECT_THAT(text, HasSubstr(R"("short": "heavy/compile:8@app-slice")"));
+    EXPECT_EQ(cells_to_text({*scenario.cell}), to_string(*scenario.cell) + "\n");
+    EXPECT_FALSE(
+        from_json(R"({"program":"rustland-bench","schema":1,"machine":{"kernel":"x",)"
+                  R"("cpus":4},"config":{"iterations_per_ms":1,"duration_s":1,"warmup_s":1,)"
+                  R"("vsync":true},"runs":[{"label":"x","seed":1,"scenario":{"cell":)"
+                  R"({"name":"heavy/hog:0"}}}]})"));
+}
+
 TEST(Json, RefusesWhatIsNotAResult) {
     for (const char* text : {"", "{", "[]", "{}", "3", R"({"program":"rustland-bench"})",
                              R"({"program":"rustland-bench","schema":1})",

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "rustland/common/clean_text.hpp"
 #include "rustland/common/file.hpp"
+#include "rustland/common/log.hpp"
 #include "rustland/common/result.hpp"
 #include "rustland/common/unique_fd.hpp"
 #include "support/temp_dir.hpp"
 
+#include <csignal>
 #include <fcntl.h>
 #include <filesystem>
 #include <gtest/gtest.h>
 #include <memory>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 using namespace rustland;
 
@@ -66,4 +71,72 @@ TEST(File, ReplaceMakesAFileForAllToReadAndLeavesNoOther) {
     EXPECT_EQ(files, 1U);
     EXPECT_NE(replace_file("/nonexistent/x", "").error().message().find("/nonexistent/x"),
               std::string::npos);
+}
+
+TEST(CleanText, KeepsWhatMayBeShown) {
+    EXPECT_EQ(CleanLine("Größe 大 🎮 ok").str(), "Größe 大 🎮 ok");
+    EXPECT_EQ(CleanBlock("a\tb\nc").str(), "a\tb\nc");
+    EXPECT_EQ(CleanLine("").str(), "");
+}
+
+TEST(CleanText, ReplacesControlCharacters) {
+    EXPECT_EQ(CleanLine("x\nMAINPID=1\r\t\x1b[2J\x7f").str(), "x?MAINPID=1???[2J?");
+    EXPECT_EQ(CleanBlock("x\n\r\x1b").str(), "x\n??");
+    EXPECT_EQ(CleanLine(std::string_view("a\0b", 3)).str(), "a?b");
+    EXPECT_EQ(CleanLine("\xc2\x85|\xe2\x80\xa8|\xe2\x80\xae|\xe2\x81\xa6").str(), "?|?|?|?")
+        << "line ends of Unicode, and those that turn the direction";
+}
+
+TEST(CleanText, ReplacesWhatIsNoUtf8ByteByByte) {
+    EXPECT_EQ(CleanLine("\xff\xfegame").str(), "??game");
+    EXPECT_EQ(CleanLine("\xc3").str(), "?") << "cut in a character";
+    EXPECT_EQ(CleanLine("\xc3(").str(), "?(");
+    EXPECT_EQ(CleanLine("\xc0\x8a").str(), "??") << "a line end, longer than it need be";
+    EXPECT_EQ(CleanLine("\xed\xa0\x80").str(), "???") << "a surrogate";
+    EXPECT_EQ(CleanLine("\xf4\x90\x80\x80").str(), "????") << "above the last character";
+}
+
+TEST(CleanText, IsCutBetweenCharacters) {
+    EXPECT_EQ(CleanLine("aaé", 3).str(), "aa");
+    EXPECT_EQ(CleanLine("aaé", 4).str(), "aaé");
+    EXPECT_EQ(CleanLine("abc", 0).str(), "");
+}
+
+TEST(CleanText, IsWrittenAsText) { EXPECT_EQ(fmt::format("{:>4}|", CleanLine("a\n")), "  a?|"); }
+
+// As under systemd, which names the journal's socket so.
+TEST(Log, TextFromOutsideForgesNoLineAndNoPriority) {
+    testing::internal::CaptureStderr();
+    struct stat st = {};
+    ASSERT_EQ(::fstat(STDERR_FILENO, &st), 0);
+    const std::string stream = std::to_string(st.st_dev) + ":" + std::to_string(st.st_ino);
+    ::setenv("JOURNAL_STREAM", stream.c_str(), 1);
+    setup_logging("test", LogLevel::Info);
+    log::warn("process {} ends", "\n<0>PANIC \x1b[2J\xff");
+    log::flush();
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "<4>process \n<4>    <0>PANIC ?[2J? ends\n");
+    ::unsetenv("JOURNAL_STREAM");
+}
+
+// As on a full file system: a part is written, the rest is not.
+TEST(ReplaceFile, WhatDoesNotFitLeavesTheOldOneAndNothingElse) {
+    const test::TempDir dir;
+    const std::string path = dir.path("state");
+    ASSERT_TRUE(replace_file(path, "old", 0600));
+    struct stat st = {};
+    ASSERT_EQ(::stat(path.c_str(), &st), 0);
+    EXPECT_EQ(st.st_mode & 0777, 0600U);
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+    const rlimit small{1000, before.rlim_max};
+    const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+    const Status status = replace_file(path, std::string(5000, 'x'));
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+    std::signal(SIGXFSZ, handler);
+    ASSERT_FALSE(status);
+    EXPECT_EQ(status.error().code(), EFBIG) << status.error().message();
+    EXPECT_EQ(*read_file(path), "old");
+    const auto entries = std::filesystem::directory_iterator(dir.root());
+    EXPECT_EQ(std::distance(begin(entries), end(entries)), 1);
 }

@@ -79,11 +79,12 @@ TEST(Replay, SaysWhatThePolicyDecides) {
     std::ostringstream out;
     const auto done = replay(trace, policy, out);
     ASSERT_TRUE(done) << done.error().message();
-    EXPECT_EQ(out.str(), "{\"time\":1000,\"pid\":8,\"seq\":40,\"refused\":true}\n"
-                         "{\"time\":1000,\"pid\":7,\"seq\":1,\"cpu\":-1,\"slice\":5000000,"
-                         "\"deadline\":1000,\"key\":0,\"preempt\":false}\n"
-                         "{\"time\":2000,\"pid\":8,\"seq\":4,\"cpu\":-1,\"slice\":5000000,"
-                         "\"deadline\":1500,\"key\":0,\"preempt\":false}\n");
+    EXPECT_EQ(out.str(),
+              "{\"time\":1000,\"pid\":8,\"seq\":40,\"refused\":true}\n"
+              "{\"time\":1000,\"pid\":7,\"seq\":1,\"cpu\":-1,\"slice\":5000000,"
+              "\"deadline\":1000,\"key\":0,\"preempt\":false,\"request\":0,\"bias\":0}\n"
+              "{\"time\":2000,\"pid\":8,\"seq\":4,\"cpu\":-1,\"slice\":5000000,"
+              "\"deadline\":1500,\"key\":0,\"preempt\":false,\"request\":0,\"bias\":0}\n");
     EXPECT_EQ(done->tasks, 3U);
     EXPECT_EQ(done->decisions, 2U);
     EXPECT_EQ(done->refused, 1U);

@@ -266,3 +266,35 @@ TEST(ProcessFigures, OfThisProcess) {
     EXPECT_FALSE(read_resident_bytes(empty.root()));
     EXPECT_FALSE(read_online_cpus(empty.root()));
 }
+
+TEST_F(Preflight, WhatTheKernelAnswersWithEinvalIsNamed) {
+    const Error invalid = Error::from_code("loading", EINVAL);
+    const auto load = [&](const std::string& said) {
+        return explain_load_failure(invalid, said, {}, roots).line;
+    };
+    const auto attach = [&] {
+        return explain_attach_failure(Error::from_code("attaching", EINVAL), "", roots).line;
+    };
+    EXPECT_THAT(load("bpf_timer cannot be used for PREEMPT_RT"), HasSubstr("verifier's whole log"));
+    tree.write("sys/kernel/realtime", "1");
+    EXPECT_THAT(load("bpf_timer cannot be used for PREEMPT_RT"),
+                HasSubstr("boot a kernel without PREEMPT_RT"));
+    EXPECT_THAT(load("something else"), HasSubstr("verifier's whole log"));
+
+    tree.write("sys/kernel/security/lockdown", "none [integrity] confidentiality");
+    EXPECT_THAT(load("x"), HasSubstr("verifier's whole log"));
+    tree.write("sys/kernel/security/lockdown", "none integrity [confidentiality]");
+    EXPECT_THAT(load("x"), HasSubstr("boot with lockdown=integrity"));
+
+    for (const char* allowed : {"quiet", "isolcpus=managed_irq,1-3", "isolcpus=nohz,2 quiet",
+                                "noisolcpus=1", "isolcpus="}) {
+        tree.write("proc/cmdline", allowed);
+        EXPECT_THAT(attach(), HasSubstr("dmesg")) << allowed;
+    }
+    for (const char* isolated :
+         {"isolcpus=1-3", "quiet isolcpus=domain,1\n", "isolcpus=nohz,domain,managed_irq,2-3 quiet",
+          "isolcpus=managed_irq,1 isolcpus=2"}) {
+        tree.write("proc/cmdline", isolated);
+        EXPECT_THAT(attach(), HasSubstr("boot without isolcpus=")) << isolated;
+    }
+}

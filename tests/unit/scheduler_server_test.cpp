@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <fstream>
 #include <gmock/gmock.h>
 #include <sys/epoll.h>
@@ -28,7 +29,8 @@ namespace {
 // A server on a loop in a thread of its own.
 class RunningServer {
   public:
-    explicit RunningServer(const std::string& path, std::string answer = "{\"stats\":{}}\n")
+    explicit RunningServer(const std::string& path, std::string answer = "{\"stats\":{}}\n",
+                           const ClientLimits& limits = StatsServer::kLimits)
         : loop_(*EventLoop::create()), answer_(std::move(answer)), end_(::eventfd(0, EFD_CLOEXEC)) {
         StatsServer::Callbacks callbacks;
         callbacks.stats = [this] {
@@ -39,7 +41,7 @@ class RunningServer {
             return request.foreground.size() > 1 ? Status(Error("too many")) : Status();
         };
         callbacks.stop = [this] { stop_requested = true; };
-        auto server = StatsServer::open(*loop_, path, callbacks);
+        auto server = StatsServer::open(*loop_, path, callbacks, limits);
         if (!server) {
             ADD_FAILURE() << server.error().message();
             return;
@@ -212,7 +214,7 @@ TEST_F(StatsSocket, AFloodOfRequestsWithoutReadingEndsThatClientAlone) {
 TEST_F(StatsSocket, TooManyClientsAreTurnedAwayWithAReason) {
     const RunningServer server(path);
     std::vector<std::unique_ptr<TestClient>> clients;
-    for (std::size_t i = 0; i < StatsServer::kMaxClients; ++i) {
+    for (std::size_t i = 0; i < StatsServer::kLimits.all; ++i) {
         clients.push_back(std::make_unique<TestClient>(path));
         ASSERT_EQ(clients.back()->ask(kStats), R"({"stats":{}})");
     }
@@ -220,6 +222,85 @@ TEST_F(StatsSocket, TooManyClientsAreTurnedAwayWithAReason) {
     EXPECT_THAT(last.line(), HasSubstr("too many clients"));
     EXPECT_EQ(last.line(), "closed");
     EXPECT_EQ(clients.front()->ask(kStats), R"({"stats":{}})");
+}
+
+// With limits under which root, who runs the tests, is a user like the others.
+constexpr ClientLimits kForAll{.privileged = 4711,
+                               .all = 6,
+                               .kept = 2,
+                               .per_user = 4,
+                               .requests_per_second = 20,
+                               .burst = 5,
+                               .first_request = millis(300),
+                               .idle = millis(600),
+                               .farewell = seconds(5)};
+
+TEST_F(StatsSocket, WhoIsTurnedAwayReadsWhyThoughItWroteFirst) {
+    const RunningServer server(path, "{\"stats\":{}}\n", kForAll);
+    std::vector<std::unique_ptr<TestClient>> clients;
+    for (std::size_t i = 0; i < kForAll.per_user; ++i) {
+        clients.push_back(std::make_unique<TestClient>(path));
+        ASSERT_EQ(clients.back()->ask(kStats), R"({"stats":{}})");
+    }
+    TestClient one_more(path);
+    for (int i = 0; i < 3; ++i)
+        one_more.send(std::string(kStats) + "\n");
+    EXPECT_THAT(one_more.line(), HasSubstr("close one"));
+}
+
+TEST_F(StatsSocket, SilentClientsMakeRoom) {
+    const RunningServer server(path, "{\"stats\":{}}\n", kForAll);
+    TestClient idle(path);
+    TestClient once(path);
+    TestClient subscriber(path);
+    EXPECT_EQ(once.ask(kStats), R"({"stats":{}})");
+    EXPECT_EQ(subscriber.ask(R"({"request":"subscribe","interval":3600})"), R"({"stats":{}})");
+    EXPECT_THAT(idle.line(), HasSubstr("connect again"));
+    EXPECT_EQ(idle.line(), "closed");
+    EXPECT_THAT(once.line(), HasSubstr("connect again"));
+    EXPECT_EQ(subscriber.ask(kStats), R"({"stats":{}})") << "who waits for figures is not silent";
+}
+
+TEST_F(StatsSocket, RequestsComeNoFasterThanTheUsersRate) {
+    RunningServer server(path, "{\"stats\":{}}\n", kForAll);
+    TestClient client(path);
+    const Nanos began = monotonic_now();
+    std::string many;
+    for (int i = 0; i < 20; ++i)
+        many += std::string(kStats) + "\n";
+    client.send(many);
+    for (int i = 0; i < 20; ++i)
+        ASSERT_EQ(client.line(), R"({"stats":{}})") << "none is lost";
+    // Five at once, fifteen at twenty a second.
+    EXPECT_GE(monotonic_now() - began, millis(700));
+}
+
+TEST_F(StatsSocket, AUsersConnectionsDoNotKeepRootOut) {
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs root, to be root and to be somebody else";
+    const RunningServer server(path);
+    ASSERT_EQ(::chmod(tree.root().c_str(), 0755), 0);
+    int ends[2] = {-1, -1};
+    ASSERT_EQ(::pipe(ends), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        std::vector<UniqueFd> connections;
+        if (::setresuid(65534, 65534, 65534) == 0)
+            for (int i = 0; i < 40; ++i)
+                if (auto fd = connect_to_socket(path, 0))
+                    connections.push_back(*std::move(fd));
+        static_cast<void>(!::write(ends[1], "x", 1));
+        ::pause();
+        ::_exit(0);
+    }
+    char byte = 0;
+    ASSERT_EQ(::read(ends[0], &byte, 1), 1);
+    TestClient root(path);
+    EXPECT_EQ(root.ask(R"({"request":"classes","foreground":[1]})"), R"({"ok":true})");
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    ::close(ends[0]);
+    ::close(ends[1]);
 }
 
 TEST_F(StatsSocket, EverybodyMayReadAndTheDirectoryIsMade) {

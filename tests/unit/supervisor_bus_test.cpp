@@ -90,7 +90,7 @@ TEST_F(BusTest, AHoldOfAClientThatStaysLastsUntilItIsReleased) {
             std::uint64_t cookie = 0;
             if (failure == nullptr && *sd_bus_message_get_signature(reply, 1) != '\0')
                 sd_bus_message_read(reply, "t", &cookie);
-            answer = failure != nullptr ? failure->message : std::to_string(cookie);
+            answer = failure != nullptr ? failure->message.str() : std::to_string(cookie);
         });
         EXPECT_TRUE(until([&] {
             attach()();
@@ -118,7 +118,7 @@ TEST_F(BusTest, AHoldByPidfdLastsAsLongAsItsProcessAndNotItsClient) {
         sd_bus_message_append(m.get(), "hssas", fd, "a game", "", 0);
         std::optional<std::string> answer;
         client->call(std::move(m), life, [&](sd_bus_message*, const Bus::Failure* failure) {
-            answer = failure != nullptr ? failure->message : "held";
+            answer = failure != nullptr ? failure->message.str() : "held";
         });
         EXPECT_TRUE(until([&] {
             attach()();
@@ -197,7 +197,34 @@ TEST_F(BusTest, PolkitDecidesForOthers) {
     EXPECT_THAT(polkit.asked, ElementsAre("system-bus-name name org.rustland1.manage 1",
                                           "system-bus-name name org.rustland1.reload 1",
                                           "system-bus-name name org.rustland1.hold 1",
-                                          "system-bus-name name org.rustland1.manage 1"));
+                                          "system-bus-name name org.rustland1.run-program 1"));
+    EXPECT_EQ(polkit.program, "/opt/evil") << "whoever is asked for a password is told";
+}
+
+TEST_F(BusTest, ToManageIsAskedForWhatTheConfigurationNamesAndMoreForTheRest) {
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs root, to be another user";
+    FakePolkit polkit(*loop, private_bus.address());
+    run(call({"Start", "sasb", "/opt/sched", "0", "false"}, false), 1);
+    run(call({"Start", "sasb", "/opt/sched", "1", "other", "false"}, false), 1);
+    run(call({"Switch", "sas", "/bin/sh", "0"}, false), 1);
+    EXPECT_THAT(polkit.asked, ElementsAre("system-bus-name name org.rustland1.manage 1",
+                                          "system-bus-name name org.rustland1.run-program 1",
+                                          "system-bus-name name org.rustland1.run-program 1"));
+    EXPECT_FALSE(runner->starting);
+}
+
+TEST_F(BusTest, WhatASchedulerWroteIsNoPropertyAndNeedsAPermission) {
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs root, to be another user";
+    FakePolkit polkit(*loop, private_bus.address());
+    game();
+    runner->attach();
+    runner->die(ExitKind::Stalled);
+    EXPECT_THAT(get("LastExit"), testing::Not(HasSubstr("its last words")));
+    EXPECT_THAT(run(call({"GetDump"}, false), 1), HasSubstr("polkit does not allow"));
+    EXPECT_EQ(run(call({"GetDump"})), "s \"its last words\"\n");
+    EXPECT_EQ(run(call({"ListWorkloads"}, false)), "a(sisbs) 0\n") << "another user's game";
 }
 
 TEST_F(BusTest, RootIsNotAskedFor) {
@@ -212,6 +239,9 @@ TEST_F(BusTest, ServesAgainAfterTheBusWasRestarted) {
     ASSERT_TRUE(until([&] { return !bus->connected(); }));
     game(); // nothing depends on the bus
     EXPECT_TRUE(runner->starting);
+    // Longer than the first try waits.
+    EXPECT_FALSE(test::run_until(
+        *loop, [&] { return bus->connected(); }, millis(1500)));
     private_bus.start();
     ASSERT_TRUE(until([&] { return bus->connected(); }));
     runner->attach();
@@ -270,4 +300,25 @@ TEST_F(BusTest, ARestartOfTheDaemonIsToldFromAStop) {
     EXPECT_TRUE(restarting(*bus));
     const auto nowhere = *Bus::create(*loop, "unix:path=/nonexistent/bus");
     EXPECT_FALSE(restarting(*nowhere));
+}
+
+TEST_F(BusTest, TextThatIsNoUtf8BreaksNothingForAnybody) {
+    const auto client = *Bus::create(*loop, private_bus.address());
+    const auto life = std::make_shared<int>();
+    BusMessage m = client->method(kBusName, kBusPath, kBusInterface, "Hold");
+    // Longer than a reason may be, with a character of two bytes where it is cut.
+    sd_bus_message_append(m.get(), "ssas", (std::string(199, 'a') + "é").c_str(), "", 0);
+    bool held = false;
+    client->call(std::move(m), life,
+                 [&](sd_bus_message*, const Bus::Failure* failure) { held = failure == nullptr; });
+    ASSERT_TRUE(until([&] {
+        attach()();
+        return held;
+    }));
+    EXPECT_EQ(get("Holds"), "a(ts) 1 1 \"" + std::string(199, 'a') + "\"\n");
+    fixture.add({51, 1, "\xff\xfegame", {"/x/game"}, "/user.slice", "", 100, 1000});
+    const_cast<Detector&>(daemon->detector())
+        .handle({{ProcessEvent::Kind::Exec, Pid{51}, Pid{51}}});
+    EXPECT_EQ(run(call({"ListWorkloads"})),
+              "a(sisbs) 1 \"game\" 51 \"??game\" false \"foreground\"\n");
 }

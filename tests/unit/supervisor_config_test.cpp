@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/config/config.hpp"
 #include "supervisor/config/load.hpp"
+#include "supervisor/config/trust.hpp"
 
 #include "rustland/common/file.hpp"
 #include "support/temp_dir.hpp"
 
+#include <filesystem>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <set>
 #include <sstream>
 #include <sys/stat.h>
 #include <tuple>
+#include <unistd.h>
 
 using namespace rustland;
 using namespace rustland::supervisor;
@@ -340,4 +343,44 @@ TEST(DefaultConfig, IsValidAndMentionsEverySupervisorKeyWithItsDefault) {
                        b.log_level, b.runner, b.sleep_action, b.default_action));
     const auto keys = supervisor_keys();
     EXPECT_EQ(mentioned, std::set<std::string>(keys.begin(), keys.end()));
+}
+
+// The program that root runs, and every step of the way to it.
+TEST(Trust, AFileIsAsGoodAsTheFoldersAndLinksThatLeadToIt) {
+    const test::TempDir dir;
+    const std::string program = dir.path("a/b/program");
+    dir.write("a/b/program", "");
+    const auto said = [&](const std::string& path) {
+        const Status status = check_trusted(path);
+        return status ? std::string("trusted") : status.error().message();
+    };
+    ASSERT_EQ(::chmod(program.c_str(), 0755), 0);
+    EXPECT_EQ(said(program), "trusted");
+    ASSERT_EQ(::chmod(program.c_str(), 0775), 0);
+    EXPECT_EQ(said(program), "can be written by others; chmod go-w it");
+    ASSERT_EQ(::chmod(program.c_str(), 0755), 0);
+    // Not the last folder alone.
+    ASSERT_EQ(::chmod(dir.path("a").c_str(), 0777), 0);
+    EXPECT_THAT(said(program),
+                testing::HasSubstr("its directory " + dir.path("a") + " can be written"));
+    ASSERT_EQ(::chmod(dir.path("a").c_str(), 01777), 0);
+    EXPECT_EQ(said(program), "trusted") << "where nobody can replace what is not his";
+    ASSERT_EQ(::chmod(dir.path("a").c_str(), 0755), 0);
+    // A link leads through a folder of others.
+    std::filesystem::create_directory(dir.path("open"));
+    ASSERT_EQ(::chmod(dir.path("open").c_str(), 0777), 0);
+    std::filesystem::create_symlink("../a/b/program", dir.path("open/link"));
+    std::filesystem::create_symlink(dir.path("open/link"), dir.path("a/link"));
+    EXPECT_THAT(said(dir.path("a/link")), testing::HasSubstr("open can be written by others"));
+    ASSERT_EQ(::chmod(dir.path("open").c_str(), 0755), 0);
+    EXPECT_EQ(said(dir.path("a/link")), "trusted");
+    std::filesystem::create_symlink("round", dir.path("round"));
+    EXPECT_THAT(said(dir.path("round")), testing::HasSubstr("Too many levels"));
+    EXPECT_THAT(said(dir.path("nowhere")), testing::HasSubstr("No such file"));
+    if (::geteuid() == 0) {
+        ASSERT_EQ(::lchown(dir.path("open/link").c_str(), 1000, 1000), 0);
+        EXPECT_THAT(said(dir.path("a/link")), testing::HasSubstr("belongs to uid 1000"));
+        ASSERT_EQ(::chown(dir.path("a/b").c_str(), 1000, 1000), 0);
+        EXPECT_THAT(said(program), testing::HasSubstr("a/b can be written by others"));
+    }
 }

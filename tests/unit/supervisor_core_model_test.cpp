@@ -167,7 +167,10 @@ class Machine {
     }
 
     void command() {
-        switch (pick(4)) {
+        switch (pick(5)) {
+        case 4:
+            send(event::Resumed{}, true);
+            break;
         case 0:
             // One that comes during a stop is answered after it.
             start_waits_ = stopping_;
@@ -203,6 +206,8 @@ class Machine {
         EXPECT_FALSE(running_ || starting_ || stopping_) << "still on: " << core_.why();
         EXPECT_EQ(core_.phase(), Phase::Off);
         EXPECT_FALSE(core_.next_wakeup()) << "wakes for nothing";
+        send(event::Resumed{}, true);
+        send(event::FailuresReset{});
         send(event::WorkloadStarted{"game"});
         advance(now_ + seconds(200));
         EXPECT_TRUE(running_ == kMain) << "not on: " << core_.why();

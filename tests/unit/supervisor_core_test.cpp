@@ -135,24 +135,18 @@ TEST_F(Core, AFailedStartIsTriedAgainWithGrowingDelaysAndThenQuarantined) {
     ASSERT_TRUE(is<Start>(at(1001, event::FailuresReset{})));
 }
 
-TEST_F(Core, ANewSessionOrANewConfigurationEndsTheQuarantine) {
-    for (const bool by_config : {false, true}) {
-        core = DecisionCore(config, [] { return 0.5; });
-        at(0, event::WorkloadStarted{"game"});
-        fail(1);
-        at(2, event::Tick{});
-        fail(3);
-        at(5, event::Tick{});
-        fail(6);
-        if (by_config) {
-            EXPECT_TRUE(is<Start>(at(100, event::ConfigReplaced{test::sample_config()})));
-        } else {
-            at(100, event::WorkloadEnded{"game"});
-            EXPECT_TRUE(is<Keep>(at(105, event::WorkloadStarted{"game"}))) << "the same session";
-            at(106, event::WorkloadEnded{"game"});
-            EXPECT_TRUE(is<Start>(at(200, event::WorkloadStarted{"game"})));
-        }
-    }
+TEST_F(Core, ANewConfigurationEndsTheQuarantineAndANewSessionDoesNot) {
+    at(0, event::WorkloadStarted{"game"});
+    fail(1);
+    at(2, event::Tick{});
+    fail(3);
+    at(5, event::Tick{});
+    fail(6);
+    at(100, event::WorkloadEnded{"game"});
+    EXPECT_TRUE(is<Keep>(at(200, event::WorkloadStarted{"game"})));
+    EXPECT_TRUE(core.failures().quarantined(kMain));
+    EXPECT_TRUE(is<Keep>(at(201, event::HoldAdded{1, std::nullopt, "a user's"})));
+    EXPECT_TRUE(is<Start>(at(300, event::ConfigReplaced{test::sample_config()})));
 }
 
 TEST_F(Core, HealthyUptimeForgetsEarlierFailures) {
@@ -195,14 +189,32 @@ TEST_F(Core, WhatAnAdministratorTookOutOfTheKernelStaysOut) {
     EXPECT_TRUE(is<Start>(at(501, event::WorkloadStarted{"big"}))) << "until a new session";
 }
 
-TEST_F(Core, ACommandToStopHoldsUntilANewSession) {
+TEST_F(Core, ACommandToStopHoldsUntilSomebodyWhoMayWantsItAgain) {
+    const event::HoldAdded users{1, std::nullopt, "a user's"};
+    const event::HoldAdded administrators{2, std::nullopt, "an administrator's", true};
+    for (const Event& undo :
+         std::vector<Event>{event::Resumed{}, event::StartRequested{}, administrators}) {
+        core = DecisionCore(config, [] { return 0.5; });
+        at(0, event::WorkloadStarted{"game"});
+        attach(1);
+        EXPECT_TRUE(is<Stop>(at(2, event::StopRequested{}))) << "at once, whatever the dwell";
+        at(3, event::Stopped{});
+        EXPECT_TRUE(is<Keep>(at(60, event::Tick{})));
+        at(61, event::WorkloadEnded{"game"});
+        EXPECT_TRUE(is<Keep>(at(120, event::WorkloadStarted{"game"}))) << "a new session";
+        EXPECT_TRUE(is<Keep>(at(121, event::WorkloadStarted{"big"}))) << "another workload";
+        EXPECT_TRUE(is<Keep>(at(122, users)));
+        EXPECT_EQ(core.why(), "stopped by command, until rustlandctl resume or start");
+        EXPECT_TRUE(is<Start>(at(200, undo)));
+    }
+}
+
+TEST_F(Core, WhatEndsFromOutsideDuringAStopDoesNotWeakenTheStop) {
     at(0, event::WorkloadStarted{"game"});
     attach(1);
-    EXPECT_TRUE(is<Stop>(at(2, event::StopRequested{}))) << "at once, whatever the dwell";
-    at(3, event::Stopped{});
-    EXPECT_TRUE(is<Keep>(at(60, event::Tick{})));
-    at(61, event::WorkloadEnded{"game"});
-    EXPECT_TRUE(is<Start>(at(120, event::WorkloadStarted{"game"})));
+    at(2, event::StopRequested{});
+    die(3, ExitKind::Outside);
+    EXPECT_TRUE(is<Keep>(at(100, event::WorkloadStarted{"big"})));
 }
 
 TEST_F(Core, ACommandToStopBreaksAStartOff) {
@@ -332,4 +344,23 @@ TEST_F(Core, AnAdoptedSchedulerIsKeptForAPersonsCommandAndForHolds) {
     EXPECT_TRUE(is<Keep>(at(0, event::Attached{kMain, {}, false, {{3, {}, "a game"}}})));
     EXPECT_FALSE(core.commanded_on());
     EXPECT_TRUE(is<Stop>(at(9, event::HoldReleased{3})));
+}
+
+TEST_F(Core, WhatCouldNotBeTriedIsTriedAgainAndIsNoFailure) {
+    at(0, event::WorkloadStarted{"game"});
+    int now = 0;
+    // A bus that is away for a minute.
+    for (; now < 60; now += 2) {
+        ExitInfo exit;
+        exit.kind = ExitKind::NotTried;
+        exit.reason = "systemd does not answer";
+        EXPECT_TRUE(is<Keep>(at(now, event::StartFailed{kMain, exit})));
+        EXPECT_EQ(wakeup(), now + 2);
+        EXPECT_TRUE(is<Keep>(at(now + 1, event::Tick{})));
+        ASSERT_TRUE(is<Start>(at(now + 2, event::Tick{}))) << core.why();
+    }
+    EXPECT_FALSE(core.failures().quarantined(kMain));
+    EXPECT_FALSE(core.failures().retry_at(kMain));
+    attach(now);
+    EXPECT_EQ(core.phase(), Phase::On);
 }

@@ -67,9 +67,9 @@ class ChildRunnerTest : public testing::Test {
         if (events.empty())
             return "none";
         if (const auto* failed = std::get_if<runner::StartFailed>(&events.back()))
-            return "StartFailed: " + failed->exit.reason;
+            return "StartFailed: " + failed->exit.reason.str();
         if (const auto* exited = std::get_if<runner::Exited>(&events.back()))
-            return "Exited: " + exited->exit.reason;
+            return "Exited: " + exited->exit.reason.str();
         return "event " + std::to_string(events.back().index());
     }
     [[nodiscard]] std::string state() const {
@@ -119,13 +119,13 @@ TEST_F(ChildRunnerTest, AProgramThatOthersCanWriteIsNotRun) {
     ASSERT_EQ(::chmod(file.c_str(), 0777), 0);
     runner_->start({file, {}}, false);
     EXPECT_EQ(next<runner::StartFailed>().exit.reason,
-              file + ": can be written by others; chmod o-w it");
+              file + ": can be written by others; chmod go-w it");
 }
 
 TEST_F(ChildRunnerTest, AKernelWithoutSchedExtIsNamed) {
     std::filesystem::remove_all(fixture.sched_ext());
     runner_->start(spec({}), false);
-    EXPECT_NE(next<runner::StartFailed>().exit.reason.find("CONFIG_SCHED_CLASS_EXT"),
+    EXPECT_NE(next<runner::StartFailed>().exit.reason.str().find("CONFIG_SCHED_CLASS_EXT"),
               std::string::npos);
 }
 
@@ -133,7 +133,8 @@ TEST_F(ChildRunnerTest, OneThatNeverAttachesIsStoppedAtTheDeadline) {
     runner_->configure(millis(200), millis(150));
     runner_->start(spec({"--never"}), false);
     const auto& failed = next<runner::StartFailed>();
-    EXPECT_TRUE(failed.exit.reason.starts_with("not attached within 200ms")) << failed.exit.reason;
+    EXPECT_TRUE(failed.exit.reason.str().starts_with("not attached within 200ms"))
+        << failed.exit.reason.str();
 }
 
 TEST_F(ChildRunnerTest, ADeafOneIsKilledAndAKernelThatStaysOnIsReported) {
@@ -185,7 +186,7 @@ TEST_F(ChildRunnerTest, AnEjectedOneIsReportedWithItsLastWords) {
     next<runner::Attached>();
     const auto& exited = next<runner::Exited>();
     EXPECT_EQ(exited.exit.kind, ExitKind::Stalled);
-    EXPECT_NE(exited.exit.dump.find("fake scheduler: ejected"), std::string::npos);
+    EXPECT_NE(exited.exit.dump.str().find("fake scheduler: ejected"), std::string::npos);
 }
 
 TEST_F(ChildRunnerTest, AnEjectedOneThatDoesNotEndIsMadeTo) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "scheduler/exit_code.hpp"
+#include "supervisor/system/cgroup_watch.hpp"
 #include "supervisor/system/control_server.hpp"
 #include "supervisor/system/exit_status.hpp"
 #include "supervisor/system/power.hpp"
@@ -284,4 +285,24 @@ TEST(SchedulerClient, TellsNobodyBehindANameOfSomebodyElse) {
     ASSERT_EQ(::symlink("theirs", dir.path("name").c_str()), 0);
     ASSERT_TRUE(
         test::run_until(**loop, [&] { return (*made)->confirmed().foreground.size() == 1; }));
+}
+
+// cgroupfs without a kernel: a folder with as many groups as one user likes.
+TEST(CgroupWatch, OneUsersGroupsLeaveWatchesForTheOthers) {
+    const test::TempDir dir;
+    dir.write("cgroup.procs", "");
+    for (int i = 0; i < 1500; ++i)
+        std::filesystem::create_directories(
+            dir.path("user.slice/user-1001.slice/x/" + std::to_string(i)));
+    std::filesystem::create_directories(dir.path("user.slice/user-1002.slice"));
+    const auto loop = Loop::create();
+    std::vector<std::string> appeared;
+    const auto watch = CgroupWatch::create(
+        **loop, dir.root(), [](const std::string& path) { return path.ends_with("/game.scope"); },
+        [&](const std::string& path) { appeared.push_back(path); });
+    ASSERT_TRUE(watch);
+    EXPECT_LT((*watch)->watches(), 1100U);
+    std::filesystem::create_directories(dir.path("user.slice/user-1002.slice/game.scope"));
+    EXPECT_TRUE(test::run_until(**loop, [&] { return !appeared.empty(); }));
+    EXPECT_THAT(appeared, ElementsAre("/user.slice/user-1002.slice/game.scope"));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The systemd runner against a played systemd on a private bus, with real processes that play the
 // scheduler on a played sysfs.
+#include "supervisor/system/runner_choice.hpp"
 #include "supervisor/system/systemd_runner.hpp"
 #include "support/fake_systemd.hpp"
 #include "support/proc_fixture.hpp"
@@ -406,4 +407,25 @@ TEST(Unit, NamesAndTextsAreEscaped) {
     const std::vector<std::string> hard{"",    "a b", "\"", "\\", "\\\"", "$HOME",
                                         "`x`", "'",   "#",  "%i", "=",    "é"};
     EXPECT_EQ(test::arguments_from(dir.write("env", *environment_file(hard))), hard);
+}
+
+TEST(RunnerChoice, AServiceOfSystemdNeverFallsBack) {
+    bool asked = false;
+    RunnerFacts facts{true, true, [&] {
+                          asked = true;
+                          return false;
+                      }};
+    EXPECT_EQ(*choose_runner(RunnerKind::Auto, facts), RunnerKind::Systemd);
+    EXPECT_EQ(*choose_runner(RunnerKind::Systemd, facts), RunnerKind::Systemd);
+    EXPECT_EQ(*choose_runner(RunnerKind::Child, facts), RunnerKind::Child);
+    EXPECT_FALSE(asked) << "nothing waits for a slow bus at boot";
+    facts.service = false; // started by hand
+    EXPECT_EQ(*choose_runner(RunnerKind::Auto, facts), RunnerKind::Child);
+    EXPECT_FALSE(choose_runner(RunnerKind::Systemd, facts));
+    EXPECT_TRUE(asked);
+    facts.answers = [] { return true; };
+    EXPECT_EQ(*choose_runner(RunnerKind::Auto, facts), RunnerKind::Systemd);
+    facts.systemd_machine = false;
+    EXPECT_EQ(*choose_runner(RunnerKind::Auto, facts), RunnerKind::Child);
+    EXPECT_FALSE(choose_runner(RunnerKind::Systemd, facts));
 }

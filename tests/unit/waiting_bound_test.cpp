@@ -24,8 +24,8 @@ namespace {
 Nanos waiting_bound(const DeadlineParams& params, std::size_t tasks, std::size_t cpus,
                     Nanos latency) {
     const auto turns = static_cast<std::int64_t>((tasks + cpus - 1) / cpus);
-    return params.lag_credit + DeadlinePolicy::deadline_bound(params) +
-           params.slice_max * (turns + 1) + latency;
+    return params.credit + DeadlinePolicy::deadline_bound(params) + params.slice_max * (turns + 1) +
+           latency;
 }
 
 } // namespace

@@ -20,7 +20,7 @@ constexpr double kTop = 12;
 constexpr double kBottom = 24;
 constexpr double kPlotWidth = kWidth - kLeft - kRight;
 constexpr double kPlotHeight = kHeight - kTop - kBottom;
-constexpr std::size_t kColumns = 378;
+constexpr std::size_t kPlotColumns = 378;
 constexpr int kTicks = 5;
 
 // The frame times that players know by their rates.
@@ -155,7 +155,7 @@ std::string frame_time_plot(std::span<const double> frame_ms, const Scale& scale
         x_tick(svg, tick / scale.seconds, number(tick) + " s");
     svg += fmt::format(R"(<polyline class="line s{}" data-seconds="{:g}" points=")", colour,
                        scale.seconds);
-    for (const Point& p : thinned(frame_ms, kColumns))
+    for (const Point& p : thinned(frame_ms, kPlotColumns))
         svg += fmt::format("{:.1f},{:.1f} ", x_of(p.seconds / scale.seconds), y_of(p.ms, scale.ms));
     svg += "\"/>\n";
     finish(svg, scale.ms);

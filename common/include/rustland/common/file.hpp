@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 
 namespace rustland {
 
@@ -17,8 +18,9 @@ Result<std::string> read_line(const std::string& path);
 // Writes text to an existing file (sysfs, sysctl).
 Status write_file(const std::string& path, std::string_view text);
 
-// Makes the file, or replaces it: readers see the old text or the new one, never a part. For
-// everybody to read.
-Status replace_file(const std::string& path, std::string_view text);
+// Makes the file, or replaces it: readers see the old text or the new one, never a part. On an
+// error (a full file system) the old one stays and nothing else is left. For everybody to read,
+// unless `mode` says otherwise.
+Status replace_file(const std::string& path, std::string_view text, mode_t mode = 0644);
 
 } // namespace rustland

@@ -14,7 +14,8 @@ void setup_logging(const std::string& program, LogLevel level);
 // From now on.
 void set_log_level(LogLevel level);
 
-// A line of the log, from any thread but the scheduling one. Below the level nothing is formatted.
+// A line of the log, from any thread but the scheduling one; a text with line ends takes several.
+// What cannot be shown safely becomes a '?' (clean_text.hpp). Below the level nothing is formatted.
 namespace log {
 
 void write(LogLevel level, fmt::string_view form, fmt::format_args values);

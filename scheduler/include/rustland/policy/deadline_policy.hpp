@@ -4,6 +4,9 @@
 #include "rustland/policy/policy.hpp"
 #include "rustland/policy/run_queue.hpp"
 
+#include <array>
+#include <span>
+
 namespace rustland {
 
 // The numbers of the deadline policy. The defaults are what `rustland` uses; those of the fair
@@ -40,9 +43,11 @@ struct DeadlineParams {
 //
 //     deadline = now - foreground_credit + clamp((request - lag) * stretch, -credit, 50 ms)
 //
-// and while there are any, the rest is counted in 2/5 of the time to come, so that it waits no
-// longer than without them by much. Background tasks have a tenth of their weight, and interrupt
-// nobody; nor do those of SCHED_BATCH and SCHED_IDLE.
+// What a foreground task wakes comes as early, if its mean burst is below 2 ms, and all of that
+// together gets at most 5 % of the machine. While there are foreground tasks, the rest is counted
+// in 2/5 of the time to come, so that it waits no longer than without them by much. Background
+// tasks have a tenth of their weight, and interrupt nobody; nor do those of SCHED_BATCH and
+// SCHED_IDLE.
 //
 // This is EEVDF's order (Stoica and Abdel-Wahab, "Earliest Eligible Virtual Deadline First", 1995)
 // with the request learned instead of fixed, and without its test of eligibility. Because the
@@ -63,12 +68,16 @@ class DeadlinePolicy final : public Policy {
     [[nodiscard]] static Nanos deadline_bound(const DeadlineParams& params) {
         return params.wait_max;
     }
-    // The same while there are foreground tasks.
+    // "inherited": tasks that came as early as the foreground because it had woken them.
+    [[nodiscard]] std::span<const NamedCounter> counters() const override { return counters_; }
+
+    // The bound above while there are foreground tasks.
     [[nodiscard]] static Nanos squeezed(Nanos ahead) {
         return ahead.value > 0 ? ahead * 2 / 5 : ahead;
     }
 
   private:
+    [[nodiscard]] bool inherits(Nanos mean_burst, Nanos used, Nanos now);
     void account_shares(bool foreground, Nanos used, Nanos now);
     [[nodiscard]] Nanos slice_for(const QueuedTask& task, Nanos mean_burst, Nanos cap) const;
 
@@ -76,8 +85,12 @@ class DeadlinePolicy final : public Policy {
     RunQueue queue_;
     Nanos last_foreground_ = Nanos{} - seconds(1000);
     Nanos last_other_ = Nanos{} - seconds(1000);
-    Nanos others_since_;    // when others began to want CPU time, the last time that they did
-    Nanos owed_;            // CPU time that the foreground has to leave to others
+    Nanos others_since_; // when others began to want CPU time, the last time that they did
+    Nanos owed_;         // CPU time that the foreground has to leave to others
+    Nanos inherited_;    // CPU time that went to what the foreground woke, beyond its part
+    Nanos inherited_at_; // as of then
+    Counter inherits_;
+    std::array<NamedCounter, 1> counters_{{{"inherited", &inherits_}}};
     bool repaying_ = false; // the foreground has no credit until nothing is owed
 };
 

@@ -56,6 +56,8 @@ struct QueuedTask {
     bool restricted = false; // it may not run on every online CPU
     bool batch = false;      // SCHED_BATCH or SCHED_IDLE: as under the kernel's own scheduler it
                              // is to interrupt nobody
+    bool called = false; // a foreground task woke it, which it is none of itself: it may be what
+                         // shows that one's frame or plays its sound
 };
 
 // What becomes of a QueuedTask.

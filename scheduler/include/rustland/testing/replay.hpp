@@ -5,15 +5,18 @@
 // A trace has these lines (only `time` and `pid` must be there; the defaults are in brackets):
 //
 //   {"time":T,"pid":P,"tgid":[P],"cpu":[0],"enqueued_at":[T],"sum_exec":[0],"burst_exec":[0],
-//    "last_sleep":[0],"sleeps":[0],"weight":[100],"nr_cpus_allowed":[1],"nr_waiting":[0],
-//    "class":["normal"],"wakeup":[false],"restricted":[false],"seq":[number of the line]}
+//    "last_sleep":[0],"sleeps":[0],"weight":[100],"lag":[0],"stretch":[1024],
+//    "nr_cpus_allowed":[1],"nr_waiting":[0],"class":["normal"],"wakeup":[false],
+//    "restricted":[false],"batch":[false],"called":[false],
+//    "seq":[number of the line]}
 //                               the task P is queued; the members are those of QueuedTask, and the
 //                               class is normal, foreground or background
 //   {"time":T,"exited":P}       it is gone
 //
 // The answers:
 //
-//   {"time":T,"pid":P,"seq":N,"cpu":C,"slice":S,"deadline":D,"key":K,"preempt":B}
+//   {"time":T,"pid":P,"seq":N,"cpu":C,"slice":S,"deadline":D,"key":K,"preempt":B,
+//    "request":R,"bias":I}
 //                               a decision; cpu is -1 for any
 //   {"time":T,"pid":P,"seq":N,"refused":true}   the policy had no room for the task
 #pragma once

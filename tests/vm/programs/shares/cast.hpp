@@ -44,7 +44,7 @@ class Cast {
   private:
     Cast() = default;
     Status start_group(const Group& group, int gate);
-    Status wait_until_ready(const Configuration& configuration) const;
+    [[nodiscard]] Status wait_until_ready(const Configuration& configuration) const;
 
     std::vector<Player> players_;
     std::span<Slot> slots_; // a mapping of ours

@@ -13,7 +13,7 @@ namespace rustland::shares {
 
 // How far a share may be from the reference's.
 struct Targets {
-    double group_points = 3;  // a group, and what no task of the configuration got
+    double group_points = 3;  // a group, and the idle CPUs
     double single_points = 1; // a group that is one task
     double alike = 0.15;      // each of the tasks that are alike, as a part of the reference's
     // What a task of a small share may be off in any case: a tick of 4 ms a second on one of four
@@ -21,7 +21,7 @@ struct Targets {
     double grain_points = 0.1;
 };
 
-enum class Verdict { good, bad, missing };
+enum class Verdict { good, bad, missing, none };
 
 // One row of the table. Shares of several tasks are sorted.
 struct Row {
@@ -32,9 +32,9 @@ struct Row {
     std::vector<double> beside; // another reference, without a verdict
     double least = 0; // the least and the most of the reference's over its tasks and seeds
     double most = 0;
-    double difference = 0; // the largest, in points; 0 when something is missing
-    Verdict verdict = Verdict::missing;
-    std::string why; // of a bad verdict: the target that is missed
+    double difference = 0;              // the largest, in points; 0 when something is missing
+    Verdict verdict = Verdict::missing; // none: the row is only shown
+    std::string why;                    // of a bad verdict: the target that is missed
 };
 
 // Rows for each configuration of the reference, in its order; several runs of one configuration are
@@ -44,6 +44,7 @@ Result<std::vector<Row>> compare(const std::vector<Run>& reference,
                                  const std::vector<Run>& measured, const std::vector<Run>& beside,
                                  const Targets& targets = {});
 
+// Whether no row is bad or missing.
 bool all_good(const std::vector<Row>& rows);
 
 struct Names {

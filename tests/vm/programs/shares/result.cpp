@@ -32,7 +32,8 @@ Run from_json(const json& line) {
     run.cpus = line.at("cpus").get<unsigned>();
     run.seed = line.at("seed").get<std::uint64_t>();
     run.seconds = line.at("seconds").get<double>();
-    run.rest = line.at("rest").get<double>();
+    run.others = line.at("others").get<double>();
+    run.idle = line.at("idle").get<double>();
     for (const json& group : line.at("groups"))
         run.groups.push_back({.path = group.at("path").get<std::string>(),
                               .percent = group.at("percent").get<double>(),
@@ -63,7 +64,8 @@ std::string to_json(const Run& run) {
                 {"cpus", run.cpus},
                 {"seed", run.seed},
                 {"seconds", rounded(run.seconds)},
-                {"rest", rounded(run.rest)},
+                {"others", rounded(run.others)},
+                {"idle", rounded(run.idle)},
                 {"groups", groups},
                 {"tasks", tasks}}
         .dump();

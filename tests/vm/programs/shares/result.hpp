@@ -39,7 +39,8 @@ struct Run {
     double seconds = 0; // how long was measured
     std::vector<GroupShare> groups;
     std::vector<TaskShares> tasks;
-    double rest = 0; // all other tasks, the scheduler's own work, and idle CPUs
+    double others = 0; // all other tasks: the scheduler's own work, the kernel's threads
+    double idle = 0;   // CPUs with nothing to do
     bool operator==(const Run&) const = default;
 };
 

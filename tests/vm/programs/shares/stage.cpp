@@ -6,9 +6,11 @@
 #include "shares/cast.hpp"
 #include "shares/cgroups.hpp"
 #include "shares/scheduler.hpp"
+#include "shares/words.hpp"
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <ctime>
 #include <fmt/format.h>
 #include <sched.h>
@@ -23,10 +25,34 @@ struct Snapshot {
     Nanos when;
     std::vector<Nanos> players;
     std::vector<Nanos> groups; // of control groups; zero for sessions
+    Nanos idle;                // of all CPUs
 };
 
+// In hundredths of a second, from the first line of /proc/stat: cpu user nice system idle iowait …
+Result<Nanos> idle_time() {
+    const auto text = read_file("/proc/stat");
+    if (!text)
+        return text.error();
+    Words words(lines_of(*text).front());
+    for (int i = 0; i < 4; ++i)
+        words.next();
+    std::int64_t ticks = 0;
+    for (int i = 0; i < 2; ++i) {
+        const std::string word = words.next();
+        std::int64_t value = 0;
+        if (std::from_chars(word.data(), word.data() + word.size(), value).ec != std::errc())
+            return Error("/proc/stat does not begin with the times of all CPUs");
+        ticks += value;
+    }
+    return millis(10) * ticks;
+}
+
 Result<Snapshot> take_snapshot(const Configuration& configuration, const Cast& cast) {
-    Snapshot snapshot{.when = monotonic_now(), .players = {}, .groups = {}};
+    Snapshot snapshot{.when = monotonic_now(), .players = {}, .groups = {}, .idle = {}};
+    const auto idle = idle_time();
+    if (!idle)
+        return idle.error();
+    snapshot.idle = *idle;
     for (const Player& player : cast.players()) {
         auto time = Cast::cpu_time(player);
         if (!time)
@@ -91,12 +117,13 @@ void fill_shares(Run& run, const Configuration& configuration, const Cast& cast,
     for (const TaskLine& line : configuration.tasks)
         run.tasks.push_back({.group = line.group, .label = label_of(line), .percent = {}});
     std::vector<Nanos> sessions(configuration.groups.size());
-    run.rest = 100;
+    run.idle = percent(to.idle - from.idle);
+    run.others = 100 - run.idle;
     for (std::size_t i = 0; i < cast.players().size(); ++i) {
         const Player& player = cast.players()[i];
         const Nanos used = to.players[i] - from.players[i];
         run.tasks[player.line_index].percent.push_back(percent(used));
-        run.rest -= percent(used);
+        run.others -= percent(used);
         for (std::size_t g = 0; g < configuration.groups.size(); ++g)
             if (configuration.groups[g].path == player.line->group)
                 sessions[g] += used;

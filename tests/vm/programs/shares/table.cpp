@@ -3,6 +3,7 @@
 
 #include "bench/text_table.hpp"
 
+#include <cmath>
 #include <fmt/format.h>
 #include <map>
 
@@ -18,10 +19,20 @@ std::string shares_text(const std::vector<double>& shares) {
     return fmt::format("{:.1f} … {:.1f}", shares.front(), shares.back());
 }
 
+// The reference's median, and between what its seeds were if they differ.
+std::string reference_text(const Row& row) {
+    std::string text = shares_text(row.reference);
+    if (row.reference.size() == 1 && row.most - row.least >= 0.1)
+        text += fmt::format(" ({:.1f} … {:.1f})", row.least, row.most);
+    return text;
+}
+
 std::string verdict_text(const Row& row) {
     switch (row.verdict) {
     case Verdict::good:
         return "good";
+    case Verdict::none:
+        return "";
     case Verdict::missing:
         return "**no result**";
     case Verdict::bad:
@@ -31,7 +42,10 @@ std::string verdict_text(const Row& row) {
 }
 
 std::string difference_text(const Row& row) {
-    return row.verdict == Verdict::missing ? "-" : fmt::format("{:+.1f}", row.difference);
+    if (row.verdict == Verdict::missing)
+        return "-";
+    // Without the sign of a difference that is rounded away.
+    return std::abs(row.difference) < 0.05 ? "0.0" : fmt::format("{:+.1f}", row.difference);
 }
 
 } // namespace
@@ -43,17 +57,21 @@ std::string to_markdown(const std::vector<Row>& rows, const Names& names) {
     cells[0].insert(cells[0].end(), {names.measured + " %", "difference, points", "verdict"});
     std::map<std::string, bool> good;
     unsigned good_rows = 0;
+    unsigned judged_rows = 0;
     std::string before;
     for (const Row& row : rows) {
         std::vector<std::string> line{row.configuration == before ? "" : row.configuration,
-                                      row.what, shares_text(row.reference)};
+                                      row.what, reference_text(row)};
         if (!names.beside.empty())
             line.push_back(shares_text(row.beside));
         line.insert(line.end(),
                     {shares_text(row.measured), difference_text(row), verdict_text(row)});
         cells.push_back(std::move(line));
         before = row.configuration;
+        if (row.verdict == Verdict::none)
+            continue;
         const bool is_good = row.verdict == Verdict::good;
+        ++judged_rows;
         good_rows += is_good ? 1 : 0;
         good.try_emplace(row.configuration, true).first->second &= is_good;
     }
@@ -61,7 +79,7 @@ std::string to_markdown(const std::vector<Row>& rows, const Names& names) {
     for (const auto& [name, is_good] : good)
         good_configurations += is_good ? 1 : 0;
     return fmt::format("{}\n{}: {} of {} rows and {} of {} configurations are as they should be.\n",
-                       bench::markdown(cells, 2), names.measured, good_rows, rows.size(),
+                       bench::markdown(cells, 2), names.measured, good_rows, judged_rows,
                        good_configurations, good.size());
 }
 

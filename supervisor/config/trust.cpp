@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "supervisor/config/trust.hpp"
+
+#include <array>
+#include <deque>
+#include <filesystem>
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace rustland::supervisor {
+namespace {
+
+constexpr int kMostLinks = 40; // as the kernel follows
+
+using Parts = std::deque<std::string>;
+
+Parts split(std::string_view path) {
+    Parts parts;
+    while (!path.empty()) {
+        const std::size_t slash = path.find('/');
+        const std::string_view part = path.substr(0, slash);
+        if (!part.empty() && part != ".")
+            parts.emplace_back(part);
+        path.remove_prefix(slash == std::string_view::npos ? path.size() : slash + 1);
+    }
+    return parts;
+}
+
+Status check_folder(const std::string& path, const struct stat& st) {
+    const bool writable = (st.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (st.st_mode & S_ISVTX) == 0;
+    if (writable || !trusted_owner(st.st_uid))
+        return Error(fmt::format("its directory {} can be written by others; chmod go-w and "
+                                 "chown root it",
+                                 path));
+    return {};
+}
+
+} // namespace
+
+Status check_owner(const struct stat& st) {
+    if (!trusted_owner(st.st_uid))
+        return Error(fmt::format("belongs to uid {}; chown root it", st.st_uid));
+    if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return Error("can be written by others; chmod go-w it");
+    return {};
+}
+
+namespace {
+
+// Walks the path as the kernel does, and looks at each step. Nothing is opened: what is checked
+// here can only be changed by those who are trusted.
+class Walk {
+  public:
+    explicit Walk(const std::string& path) : rest_(split(path)) {}
+
+    Status run(bool file_too) {
+        if (Status status = look("/"); !status)
+            return status;
+        while (!rest_.empty()) {
+            const std::string part = rest_.front();
+            rest_.pop_front();
+            if (part == "..") {
+                at_ = std::filesystem::path(at_).parent_path().string();
+                continue;
+            }
+            Status status = step(fmt::format("{}/{}", at_ == "/" ? "" : at_, part), file_too);
+            if (!status)
+                return status;
+        }
+        return {};
+    }
+
+  private:
+    Status look(const std::string& path) {
+        struct stat st = {};
+        if (::lstat(path.c_str(), &st) != 0)
+            return Error::from_errno(path);
+        return check_folder(path, st);
+    }
+    Status step(const std::string& next, bool file_too) {
+        struct stat st = {};
+        if (::lstat(next.c_str(), &st) != 0)
+            return Error::from_errno(next);
+        if (S_ISLNK(st.st_mode))
+            return follow(next, st);
+        at_ = next;
+        if (S_ISDIR(st.st_mode))
+            return check_folder(next, st);
+        return file_too && rest_.empty() ? check_owner(st) : Status{};
+    }
+    // A link's target is its owner's to choose.
+    Status follow(const std::string& link, const struct stat& st) {
+        std::array<char, 4096> target{};
+        const ssize_t n = ::readlink(link.c_str(), target.data(), target.size());
+        if (n <= 0)
+            return Error::from_errno(link);
+        if (++links_ > kMostLinks)
+            return Error::from_code(link, ELOOP);
+        if (!trusted_owner(st.st_uid))
+            return Error(
+                fmt::format("the link {} belongs to uid {}; chown -h root it", link, st.st_uid));
+        const std::string_view text(target.data(), static_cast<std::size_t>(n));
+        if (text.starts_with('/'))
+            at_ = "/";
+        Parts parts = split(text);
+        rest_.insert(rest_.begin(), parts.begin(), parts.end());
+        return {};
+    }
+
+    std::string at_ = "/";
+    Parts rest_;
+    int links_ = 0;
+};
+
+Status walk(const std::string& path, bool file_too) {
+    std::error_code ec;
+    const std::string whole = std::filesystem::absolute(path, ec).string();
+    return ec ? Status(Error::from_code(path, ec.value())) : Walk(whole).run(file_too);
+}
+
+} // namespace
+
+bool trusted_owner(uid_t uid) { return uid == 0 || uid == ::geteuid(); }
+
+Status check_folders(const std::string& path) { return walk(path, false); }
+
+Status check_trusted(const std::string& path) { return walk(path, true); }
+
+} // namespace rustland::supervisor

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The daemon's socket when many come, and two daemons in one folder.
+#include "supervisor/system/control_server.hpp"
+#include "supervisor/system/instance_lock.hpp"
+#include "support/daemon_test.hpp"
+#include "support/temp_dir.hpp"
+#include "support/wait.hpp"
+
+#include <gmock/gmock.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+using namespace rustland;
+using namespace rustland::supervisor;
+using testing::HasSubstr;
+
+namespace {
+
+// Under which the user who runs the tests is one like the others.
+constexpr ClientLimits kForAll{.privileged = 4711,
+                               .all = 6,
+                               .kept = 2,
+                               .per_user = 4,
+                               .requests_per_second = 50,
+                               .burst = 5,
+                               .first_request = millis(200),
+                               .idle = millis(500),
+                               .farewell = seconds(5)};
+
+UniqueFd connect_to(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
+        fd.reset();
+    return fd;
+}
+
+class CrowdedServer : public testing::Test {
+  protected:
+    CrowdedServer() : loop(*Loop::create()) {
+        ControlServer::Handlers handlers;
+        handlers.request = [this](const Peer& peer, const nlohmann::json&) {
+            ++asked;
+            server->send(peer.id, {{"ok", true}});
+        };
+        handlers.busy = [this](ClientId) { return busy; };
+        server = *ControlServer::listen(*loop, dir.path("s"), handlers, kForAll);
+    }
+    // What has come until `expected` is in it.
+    std::string wait_for(const UniqueFd& fd, const std::string& expected) {
+        std::string text;
+        test::run_until(*loop, [&] {
+            std::array<char, 4096> buffer{};
+            const ssize_t n = ::recv(fd.get(), buffer.data(), buffer.size(), 0);
+            if (n > 0)
+                text.append(buffer.data(), static_cast<std::size_t>(n));
+            return text.find(expected) != std::string::npos;
+        });
+        return text;
+    }
+    static void send(const UniqueFd& fd, const std::string& text) {
+        EXPECT_EQ(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL),
+                  static_cast<ssize_t>(text.size()));
+    }
+
+    test::TempDir dir;
+    std::unique_ptr<Loop> loop;
+    std::unique_ptr<ControlServer> server;
+    bool busy = false;
+    int asked = 0;
+};
+
+constexpr const char* kStatus = "{\"request\":\"status\"}\n";
+
+} // namespace
+
+TEST_F(CrowdedServer, WhoIsTurnedAwayReadsWhyThoughItWroteFirst) {
+    std::vector<UniqueFd> clients;
+    for (std::size_t i = 0; i < kForAll.per_user; ++i) {
+        clients.push_back(connect_to(dir.path("s")));
+        send(clients.back(), kStatus);
+        ASSERT_THAT(wait_for(clients.back(), "\n"), HasSubstr("\"ok\":true"));
+    }
+    const UniqueFd one_more = connect_to(dir.path("s"));
+    send(one_more, kStatus);
+    EXPECT_THAT(wait_for(one_more, "\n"), HasSubstr("close one"));
+    EXPECT_EQ(asked, 4);
+}
+
+TEST_F(CrowdedServer, SilentClientsMakeRoomUnlessTheyHoldSomething) {
+    const UniqueFd silent = connect_to(dir.path("s"));
+    EXPECT_THAT(wait_for(silent, "\n"), HasSubstr("connect again"));
+    EXPECT_EQ(server->clients(), 0U);
+    busy = true;
+    const UniqueFd holder = connect_to(dir.path("s"));
+    send(holder, kStatus);
+    wait_for(holder, "\n");
+    test::run_until(
+        *loop, [] { return false; }, millis(1800));
+    EXPECT_EQ(server->clients(), 1U);
+}
+
+TEST_F(CrowdedServer, AFloodOfRequestsIsAnsweredAtTheUsersRate) {
+    const UniqueFd client = connect_to(dir.path("s"));
+    std::string flood;
+    for (int i = 0; i < 1000; ++i)
+        flood += kStatus;
+    send(client, flood);
+    test::run_until(
+        *loop, [] { return false; }, millis(500));
+    EXPECT_GE(asked, 5);
+    EXPECT_LE(asked, 5 + 50) << "half a second at fifty a second, and what it takes at once";
+}
+
+TEST(InstanceLock, OneAtATimeHoweverTheOneBeforeEnded) {
+    const test::TempDir dir;
+    auto first = lock_instance(dir.path("lock"));
+    ASSERT_TRUE(first) << first.error().message();
+    const auto second = lock_instance(dir.path("lock"));
+    ASSERT_FALSE(second);
+    EXPECT_THAT(second.error().message(), HasSubstr("another rustlandd is running"));
+    first->reset();
+    EXPECT_TRUE(lock_instance(dir.path("lock")));
+}
+
+using test::DaemonTest;
+
+// The first is busy and its backlog is full, which is no sign of death.
+TEST_F(DaemonTest, ASecondDaemonDoesNotTakeOverFromOneThatIsBusy) {
+    boot();
+    std::vector<UniqueFd> waiting;
+    for (int i = 0; i < 200; ++i)
+        waiting.push_back(connect_to(fixture.dir().path("run/control.sock")));
+    EXPECT_FALSE(waiting.back()) << "the backlog is full";
+    const auto second = Daemon::create(*loop, options());
+    ASSERT_FALSE(second);
+    EXPECT_THAT(second.error().message(), HasSubstr("another rustlandd is running"));
+    EXPECT_TRUE(std::filesystem::exists(fixture.dir().path("run/control.sock")));
+    // Without the lock the socket says the same.
+    const auto server = ControlServer::listen(*loop, fixture.dir().path("run/control.sock"), {});
+    ASSERT_FALSE(server);
+    EXPECT_THAT(server.error().message(), HasSubstr("another rustlandd is running"));
+}
+
+TEST_F(DaemonTest, HoldsComeAtARateAndPushNothingElseOutOfTheHistory) {
+    boot();
+    constexpr uid_t user = 1000;
+    int refused = 0;
+    for (int i = 1; i <= 300; ++i) {
+        ask({{"request", "hold"}, {"reason", "again"}}, user, 7, Right::Hold);
+        if (runner->starting)
+            runner->attach();
+        const bool held = answers.back().contains("cookie");
+        refused += held ? 0 : 1;
+        if (held)
+            ask({{"request", "release"}, {"cookie", answers.back()["cookie"]}}, user, 7,
+                Right::Hold);
+        if (runner->stopping)
+            runner->stopped();
+    }
+    EXPECT_GE(refused, 200);
+    for (int i = 0; i < 300; ++i) {
+        ask({{"request", "hold"}, {"reason", "root's"}}, 0, 8);
+        if (runner->starting)
+            runner->attach();
+        ask({{"request", "release"}, {"cookie", answers.back()["cookie"]}}, 0, 8);
+        if (runner->stopping)
+            runner->stopped();
+    }
+    EXPECT_EQ(daemon->history_entries().front().kind, "daemon") << "its start";
+}

@@ -23,15 +23,14 @@ to_quilt() {
 
 # watch_finds FOLDER: debian/watch finds the newest release where a web page lists some, and which of
 # them is newer than this one.
-watch_finds() {
-    local site=$1/site port found
+watch_finds() ( # a shell of its own, whose end is the web server's
+    site=$1/site port=
     mkdir -p "$site/releases"
     touch "$site/releases/rustland-$version.tar.gz" "$site/releases"/rustland-99.{2.0,10.1}.tar.gz \
         "$site/releases/other-99.11.0.tar.gz"
     python3 -u -m http.server --bind 127.0.0.1 --directory "$site" 0 >"$site/log" 2>&1 &
-    local server=$!
-    # shellcheck disable=SC2064  # the server of this call
-    trap "kill $server 2>/dev/null" RETURN
+    server=$!
+    trap 'kill "$server"' EXIT
     for _ in $(seq 50); do
         port=$(sed -nE 's/.* port ([0-9]+) .*/\1/p' "$site/log")
         [ -z "$port" ] || break
@@ -44,7 +43,7 @@ watch_finds() {
         --package rustland --upstream-version "$version" 2>"$work/uscan.log" |
         sed -nE 's,.*<upstream-version>(.*)</upstream-version>.*,\1,p') || true
     [ "$found" = 99.10.1 ] || die "debian/watch found '$found' and not 99.10.1 ($work/uscan.log)"
-}
+)
 
 # What a first upload lacks here: which bug report it closes is known once there is one that asks for the
 # package; whose key signs the releases, once somebody publishes them. And Debian 12's uscan, which

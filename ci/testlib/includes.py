@@ -18,10 +18,15 @@ from testlib.process import ROOT, sources
 
 # Header -> the names of std:: that it defines. A name in several lines may come from any of them.
 STANDARD = {
-    "algorithm": """all_of any_of binary_search clamp copy copy_n count count_if equal fill fill_n find
-        find_if for_each lower_bound max max_element min min_element minmax minmax_element mismatch none_of
-        nth_element pop_heap push_heap ranges::* remove remove_if replace_if reverse shuffle sort
-        stable_sort transform unique upper_bound""",
+    "algorithm": """adjacent_find all_of any_of binary_search clamp copy copy_if copy_n count
+        count_if equal equal_range fill fill_n find find_first_of find_if find_if_not for_each
+        for_each_n generate includes inplace_merge is_sorted iter_swap lexicographical_compare
+        lower_bound make_heap max max_element merge min min_element minmax minmax_element
+        mismatch next_permutation none_of nth_element partial_sort partition pop_heap
+        prev_permutation push_heap ranges::* remove remove_copy_if remove_if replace replace_if
+        reverse reverse_copy rotate search set_difference set_intersection set_union shuffle sort
+        sort_heap stable_partition stable_sort swap_ranges transform unique unique_copy
+        upper_bound""",
     "array": "array to_array tuple_size_v get",
     "atomic": """atomic atomic_ref memory_order_acquire memory_order_release memory_order_relaxed
         memory_order_seq_cst""",
@@ -29,10 +34,13 @@ STANDARD = {
     "bitset": "bitset hash",
     "cctype": "isalnum isalpha isdigit isprint isspace tolower toupper",
     "charconv": "from_chars to_chars chars_format",
-    "chrono": "chrono::* chrono_literals",
+    "chrono": "chrono chrono::* chrono_literals",
     "clocale": "setlocale",
-    "cmath": "ceil exp fabs floor isfinite isnan llround log log10 lround pow round sqrt trunc abs",
+    "cmath": """abs cbrt ceil cos exp exp2 fabs floor fmax fmin fmod hypot isfinite isinf isnan
+        isnormal llround log log10 log1p log2 lrint lround modf nan nearbyint pow rint round
+        signbit sin sqrt tan trunc""",
     "compare": "strong_ordering partial_ordering weak_ordering",
+    "concepts": "convertible_to derived_from floating_point integral invocable same_as",
     "condition_variable": "condition_variable cv_status",
     "csignal": "signal sig_atomic_t raise",
     "cstdarg": "va_list",
@@ -48,48 +56,65 @@ STANDARD = {
     "exception": "current_exception exception exception_ptr rethrow_exception terminate",
     "filesystem": "filesystem filesystem::*",
     "fstream": "fstream ifstream ofstream ios",
-    "functional": "function greater hash invoke less ref cref",
+    "functional": """bind_front cref equal_to function greater hash invoke less minus not_fn plus
+        ref reference_wrapper""",
+    "future": "async future promise",
     "initializer_list": "initializer_list",
-    "ios": "ios ios_base",
+    "iomanip": "put_time setfill setprecision setw",
+    "ios": "dec fixed hex ios ios_base",
     "iosfwd": "ostream istream",
     "iostream": "cerr cin cout ios",
     "istream": "istream ios",
-    "iterator": "back_inserter distance istream_iterator istreambuf_iterator next prev",
+    "iterator": """advance back_inserter distance front_inserter inserter istream_iterator
+        istreambuf_iterator make_move_iterator make_reverse_iterator next ostream_iterator prev
+        reverse_iterator""",
     "limits": "numeric_limits",
     "list": "list erase_if",
     "map": "map multimap erase_if",
-    "memory": "align allocator hash make_shared make_unique shared_ptr unique_ptr weak_ptr",
+    "memory": """addressof align allocator construct_at default_delete destroy_at
+        dynamic_pointer_cast enable_shared_from_this hash make_shared make_unique shared_ptr
+        static_pointer_cast unique_ptr weak_ptr""",
     "memory_resource": "pmr pmr::*",
-    "mutex": "lock_guard mutex scoped_lock unique_lock",
+    "mutex": "call_once lock_guard mutex once_flag scoped_lock unique_lock",
     "new": "bad_alloc nothrow",
-    "numeric": "accumulate gcd iota lcm",
-    "optional": "hash make_optional nullopt optional",
+    "numeric": """accumulate exclusive_scan gcd inner_product iota lcm midpoint partial_sum
+        reduce transform_reduce""",
+    "optional": "hash in_place make_optional nullopt optional",
     "ostream": "ostream endl flush ios",
+    "queue": "priority_queue queue",
     "random": """mt19937 mt19937_64 random_device uniform_int_distribution uniform_real_distribution
         exponential_distribution""",
     "regex": "regex regex_match regex_search smatch sregex_iterator cmatch regex_error",
     "semaphore": "binary_semaphore counting_semaphore",
     "set": "set multiset erase_if",
     "span": "as_bytes as_writable_bytes span",
+    "source_location": "source_location",
     "sstream": "istringstream ostringstream stringstream ios",
     "stdexcept": "invalid_argument logic_error out_of_range runtime_error",
-    "string": "erase_if getline hash stod stoi stol stoul stoull string to_string",
+    "string": "erase_if getline hash stod stof stoi stol stoul stoull string to_string",
     "string_view": "string_view hash",
     "system_error": "errc error_code generic_category make_error_code system_category system_error hash",
     "thread": "jthread this_thread::* thread",
-    "tuple": "get ignore make_tuple tie tuple tuple_size_v apply",
-    "type_traits": """conditional_t decay_t is_base_of_v is_constructible_v is_enum_v is_same_v
-        is_standard_layout_v is_trivially_copyable_v is_integral_v is_signed_v remove_cvref_t
-        type_identity_t underlying_type_t""",
+    "tuple": """apply forward_as_tuple get ignore make_tuple tie tuple tuple_cat tuple_element_t
+        tuple_size_v""",
+    "type_traits": """conditional_t decay_t enable_if_t false_type invoke_result_t
+        is_arithmetic_v is_base_of_v is_constructible_v is_convertible_v
+        is_default_constructible_v is_enum_v is_floating_point_v is_integral_v is_invocable_v
+        is_nothrow_move_constructible_v is_same_v is_signed_v is_standard_layout_v
+        is_trivially_copyable_v is_unsigned_v is_void_v make_signed_t make_unsigned_t
+        remove_cvref_t remove_reference_t true_type type_identity_t underlying_type_t""",
+    "stop_token": "stop_source stop_token",
     "unordered_map": "unordered_map erase_if",
-    "utility": """as_const declval exchange forward get in_place_index make_pair move pair swap
+    "unordered_set": "unordered_set erase_if",
+    "utility": """as_const cmp_greater cmp_less declval exchange forward get in_place_index
+        in_range index_sequence make_index_sequence make_pair move pair piecewise_construct swap
         tuple_size_v""",
     "variant": "bad_variant_access get get_if holds_alternative monostate variant visit in_place_index",
     "vector": "vector erase_if",
 }
 # What each header of a container has, too.
 CONTAINERS = ("array", "deque", "iterator", "list", "map", "set", "span", "string", "string_view",
-              "unordered_map", "vector")
+              "unordered_map", "unordered_set", "vector")
 OF_CONTAINERS = "begin cbegin cend data empty end rbegin rend size ssize"
 # The literals' operators come with what they make.
 UNCHECKED = {"string_literals::operator", "_"}
@@ -195,7 +220,8 @@ def providers(table, prefix=""):
 
 
 KNOWN = {**providers(STANDARD, "std::"),
-         **providers({" ".join(CONTAINERS): OF_CONTAINERS}, "std::"), **providers(LIBRARIES), **providers(SYSTEM, "::")}
+         **providers({" ".join(CONTAINERS): OF_CONTAINERS}, "std::"),
+         **providers(LIBRARIES), **providers(SYSTEM, "::")}
 SHAPES = [(re.compile(rf"(?<![\w:>.])(?:{pattern})\b"), set(headers.split()))
           for pattern, headers in PATTERNS]
 NAME = re.compile(r"(?<![\w:])(?:std|fmt|nlohmann|CLI)::[A-Za-z_]\w*(?:::[A-Za-z_]\w*)*")

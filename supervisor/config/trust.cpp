@@ -5,6 +5,8 @@
 #include <deque>
 #include <filesystem>
 #include <fmt/format.h>
+#include <string_view>
+#include <system_error>
 #include <unistd.h>
 
 namespace rustland::supervisor {

@@ -2,6 +2,7 @@
 #include "supervisor/core/class_list.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 

@@ -24,6 +24,8 @@ class ClientCommand {
         const UniqueFd write_end(ends[1]);
         ::fcntl(output_.get(), F_SETFL, O_NONBLOCK);
         pid_ = spawn(command, write_end.get());
+        if (pid_ < 0)
+            output = "cannot start '" + command.front() + "': is its package installed?";
     }
     ClientCommand(const ClientCommand&) = delete;
     ClientCommand& operator=(const ClientCommand&) = delete;

@@ -3,7 +3,9 @@
 #include "bench/game_record.hpp"
 #include "bench/model.hpp"
 
+#include <algorithm>
 #include <gtest/gtest.h>
+#include <vector>
 
 using namespace rustland;
 using namespace rustland::bench;

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <gtest/gtest.h>
+#include <iterator>
 #include <memory>
 #include <sys/resource.h>
 #include <sys/stat.h>

@@ -16,6 +16,7 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/utsname.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace rustland::shares {

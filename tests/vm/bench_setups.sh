@@ -11,7 +11,17 @@
 CGROUP=/sys/fs/cgroup
 RATE=60000 # iterations a millisecond: both CPUs busy
 
-pid_of() { pgrep -x -o "$1"; }
+# By the name that a process has given itself; busybox's pgrep looks at the program's.
+pid_of() {
+    local file name
+    for file in /proc/[0-9]*/comm; do
+        { read -r name <"$file"; } 2>/dev/null && [ "$name" = "$1" ] || continue
+        file=${file#/proc/}
+        echo "${file%/comm}"
+        return
+    done
+    return 1
+}
 running() { pid_of "$1" >/dev/null; }
 
 # Without the benchmark's process id, which names the folder of its groups.

@@ -15,10 +15,13 @@ RATE=60000 # iterations a millisecond: both CPUs busy
 pid_of() {
     local file name
     for file in /proc/[0-9]*/comm; do
-        { read -r name <"$file"; } 2>/dev/null && [ "$name" = "$1" ] || continue
-        file=${file#/proc/}
-        echo "${file%/comm}"
-        return
+        name=
+        { read -r name <"$file"; } 2>/dev/null # a process that has ended has none
+        if [ "$name" = "$1" ]; then
+            file=${file#/proc/}
+            echo "${file%/comm}"
+            return
+        fi
     done
     return 1
 }

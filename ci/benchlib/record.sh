@@ -16,7 +16,7 @@ draw_seed() {
     echo $((16#${hash:0:8}))
 }
 
-newest_series() { cached_series | grep -v generic | tail -n 1; }
+newest_series() { { cached_series || true; } | grep -v generic | tail -n 1; }
 
 programs_hash() {
     cat "$ROOT_DIR/build/$PRESET/scheduler/rustland" "$BENCH" | sha256sum | cut -c1-16

@@ -41,9 +41,9 @@ def check_same(old, new):
     """A record is of one plan and of the same programs from its beginning to its end."""
     for key in new:
         if old.get(key) != new[key]:
-            raise BadPlan(f"the record was begun with another {key} ({old.get(key)}, now "
-                          f"{new[key]}): go on with the same programs and options, or begin a new "
-                          "record without --resume")
+            raise BadPlan(f"the record was begun with {key} {old.get(key)}, this is {new[key]}: go "
+                          "on with the same programs and options, or begin a new record without "
+                          "--resume")
 
 
 def new_plan(folder, pairs):

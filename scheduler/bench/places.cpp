@@ -51,15 +51,15 @@ GroupTree group_tree(Setup setup) {
 Result<Places> Places::create(Setup setup, const std::string& cgroup_root,
                               const std::string& autogroup) {
     Places places(setup);
-    if (places.tree_.folders.empty()) {
-        // The desktop has a session of its own in any case, so both setups need it.
+    if (setup == Setup::Sessions) {
         const auto enabled = read_line(autogroup);
         if (!enabled || *enabled != "1")
-            return Error(fmt::format("setup {}: sessions are no groups to this kernel ({} is not "
-                                     "1); switch autogroup on or use control groups (@cgroups)",
-                                     to_string(setup), autogroup));
-        return places;
+            return Error(fmt::format("setup sessions: sessions are no groups to this kernel ({} is "
+                                     "not 1); switch autogroup on or use control groups (@cgroups)",
+                                     autogroup));
     }
+    if (places.tree_.folders.empty())
+        return places;
     if (auto status = places.make_groups(cgroup_root); !status)
         return status.error().with(fmt::format("setup {}", to_string(setup)));
     return places;

@@ -26,8 +26,8 @@ GroupTree group_tree(Setup setup);
 // must be gone. Control groups need root.
 class Places {
   public:
-    // Checks that the machine can do it: autogroup is on, control groups (version 2) have the cpu
-    // controller. `cgroup_root` and `autogroup` are where the kernel has them.
+    // Checks that the machine can do it: autogroup is on for sessions, control groups (version 2)
+    // have the cpu controller. `cgroup_root` and `autogroup` are where the kernel has them.
     static Result<Places>
     create(Setup setup, const std::string& cgroup_root = "/sys/fs/cgroup",
            const std::string& autogroup = "/proc/sys/kernel/sched_autogroup_enabled");

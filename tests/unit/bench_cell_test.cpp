@@ -3,9 +3,12 @@
 #include "bench/cell.hpp"
 #include "bench/load_plan.hpp"
 #include "bench/places.hpp"
+#include "rustland/common/file.hpp"
+#include "support/temp_dir.hpp"
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -111,6 +114,43 @@ TEST(GroupTree, AppSliceHasOneGroupAndCgroupsHaveTwo) {
         for (const std::string& folder : {tree.game, tree.load, tree.desktop})
             EXPECT_THAT(tree.folders, testing::Contains(folder));
     EXPECT_TRUE(group_tree(Setup::Sessions).folders.empty());
+}
+
+TEST(Places, SessionsNeedAutogroup) {
+    const rustland::test::TempDir dir;
+    dir.write("autogroup", "0\n");
+    const auto refused =
+        Places::create(rustland::bench::Setup::Sessions, "/nowhere", dir.path("autogroup"));
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message(), HasSubstr("@cgroups"));
+    dir.write("autogroup", "1\n");
+    const auto places =
+        Places::create(rustland::bench::Setup::Sessions, "/nowhere", dir.path("autogroup"));
+    ASSERT_TRUE(places);
+    EXPECT_TRUE(places->game().own_session);
+    EXPECT_TRUE(places->load().own_session);
+    // In one session only the desktop is apart, whether that makes it a group or not.
+    const auto one = Places::create(rustland::bench::Setup::OneSession, "/nowhere", "/nowhere");
+    ASSERT_TRUE(one);
+    EXPECT_FALSE(one->game().own_session);
+    EXPECT_TRUE(one->desktop().own_session);
+}
+
+TEST(Places, WhatCannotBeMadeIsSaidAndNothingStays) {
+    const rustland::test::TempDir dir;
+    const auto refused = Places::create(rustland::bench::Setup::Cgroups, dir.root());
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message(), HasSubstr("setup cgroups"));
+    EXPECT_THAT(refused.error().message(), HasSubstr("no control groups"));
+    // A folder that is no file system of control groups has no files in new folders: the first
+    // group is made, its controllers cannot be set, and it is removed again.
+    dir.write("cgroup.controllers", "cpuset cpu io\n");
+    dir.write("cgroup.subtree_control", "cpuset io\n");
+    EXPECT_FALSE(Places::create(rustland::bench::Setup::AppSlice, dir.root()));
+    for (const auto& entry : std::filesystem::directory_iterator(dir.root()))
+        EXPECT_FALSE(entry.is_directory()) << entry.path();
+    // What was switched on for it is switched off again.
+    EXPECT_THAT(*rustland::read_file(dir.path("cgroup.subtree_control")), HasSubstr("-cpu"));
 }
 
 TEST(EqualShare, GivesToThoseWhoWantLittleWhatTheyWant) {

@@ -24,7 +24,7 @@ expand_configs() {
         trees) for ((tree = 1; tree <= TREES; tree++)); do NAMES+=("tree-$tree"); done ;;
         *)
             [[ $word =~ ^tree-[0-9]+$ ]] || grep -qx -e "$word" <<<"$known" ||
-                usage_error "--configs: '$word' is not quick, all, trees, tree-SEED or one of" $known
+                usage_error "--configs: '$word' is not quick, all, trees, tree-SEED or one of" "${known//$'\n'/ }"
             NAMES+=("$word")
             ;;
         esac

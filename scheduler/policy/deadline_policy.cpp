@@ -103,9 +103,8 @@ void DeadlinePolicy::account_shares(bool foreground, Nanos used, Nanos now) {
             owed_ += std::min(used, now - others_since_) * params_.others_share /
                      (100 - params_.others_share);
     }
-    // Beyond the limit, since what runs at that moment is counted later.
-    owed_ = std::clamp(owed_, Nanos{} - kMostOwed, kMostOwed * 4);
-    if (owed_ >= kMostOwed)
+    owed_ = std::clamp(owed_, Nanos{} - kMostOwed, kMostOwed);
+    if (owed_ == kMostOwed)
         repaying_ = true;
     else if (owed_.value <= 0)
         repaying_ = false;
@@ -151,8 +150,12 @@ bool DeadlinePolicy::enqueue(const QueuedTask& task, Nanos now) {
     decision.seq = task.seq;
     decision.pid = task.pid;
     decision.slice = slice_for(task, known ? memory.mean_burst : Nanos{}, cap);
-    const Nanos due = std::clamp(ahead, Nanos{} - params_.credit, params_.wait_max);
-    decision.aged = ahead > params_.wait_max;
+    // A foreground that owes the others something comes after them. Its lag says nothing about
+    // that, since it is towards a clock of its own.
+    const bool owes = task.task_class == TaskClass::Foreground && !first;
+    const Nanos due =
+        owes ? params_.wait_max : std::clamp(ahead, Nanos{} - params_.credit, params_.wait_max);
+    decision.aged = owes || ahead > params_.wait_max;
     // What a task is owed brings its deadline forward, but does not keep others from interrupting
     // it.
     decision.key = std::max(due, Nanos{rl_time_to_deadline(request.value, 0, task.stretch)});
@@ -165,8 +168,8 @@ bool DeadlinePolicy::enqueue(const QueuedTask& task, Nanos now) {
         const bool beside = now - last_foreground_ < kForegroundSpan;
         decision.deadline = now + (beside ? squeezed(due) : due);
         decision.key = beside ? squeezed(decision.key) : decision.key;
-        // Not the foreground: whether it still comes first is to be asked after each slice.
-        decision.goes_on = true;
+        // Beside a foreground each slice is asked about, because what it owes is counted then.
+        decision.goes_on = !beside;
     }
     decision.request = request;
     decision.preempt = task.wakeup && !background && !task.batch;

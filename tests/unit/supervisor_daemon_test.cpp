@@ -217,9 +217,9 @@ TEST_F(DaemonTest, ShutdownWaitsForTheSchedulerOrLeavesIt) {
 TEST_F(DaemonTest, AGameThatNoRuleKnowsIsFoundByWhatItDraws) {
     fixture.dir().write("conf", std::string(test::kConfig) +
                                     "[workload unknown]\ngpu = 20%\ncgroup = */app.slice/*\n");
-    auto seated = options();
-    seated.detector.seated = [](uid_t uid, Pid) { return uid == 1000; };
-    auto made = Daemon::create(*loop, std::move(seated));
+    auto with_seats = options();
+    with_seats.detector.seated = [](uid_t uid, Pid) { return uid == 1000; };
+    auto made = Daemon::create(*loop, std::move(with_seats));
     ASSERT_TRUE(made) << made.error().message();
     daemon = *std::move(made);
     const auto drew = [&](int pid, const std::string& ns) {

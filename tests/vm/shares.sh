@@ -2,14 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Groups and tasks get the CPU time that they get under the kernel's own scheduler, which is measured
 # in this VM first. A handful of the configurations; all of them are "ci/bench shares".
-# vm pending: groups are not scheduled as the kernel's own scheduler does yet
 # vm cpus: 4
 # vm timeout: 120
 # vm append: cryptomgr.notests
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-CONFIGURATIONS=(sessions-1-8 nested storm-same)
+CONFIGURATIONS=(session-nice nested sleepers)
 WARMUP_MS=500
 DURATION_MS=2000
 MODE=/sys/kernel/debug/sched/cgroup_mode

@@ -4,10 +4,10 @@
  *
  * Tasks that wait for the same CPUs share a virtual clock: one for each last-level cache. The
  * foreground has a second one, because it may take more than its share from the others and still
- * divides it fairly. A clock
- * advances when the task that comes first gets a CPU: to where that task has just what it deserves.
- * So it never runs ahead of those that wait, and a task that cannot use all that it deserves, as a
- * task alone in a heavy group can use one CPU only, does not hold it back.
+ * divides it fairly. A clock advances when the task that comes first gets a CPU: to where that task
+ * has just what it deserves. So it never runs ahead of those that wait, and a task that cannot use
+ * all that it deserves, as a task alone in a heavy group can use one CPU only, does not hold it
+ * back.
  *
  * A lag is brought up to date when a task becomes runnable, starts, stops, and when its slice ends.
  * What a task uses while nobody waits is taken from nobody, and leaves no debt.
@@ -76,6 +76,21 @@ static __always_inline void fair_change_clock(struct task_ctx* tc, u32 index) {
         return;
     tc->clock = index;
     tc->clock_at = clock->time;
+}
+
+/* p comes to our class: what the clock did before does not concern it. A new task keeps the debt
+ * that it has inherited. */
+static __always_inline void fair_enter(struct task_struct* p, struct task_ctx* tc) {
+    u32 index = fair_clock_index(p, tc->task_class);
+    struct fair_clock* clock = fair_clock_of(index);
+
+    if (!clock)
+        return;
+    tc->clock = index;
+    tc->clock_at = clock->time;
+    tc->asleep = 0;
+    if (tc->lag > 0)
+        tc->lag = 0;
 }
 
 /* Called when p becomes runnable. */
@@ -184,15 +199,16 @@ static __always_inline void fair_inherit(struct task_ctx* child) {
 
     if (!tc)
         return;
-    child->clock = tc->clock;
     child->request_cap = tc->request_cap;
-    child->clock_at = tc->clock_at;
     child->lag = tc->lag - (s64)(now_ns() - tc->started_at);
     child->lag = child->lag > 0 ? 0 : rl_bounded_lag(child->lag, tc->request_cap);
 }
 
-/* A task that exits leaves its debt to the one that started it: to its process, if it is a thread,
- * else to its parent. Two that exit at once may lose the smaller debt; init takes none over. */
+/*
+ * A task that exits leaves its debt to the one that started it: to its process, if it is a thread,
+ * else to its parent. The deeper of both debts stays, not the sum, because the heir may have
+ * several children at a time and is to get as much as each of them would. init takes none over.
+ */
 static __always_inline void fair_bequeath(struct task_struct* p, struct task_ctx* tc) {
     s32 heir_pid = p->pid != p->tgid ? p->tgid : BPF_CORE_READ(p, real_parent, pid);
     struct task_struct* heir;

@@ -222,6 +222,14 @@ s32 BPF_PROG(rl_init_task, struct task_struct* p, struct scx_init_task_args* arg
     return 0;
 }
 
+SEC("struct_ops/enable")
+void BPF_PROG(rl_enable, struct task_struct* p) {
+    struct task_ctx* tc = task_ctx_of(p);
+
+    if (tc)
+        fair_enter(p, tc);
+}
+
 SEC("struct_ops/disable")
 void BPF_PROG(rl_disable, struct task_struct* p) {
     struct task_ctx* tc = task_ctx_of(p);
@@ -338,6 +346,7 @@ struct sched_ext_ops rustland_ops = {
     .cpu_release = (void*)rl_cpu_release,
     .init_task = (void*)rl_init_task,
     .exit_task = (void*)rl_exit_task,
+    .enable = (void*)rl_enable,
     .disable = (void*)rl_disable,
     .cgroup_init = (void*)rl_cgroup_init,
     .cgroup_exit = (void*)rl_cgroup_exit,

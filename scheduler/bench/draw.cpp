@@ -158,7 +158,8 @@ unsigned longest_path_us(const GameSpec& game, unsigned cpus) {
     std::uint64_t path = game.main_us;
     if (game.waves > 0) {
         const std::uint64_t at_once = std::min(game.workers, cpus);
-        const std::uint64_t rounds = (game.workers * game.jobs + at_once - 1) / at_once;
+        const std::uint64_t rounds =
+            (std::uint64_t{game.workers} * game.jobs + at_once - 1) / at_once;
         path += rounds * game.worker_us / game.jobs;
     }
     // kFrameSpread in whole numbers; the compositor does not vary.
@@ -168,7 +169,8 @@ unsigned longest_path_us(const GameSpec& game, unsigned cpus) {
 
 bool holds_its_rate_alone(const GameSpec& game, unsigned cpus) {
     return demand_percent(game) <= kAlonePercent * cpus &&
-           std::uint64_t{longest_path_us(game, cpus)} * game.hz <= kPathPercent * 10'000;
+           std::uint64_t{longest_path_us(game, cpus)} * game.hz <=
+               std::uint64_t{kPathPercent} * 10'000;
 }
 
 GameSpec draw_game(GameFamily family, unsigned cpus, Rng& rng) {

@@ -17,7 +17,9 @@ struct FramePlan {
     unsigned waves = 0;
     unsigned jobs_per_wave = 0;
     std::array<std::uint64_t, kMaxWaves + 1> main{};
-    std::array<std::array<std::uint64_t, kMaxGameWorkers * kMaxJobsPerWorker>, kMaxWaves> jobs{};
+    std::array<std::array<std::uint64_t, std::size_t{kMaxGameWorkers} * kMaxJobsPerWorker>,
+               kMaxWaves>
+        jobs{};
     [[nodiscard]] std::uint64_t total() const;
 };
 FramePlan plan_frame(const GameSpec& game, std::uint64_t seed, std::uint64_t frame,

@@ -62,7 +62,7 @@ std::string sections(const std::string& name, const std::string& head,
         if (!line.empty() && line.size() + item.size() + 3 > kWidth)
             flush_line(false);
         if (line.empty())
-            line = (in_section == 0 ? head + " = " : "    ") + item;
+            line = in_section == 0 ? fmt::format("{} = {}", head, item) : "    " + item;
         else
             line += ", " + item;
         if (++in_section == kNamesPerSection) {

@@ -36,8 +36,8 @@ session_of() {
     echo "${fields[3]}"
 }
 
-start_cell() { # CELL
-    rustland-bench --cell "$1" --duration 1 --warmup 0.5 --iterations-per-ms $RATE --json \
+start_cell() { # CELL [SECONDS]
+    rustland-bench --cell "$1" --duration "${2-1}" --warmup 0.5 --iterations-per-ms $RATE --json \
         >/tmp/result.json 2>/tmp/bench.err &
     BENCH=$!
     local name
@@ -58,7 +58,7 @@ finish_cell() { # CELL
 # check_setup SETUP GAME LOAD DESKTOP SESSIONS: groups, and how many sessions the three have
 check_setup() {
     local cell=light/hog:2@$1
-    start_cell "$cell"
+    start_cell "$cell" 6 # looking at its processes takes seconds beside the hogs
     wait_for 10 "the hogs run" running bench-hog
     assert_eq "group of the game in $1" "$2" "$(group_of bench-game)"
     assert_eq "group of the load in $1" "$3" "$(group_of bench-load)"
@@ -78,7 +78,7 @@ check_setup app-slice /BENCH/app.slice/game.scope /BENCH/app.slice/load.scope /B
 check_setup cgroups /BENCH/game /BENCH/load /BENCH/session.slice 2
 
 # Scopes of applications are no groups to the scheduler, their slice is.
-start_cell light/hog:2@app-slice
+start_cell light/hog:2@app-slice 6
 assert_eq "controllers below the slice" "" "$(cat $CGROUP/rustland-bench.*/app.slice/cgroup.subtree_control)"
 assert_match "controllers of the slice" cpu "$(cat $CGROUP/rustland-bench.*/app.slice/cgroup.controllers)"
 finish_cell light/hog:2@app-slice

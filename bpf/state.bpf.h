@@ -216,11 +216,11 @@ static __always_inline struct rl_control* the_control(void) {
     return bpf_map_lookup_elem(&control, &key);
 }
 
-/* The thread that decides. The other threads of its process are like anybody's. */
+/* A thread of the process that decides. */
 static __always_inline bool is_self(const struct task_struct* p) {
     struct rl_control* c = the_control();
 
-    return c && c->self_pid == p->pid;
+    return c && c->self_tgid == p->tgid;
 }
 
 /* Atomic because the commit program can be interrupted by another program on the same CPU. */

@@ -202,8 +202,7 @@ Status BpfScheduler::prepare_commit() {
     return {};
 }
 
-Status BpfScheduler::attach(Pid scheduling_thread) {
-    control_->self_pid = scheduling_thread.value;
+Status BpfScheduler::attach() {
     control_->self_tgid = ::getpid();
     link_ = bpf_map__attach_struct_ops(ops_);
     if (link_ == nullptr)

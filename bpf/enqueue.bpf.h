@@ -141,22 +141,37 @@ static __always_inline bool enqueue_on_idle_cpu(struct task_struct* p, const cpu
 }
 
 /*
+ * When a task of which user space is not asked is to be done, in ns from now: by the formulas of
+ * fair shares. What user space last said of it counts instead if it gave a key and no request,
+ * since it has another order then.
+ */
+static __always_inline s64 unasked_ahead(struct task_ctx* tc) {
+    if (!tc->request && tc->decided_key)
+        return tc->decided_key;
+    return fair_ahead(tc);
+}
+
+/*
  * Straight into deadline order, without user space: what it last said about the task still tells
- * whether it is urgent. Our own threads come first, unless they have used a whole slice up.
+ * whether it is urgent, and one of which it never said anything is in no hurry. Our own threads
+ * come first, unless they have used a whole slice up.
  */
 static __always_inline void enqueue_unasked(struct task_struct* p, const cpumask_t* allowed,
                                             struct task_ctx* tc, u64 enq_flags, bool wakeup,
                                             bool self, u64 now) {
     struct target target;
-    bool urgent = wakeup || (self && tc->used < tc->granted);
-    s64 key = self && urgent ? SELF_KEY : tc->decided_key;
+    bool urgent = self ? wakeup || tc->used < tc->granted : wakeup && !is_batch(p);
+    s64 ahead = self ? urgent ? SELF_KEY : tc->decided_key : unasked_ahead(tc);
+    s64 key = self || !tc->decided_key ? ahead : tc->decided_key;
     u64 dsq;
 
-    grant(tc, slice_without_policy(), now + key);
+    grant(tc, slice_without_policy(), now + ahead);
     tc->key = key;
+    if (!self)
+        tc->start = START_FIRST;
     pick_target(allowed, scx_bpf_task_cpu(p), key, urgent, now, &target);
     dsq = home_dsq(p, allowed, target.cpu);
-    dsq_insert_vtime(p, dsq, slice_without_policy(), now + key, enq_flags);
+    dsq_insert_vtime(p, dsq, slice_without_policy(), now + ahead, enq_flags);
     kick_target(&target, dsq, now);
 }
 
@@ -181,8 +196,7 @@ static __always_inline void fill_record(struct rl_queued* rec, struct task_struc
     rec->reserved = 0;
     rec->flags = (wakeup ? RL_QUEUED_WAKEUP : 0) | (is_restricted(p) ? RL_QUEUED_RESTRICTED : 0) |
                  (p->flags & PF_KTHREAD ? RL_QUEUED_KTHREAD : 0) |
-                 (p->policy == SCHED_BATCH || p->policy == SCHED_IDLE ? RL_QUEUED_BATCH : 0) |
-                 (tc->called ? RL_QUEUED_CALLED : 0);
+                 (is_batch(p) ? RL_QUEUED_BATCH : 0) | (tc->called ? RL_QUEUED_CALLED : 0);
     rec->nr_cpus_allowed = p->nr_cpus_allowed;
     rec->nr_waiting = nr_waiting;
     rec->task_class = class;
@@ -249,7 +263,8 @@ static __always_inline void enqueue_in_place(struct task_struct* p, struct task_
     count(bypass_kthread);
     if (!rest) {
         rest = config.slice_busy_ns;
-        grant(tc, rest, now + tc->decided_key);
+        grant(tc, rest, now + unasked_ahead(tc));
+        tc->start = START_FIRST;
     }
     if (is_self(p) || is_offline(cpu)) {
         dsq_insert(p, SCX_DSQ_LOCAL, rest, enq_flags);

@@ -117,6 +117,21 @@ static __always_inline u64 fair_stretch(struct task_ctx* tc) {
     return stretch;
 }
 
+/*
+ * When p is to be done with what it wants, in ns from now, by what the kernel side knows: what user
+ * space last said of it, its lag, and its burst until now.
+ */
+static __always_inline s64 fair_ahead(struct task_ctx* tc) {
+    u64 stretch = fair_stretch(tc); /* brings request_cap up to date, too */
+    s64 request = tc->request ? tc->request : tc->request_cap;
+
+    if (tc->burst_exec > (u64)request)
+        request = (s64)tc->burst_exec;
+    if (request > tc->request_cap)
+        request = tc->request_cap;
+    return bounded_key(tc->bias + rl_time_to_deadline(request, tc->lag, stretch));
+}
+
 static __always_inline void fair_measure_pace(struct fair_clock* clock, u64 now) {
     u64 span = now - clock->span_since;
 

@@ -30,6 +30,11 @@ static __always_inline bool is_restricted(const struct task_struct* p) {
     return (u32)p->nr_cpus_allowed < nr_online;
 }
 
+/* It interrupts nobody. */
+static __always_inline bool is_batch(const struct task_struct* p) {
+    return p->policy == SCHED_BATCH || p->policy == SCHED_IDLE;
+}
+
 /*
  * An allowed CPU whose last dispatch found nothing, or -1; takes the mark off. It may run on with
  * what it had: not one whose task is of a more urgent kind than this key.

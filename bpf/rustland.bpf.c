@@ -40,18 +40,14 @@ struct {
 static __always_inline bool first_again(struct task_struct* prev, struct cpu_ctx* cc, s32 cpu,
                                         u32 llc, u64 now) {
     struct task_ctx* tc = task_ctx_of(prev);
-    s64 request, ahead;
+    s64 ahead;
 
     if (!tc || !(tc->decision_flags & RL_DECISION_GOES_ON) || cc->offline || is_self(prev))
         return false;
     account(prev, tc, now);
     if (rest_of_slice(tc, tc->used))
         return false;
-    ahead = (s64)fair_stretch(tc); /* brings request_cap up to date, too */
-    request = tc->burst_exec > (u64)tc->request ? (s64)tc->burst_exec : tc->request;
-    if (request > tc->request_cap)
-        request = tc->request_cap;
-    ahead = bounded_key(tc->bias + rl_time_to_deadline(request, tc->lag, (u64)ahead));
+    ahead = fair_ahead(tc);
     if (head_deadline(DSQ_LLC(llc)) < now + ahead || head_deadline(DSQ_CPU(cpu)) < now + ahead)
         return false;
     if (scx_bpf_dsq_nr_queued(DSQ_LLC(llc)) + scx_bpf_dsq_nr_queued(DSQ_CPU(cpu)) <= 0)

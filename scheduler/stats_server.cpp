@@ -3,7 +3,6 @@
 
 #include "rustland/common/clock.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -195,18 +194,13 @@ void StatsServer::on_client(int fd, std::uint32_t events) {
     if (found == clients_.end())
         return;
     Client& client = *found->second;
-    if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
-        drop(fd);
-        return;
-    }
-    if ((events & (EPOLLIN | EPOLLRDHUP)) != 0)
+    const bool gone = (events & (EPOLLHUP | EPOLLERR)) != 0;
+    if (!gone && (events & (EPOLLIN | EPOLLRDHUP)) != 0)
         read_from(client);
-    if (client.turned_away) {
-        if (client.closing)
-            drop(fd);
-        return;
-    }
-    flush(client);
+    if (gone || (client.turned_away && client.closing))
+        drop(fd);
+    else if (!client.turned_away)
+        flush(client);
     plan();
 }
 
@@ -368,11 +362,15 @@ void StatsServer::look_after() {
     plan();
 }
 
+// The timer runs only while it has something to do: an idle machine is not to wake up for it.
 void StatsServer::plan() {
-    const bool hurry = std::any_of(clients_.begin(), clients_.end(), [](const auto& entry) {
-        return entry.second->waiting || entry.second->turned_away;
-    });
-    const Nanos wanted = clients_.empty() ? Nanos{} : hurry ? kSoon : kLater;
+    Nanos wanted;
+    for (const auto& [fd, client] : clients_) {
+        if (client->waiting || client->turned_away)
+            wanted = kSoon;
+        else if (wanted == Nanos{} && !client->subscription && !book_.privileged(client->user))
+            wanted = kLater;
+    }
     if (wanted == timer_interval_)
         return;
     if (timer_)

@@ -35,6 +35,12 @@ void FairShares::settle(FairAccount& account, Nanos used) {
     account.clock_at = clock.time;
 }
 
+void FairShares::enter(FairAccount& account, std::size_t clock) {
+    account.clock = clock;
+    account.clock_at = clocks_[clock].time;
+    account.asleep = false;
+}
+
 void FairShares::runnable(FairAccount& account, std::size_t clock) {
     if (!account.active) {
         account.active = true;

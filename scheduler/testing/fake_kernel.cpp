@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "rustland/testing/fake_kernel.hpp"
 
+#include "fair_math.h"
+
 #include <algorithm>
 
 namespace rustland::testing {
@@ -124,6 +126,7 @@ void FakeKernel::spawn_as(Pid pid, TaskSpec spec) {
     // No enqueue of an earlier task with this PID has the same number.
     t.seq = births_ << 32;
     t.where = Where::Asleep;
+    fair_.enter(t.fair, clock_of(t));
     enqueue(pid.value, true);
 }
 
@@ -240,12 +243,23 @@ bool FakeKernel::resume_interrupted(std::int32_t pid) {
     return true;
 }
 
+// By what the kernel side knows: the last request, the lag and the burst until now.
+Nanos FakeKernel::time_to_deadline(Task& t) {
+    const std::uint32_t stretch = fair_.stretch(t.fair);
+    const Nanos wanted = t.fair.request.value != 0 ? t.fair.request : t.fair.request_cap;
+    const Nanos request = std::min(std::max(t.burst_exec, wanted), t.fair.request_cap);
+    return t.bias + Nanos{rl_time_to_deadline(request.value, t.fair.lag.value, stretch)};
+}
+
 void FakeKernel::enqueue_unasked(std::int32_t pid, bool wakeup) {
     Task& t = task(pid);
-    t.key = t.decided_key;
+    const bool has_key = t.decided_key.value != 0;
+    const Nanos ahead = has_key && t.fair.request.value == 0 ? t.decided_key : time_to_deadline(t);
+    t.key = has_key ? t.decided_key : ahead;
     t.granted = params_.slice_busy;
     t.used = Nanos{};
-    t.deadline = now_ + t.key;
+    t.deadline = now_ + ahead;
+    t.fair.start = FairAccount::Start::First;
     place_decided(pid, t.deadline, kAnyCpu, wakeup);
 }
 

@@ -2,8 +2,6 @@
 // How the fake machine runs: where decided tasks wait, which CPU is told, the lease, and the CPUs.
 #include "rustland/testing/fake_kernel.hpp"
 
-#include "fair_math.h"
-
 #include <algorithm>
 
 namespace rustland::testing {
@@ -196,10 +194,7 @@ bool FakeKernel::first_again(std::size_t cpu) {
     const Queue& own = singles_[cpu];
     if (shared.empty() && own.empty())
         return false;
-    const std::uint32_t stretch = fair_.stretch(t.fair);
-    const Nanos request = std::min(std::max(t.burst_exec, t.fair.request), t.fair.request_cap);
-    const Nanos ahead =
-        t.bias + Nanos{rl_time_to_deadline(request.value, t.fair.lag.value, stretch)};
+    const Nanos ahead = time_to_deadline(t);
     for (const Queue* queue : {&shared, &own}) {
         if (!queue->empty() && queue->begin()->first.first < now_ + ahead)
             return false;

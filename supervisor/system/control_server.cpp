@@ -3,8 +3,8 @@
 
 #include "rustland/common/clock.hpp"
 
-#include <algorithm>
 #include <array>
+#include <optional>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -149,11 +149,10 @@ void ControlServer::ready(ClientId id, std::uint32_t events) {
         alive = flush(it->second);
     if (alive && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
         alive = read(it->second);
-    if (!alive) {
+    if (alive)
+        answer_lines(id);
+    else
         drop(id);
-        return;
-    }
-    answer_lines(id);
     plan();
 }
 
@@ -258,13 +257,19 @@ void ControlServer::look_after() {
     plan();
 }
 
+// The timer runs only while it has something to do: an idle machine is not to wake up for it.
 void ControlServer::plan() {
-    if (clients_.empty())
-        return timer_.disarm();
-    const bool hurry = std::any_of(clients_.begin(), clients_.end(), [](const auto& entry) {
-        return entry.second.waiting || entry.second.turned_away;
-    });
-    timer_.arm(monotonic_now() + (hurry ? kSoon : kLater));
+    std::optional<Nanos> wanted;
+    for (const auto& [id, client] : clients_) {
+        if (client.waiting || client.turned_away)
+            wanted = kSoon;
+        else if (!wanted && !book_.privileged(client.peer.uid))
+            wanted = kLater;
+    }
+    if (wanted)
+        timer_.arm(monotonic_now() + *wanted);
+    else
+        timer_.disarm();
 }
 
 } // namespace rustland::supervisor

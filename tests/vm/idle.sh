@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # On an idle machine no thread of the scheduler wakes up at all; under load the scheduling thread
 # neither faults nor allocates.
-# vm pending: since 2026-11-29 a thread runs once in the ten seconds after a load, and the cause is not found yet
 # vm cpus: 4
 # vm timeout: 60
 # shellcheck source=tests/vm/lib.sh

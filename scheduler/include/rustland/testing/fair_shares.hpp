@@ -41,6 +41,8 @@ class FairShares {
     // A group's weight among the other groups and the tasks without one; 100 by default.
     void set_group_weight(int group, std::uint32_t weight) { groups_[group].weight = weight; }
 
+    // A new task: what the clock did before does not concern it.
+    void enter(FairAccount& account, std::size_t clock);
     void runnable(FairAccount& account, std::size_t clock);
     void quiescent(FairAccount& account);
     void running(FairAccount& account, Nanos now);

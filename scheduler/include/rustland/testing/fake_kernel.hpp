@@ -184,6 +184,7 @@ class FakeKernel final : public Kernel {
     bool start_on_idle_cpu(std::int32_t pid);
     bool resume_interrupted(std::int32_t pid);
     void enqueue_unasked(std::int32_t pid, bool wakeup);
+    Nanos time_to_deadline(Task& t);
     void ask_user_space(std::int32_t pid, bool wakeup);
     void insert(std::int32_t pid, Queue& queue, Nanos deadline, Where where);
     void dequeue(std::int32_t pid);

@@ -17,11 +17,12 @@ PARALLEL = ["-accel", "tcg,thread=multi"]
 # As few devices as possible: each is boot time.
 HARDWARE = "pc,i8042=off,hpet=off,vmport=off"
 # Slow to start under emulation and of no use here: certificates, a self-test of an entropy
-# source, TCP and queueing disciplines in BPF. Leaving them out saves a third of the boot.
+# source, TCP and queueing disciplines in BPF. Leaving them out saves a third of the boot; the
+# self-tests of the ciphers, another second.
 SKIPPED_INITCALLS = ("load_system_certificate_list", "jent_mod_init", "bpf_tcp_ca_kfunc_init",
                      "bpf_qdisc_kfunc_init", "bpf_dummy_struct_ops_init")
 KERNEL_ARGUMENTS = ("console=ttyS0 nokaslr tsc=reliable mitigations=off quiet loglevel=5 "
-                    "panic=-1 log_buf_len=4M edd=off "
+                    "panic=-1 log_buf_len=4M edd=off cryptomgr.notests "
                     f"initcall_blacklist={','.join(SKIPPED_INITCALLS)}")
 
 

@@ -15,8 +15,8 @@
 #ifndef RUSTLAND_FAIR_BPF_H
 #define RUSTLAND_FAIR_BPF_H
 
+#include "budget.bpf.h"
 #include "class.bpf.h"
-#include "groups.bpf.h"
 
 /* Tasks of our class that run or wait, but for the thread that decides. */
 s32 nr_runnable;
@@ -132,6 +132,17 @@ static __always_inline s64 fair_ahead(struct task_ctx* tc) {
     return bounded_key(tc->bias + rl_time_to_deadline(request, tc->lag, stretch));
 }
 
+/*
+ * When a task of which user space is not asked is to be done, in ns from now: by the formulas of
+ * fair shares. What user space last said of it counts instead if it gave a key and no request,
+ * since it has another order then.
+ */
+static __always_inline s64 unasked_ahead(struct task_ctx* tc) {
+    if (!tc->request && tc->decided_key)
+        return tc->decided_key;
+    return fair_ahead(tc);
+}
+
 static __always_inline void fair_measure_pace(struct fair_clock* clock, u64 now) {
     u64 span = now - clock->span_since;
 
@@ -197,6 +208,8 @@ static __always_inline void account(struct task_struct* p, struct task_ctx* tc, 
     tc->burst_exec += ran;
     tc->key += ran;
     tc->used += ran;
+    if (tc->limited)
+        budget_charge(tc->group, ran);
     fair_settle(p, tc, ran, now);
 }
 

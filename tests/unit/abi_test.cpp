@@ -53,7 +53,7 @@ TEST(Abi, ControlPageHasItsFieldsInPlace) {
     EXPECT_EQ(offsetof(rl_control, self_tgid), 12U);
     EXPECT_EQ(offsetof(rl_control, last_commit), 16U);
     EXPECT_EQ(offsetof(rl_control, lease_since), 24U);
-    EXPECT_EQ(offsetof(rl_control, cpu_max_set), 32U);
+    EXPECT_EQ(offsetof(rl_control, limits_missed), 32U);
     EXPECT_EQ(offsetof(rl_control, exit_code), 40U);
     EXPECT_EQ(offsetof(rl_control, exit_kind), 48U);
     EXPECT_EQ(offsetof(rl_control, exit_seen), 52U);

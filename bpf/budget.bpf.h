@@ -51,6 +51,22 @@ VERIFIED_ALONE u64 budget_left(u64 number, u64 now) {
     return left;
 }
 
+/* Whether the debt at any level is larger than the quota there. */
+VERIFIED_ALONE int budget_is_deep(u64 number) {
+    int i;
+
+    bpf_for(i, 0, GROUP_DEPTH) {
+        struct group* g = group_of(number);
+
+        if (!g)
+            break;
+        if (g->limit.quota && g->limit.budget <= -(s64)g->limit.quota)
+            return true;
+        number = g->parent;
+    }
+    return false;
+}
+
 /* When there is something left again; 0: there is. */
 VERIFIED_ALONE u64 budget_back_at(u64 number, u64 now) {
     u64 at = 0;

@@ -310,7 +310,7 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     wait_begins(tc, now);
     tc->start = START_OTHER;
     past = slice_past_user_space(p);
-    if (tc->limited && !past && hold_back(p, tc, enq_flags, now))
+    if (tc->limited && !past && hold_back(p, tc, enq_flags, wakeup, now))
         return;
     if (enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_LAST)) {
         stay_last(p, tc, enq_flags);

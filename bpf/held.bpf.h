@@ -14,9 +14,13 @@
  * Held back it counts as asleep: it waits for nobody, is owed nothing, and its group is not active
  * through it.
  *
+ * A task is not held back in the middle of a system call, where it may hold locks that others wait
+ * for: it runs on until it is seen outside of one, for at most KERNEL_GRACE_NS. One that wakes there
+ * runs, too, unless the debt is larger than a quota, since it could else escape by sleeping often.
+ * What they use is charged, so that the mean stays what the limit says.
+ *
  * The kernel's watchdog ends a scheduler under which a task has not run for some seconds, whatever
- * the reason. So each task gets a turn in half of that time, for a moment and on credit. The same
- * bounds how long a task that was stopped inside of the kernel keeps a lock there.
+ * the reason. So each task gets a turn in half of that time, for a moment and on credit.
  *
  * Kernel threads, our own threads and tasks that are about to die are not held back, nor is one that
  * may not leave its CPU for a moment, which is inside of the kernel for certain. All are charged.
@@ -38,8 +42,10 @@
 #define HELD_BATCH 128
 /* The shortest time between two looks. */
 #define HELD_PAUSE_NS 50000ULL
-/* A turn that is given for the watchdog's sake. */
-#define HELD_TURN_NS 50000ULL
+/* CPU time that a task has without a budget to get out of the kernel. */
+#define KERNEL_GRACE_NS 20000000ULL
+/* It is looked at after this much each time. As much is the turn for the watchdog's sake. */
+#define KERNEL_LOOK_NS 50000ULL
 /* A slice shorter than this, which is about a tick, is ended by a timer. */
 #define CUT_BELOW_NS 10000000ULL
 
@@ -72,11 +78,30 @@ static __always_inline bool is_limited(const struct task_struct* p, const struct
     return tc->limited && !(p->flags & PF_KTHREAD) && !is_self(p) && !is_dying(p);
 }
 
+/* Whether p is in a system call, as far as can be seen: then it may hold locks of the kernel. A new
+ * task has the registers of the one that made it. */
+static __always_inline bool in_system_call(struct task_struct* p, const struct task_ctx* tc) {
+    struct pt_regs* regs = (void*)bpf_task_pt_regs(p);
+
+    if (!tc->sum_exec)
+        return false;
+    if (bpf_core_field_exists(regs->orig_ax))
+        return regs->orig_ax >= 0;
+    return bpf_core_field_exists(regs->syscallno) && regs->syscallno >= 0;
+}
+
+/* Whether p, whose limit is used up, may run all the same to get out of the kernel. */
+static __always_inline bool has_grace(struct task_struct* p, struct task_ctx* tc, bool wakes) {
+    if (!in_system_call(p, tc) || (wakes && budget_is_deep(tc->group)))
+        return false;
+    return !tc->over_from || tc->sum_exec - tc->over_from < KERNEL_GRACE_NS;
+}
+
 /* Called from ops.select_cpu, where an idle CPU would take p at once. */
 static __always_inline bool must_wait_for_budget(struct task_struct* p) {
     struct task_ctx* tc = task_ctx_of(p);
 
-    return tc && is_limited(p, tc) && !budget_left(tc->group, now_ns());
+    return tc && is_limited(p, tc) && !budget_left(tc->group, now_ns()) && !has_grace(p, tc, true);
 }
 
 /* --- slices that end with the budget --------------------------------------------------- */
@@ -123,10 +148,21 @@ static __always_inline void cut_to_budget(struct task_struct* p, struct task_ctx
 /* p, which runs, has just got this slice without having been stopped. */
 static __always_inline void limit_goes_on(struct task_struct* p, struct task_ctx* tc,
                                           struct cpu_ctx* cc, s32 cpu, u64 slice, u64 now) {
+    u64 left;
+
     cc->cut_at = 0;
     cc->limited = tc->limited;
-    if (is_limited(p, tc))
-        cut_to_budget(p, tc, cc, cpu, budget_left(tc->group, now), slice, now);
+    if (!is_limited(p, tc))
+        return;
+    left = budget_left(tc->group, now);
+    if (left) {
+        tc->over_from = 0;
+        cut_to_budget(p, tc, cc, cpu, left, slice, now);
+    } else {
+        if (!tc->over_from)
+            tc->over_from = tc->sum_exec;
+        cut_slice(p, cc, cpu, KERNEL_LOOK_NS, now);
+    }
 }
 
 /* p starts to run. */
@@ -138,7 +174,14 @@ static __always_inline void limit_running(struct task_struct* p, struct task_ctx
         return;
     cc->limited = 1;
     left = budget_left(tc->group, now);
-    if (!left && !tc->turn) {
+    if (left) {
+        tc->over_from = 0;
+        cut_to_budget(p, tc, cc, cpu, left, p->scx.slice, now);
+    } else if (tc->turn || has_grace(p, tc, false)) {
+        if (!tc->over_from)
+            tc->over_from = tc->sum_exec;
+        cut_slice(p, cc, cpu, KERNEL_LOOK_NS, now);
+    } else {
         /* It waited for a CPU while others used the budget up. This much of a turn is enough for
          * the watchdog; its next enqueue holds it back. */
         scx_bpf_kick_cpu(cpu, SCX_KICK_PREEMPT);
@@ -146,10 +189,6 @@ static __always_inline void limit_running(struct task_struct* p, struct task_ctx
     }
     tc->turn = 0;
     tc->no_turn_since = 0;
-    if (left)
-        cut_to_budget(p, tc, cc, cpu, left, p->scx.slice, now);
-    else
-        cut_slice(p, cc, cpu, HELD_TURN_NS, now);
 }
 
 /* p runs on, at a tick. */
@@ -159,7 +198,7 @@ static __always_inline void limit_tick(struct task_struct* p, u64 now) {
     if (!tc)
         return;
     account(p, tc, now);
-    if (is_limited(p, tc) && !budget_left(tc->group, now))
+    if (is_limited(p, tc) && !budget_left(tc->group, now) && !has_grace(p, tc, false))
         set_slice(p, 0);
 }
 
@@ -170,7 +209,8 @@ static __always_inline bool must_stop(struct task_struct* p, u64 now) {
     if (!tc || !is_limited(p, tc))
         return false;
     account(p, tc, now);
-    return !budget_left(tc->group, now) && !may_not_migrate(p, programs_on(p, 0));
+    return !budget_left(tc->group, now) && !may_not_migrate(p, programs_on(p, 0)) &&
+           !has_grace(p, tc, false);
 }
 
 /* --- held back ------------------------------------------------------------------------- */
@@ -217,13 +257,13 @@ static __always_inline void held_forget(struct task_ctx* tc) {
 
 /* Has p wait if a limit of its groups is used up. False if it need not. */
 static __always_inline bool hold_back(struct task_struct* p, struct task_ctx* tc, u64 enq_flags,
-                                      u64 now) {
+                                      bool wakeup, u64 now) {
     u64 at;
 
     if (!is_limited(p, tc) || is_offline(scx_bpf_task_cpu(p)))
         return false;
     at = budget_back_at(tc->group, now);
-    if (!at)
+    if (!at || has_grace(p, tc, wakeup))
         return false;
     count(held_back);
     tc->held_since = now;
@@ -231,6 +271,7 @@ static __always_inline bool hold_back(struct task_struct* p, struct task_ctx* tc
         tc->no_turn_since = now;
     tc->waits_since = 0;
     tc->turn = 0;
+    tc->over_from = 0;
     fair_quiescent(tc);
     tc->asleep = 1;
     at = look_again_at(tc, at, now);

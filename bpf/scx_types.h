@@ -134,6 +134,13 @@ struct task_struct {
     char comm[16];
 };
 
+/* What a task had in its registers when it came into the kernel: the number of its system call, and
+ * a negative one if it was interrupted. The first is x86's name for it, the second arm64's. */
+struct pt_regs {
+    long orig_ax;
+    s32 syscallno;
+};
+
 enum scx_exit_kind { SCX_EXIT_NONE = 0 };
 
 struct scx_exit_info {

@@ -125,6 +125,7 @@ struct task_ctx {
     u32 turn;          /* it has been let go for a moment, without a budget */
     u64 held_since;    /* it is held back since then; 0: it is not */
     u64 no_turn_since; /* the same, over all times that it was let go and came too late */
+    u64 over_from;     /* sum_exec when it began to run without a budget, 0: it does not */
     struct rl_state state;
     s32 woke;       /* the last one that it woke on its way to sleep */
     u32 task_class; /* valid for class_generation, see class.bpf.h */

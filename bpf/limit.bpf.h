@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The CPU limit of one group (cpu.max): what it is, and what of it is left. A limit is read where the
- * kernel's own scheduler keeps it, whenever a group's flat weight is computed: so one that is older
- * than the scheduler, or has just changed, needs no callback, which 6.16 does not have.
+ * The CPU limit of one group (cpu.max): what it is, and what of it is left. A limit is read where
+ * the kernel's own scheduler keeps it, whenever a group's flat weight is computed: so one that is
+ * older than the scheduler, or has just changed, needs no callback, which 6.16 does not have.
  */
 #ifndef RUSTLAND_LIMIT_BPF_H
 #define RUSTLAND_LIMIT_BPF_H
@@ -93,8 +93,7 @@ static __always_inline void limit_change(struct limit* limit, u64 quota, u64 per
         limit->budget = (s64)quota;
     /* Two CPUs may see the change at the same time: one of them gives the difference. */
     if (__sync_val_compare_and_swap(&limit->quota, old, quota) == old && old)
-        __sync_fetch_and_add(&limit->budget,
-                             rl_limit_changed(budget, old, quota, burst) - budget);
+        __sync_fetch_and_add(&limit->budget, rl_limit_changed(budget, old, quota, burst) - budget);
 }
 
 /* What is left of the budget, after the quotas that have come meanwhile. */
@@ -103,7 +102,8 @@ static __always_inline s64 limit_budget(struct limit* limit, u64 now) {
     s64 budget = limit->budget;
 
     /* One CPU adds them. What others charge at the same time stays charged. */
-    if (periods && __sync_val_compare_and_swap(&limit->end, end, end + periods * limit->period) == end)
+    if (periods &&
+        __sync_val_compare_and_swap(&limit->end, end, end + periods * limit->period) == end)
         __sync_fetch_and_add(
             &limit->budget,
             rl_limit_refilled(budget, periods, limit->quota, limit->burst, limit->period) - budget);

@@ -35,8 +35,8 @@ static __always_inline bool is_batch(const struct task_struct* p) {
     return p->policy == SCHED_BATCH || p->policy == SCHED_IDLE;
 }
 
-/* How many BPF programs run on top of p, if it is the current task: this one, and the one that has a
- * CPU's tasks enqueued anew. */
+/* How many BPF programs run on top of p, if it is the current task: this one, and the one that has
+ * a CPU's tasks enqueued anew. */
 static __always_inline u32 programs_on(const struct task_struct* p, u64 enq_flags) {
     u64 again = enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_REENQ);
 

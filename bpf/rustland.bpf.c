@@ -66,8 +66,8 @@ static __always_inline bool first_again(struct task_struct* prev, struct cpu_ctx
 
 /* The task that runs here goes on, because no other was found for this CPU. If nobody else waits at
  * all, what it used was taken from nobody. */
-static __always_inline void go_on(struct task_struct* prev, struct cpu_ctx* cc, s32 cpu,
-                                  bool alone, u64 now) {
+static __always_inline void go_on(struct task_struct* prev, struct cpu_ctx* cc, s32 cpu, bool alone,
+                                  u64 now) {
     struct task_ctx* tc = task_ctx_of(prev);
 
     /* With a slice it would come before what another CPU has just put here. */
@@ -120,6 +120,15 @@ void BPF_PROG(rl_dispatch, s32 cpu, struct task_struct* prev) {
         go_on(prev, cc, cpu, pending <= 0, now);
 }
 
+/* p was held back, which is over now that it runs. */
+VERIFIED_ALONE int active_again(struct task_struct* p __arg_trusted, u32 class, u64 now) {
+    struct task_ctx* tc = task_ctx_of(p);
+
+    if (tc)
+        fair_runnable(p, tc, class, now);
+    return 0;
+}
+
 SEC("struct_ops/running")
 void BPF_PROG(rl_running, struct task_struct* p) {
     s32 cpu = scx_bpf_task_cpu(p); /* not always this one: attaching starts tasks for all CPUs */
@@ -136,8 +145,8 @@ void BPF_PROG(rl_running, struct task_struct* p) {
     word_forget(tc);
     tc->started_at = now_ns();
     if (!is_self(p)) {
-        if (!tc->active_weight) /* it was held back */
-            fair_runnable(p, tc, class, tc->started_at);
+        if (!tc->active_weight)
+            active_again(p, class, tc->started_at);
         fair_running(p, tc, tc->started_at);
         if (tc->limited)
             limit_running(p, tc, cc, cpu, tc->started_at);

@@ -120,7 +120,7 @@ struct task_ctx {
     u32 called;         /* a foreground task woke it, see called.bpf.h */
     u32 decision_flags; /* of the last decision */
     u32 start;          /* enum start_kind */
-    /* Of the limits of its groups, see held.bpf.h. */
+    /* Of the limits of its groups, see limited.bpf.h and held.bpf.h. */
     u32 limited;       /* its group, or one above it, has one */
     u32 turn;          /* it has been let go for a moment, without a budget */
     u64 held_since;    /* it is held back since then; 0: it is not */
@@ -159,7 +159,7 @@ struct cpu_ctx {
     u64 busy;      /* of this window */
     u64 window_since;
     u64 full_until;
-    /* What held.bpf.h keeps. */
+    /* What limited.bpf.h keeps. */
     u64 cut_at;  /* when what runs here is to be stopped, 0: it has no such time */
     u32 limited; /* what runs here has a limit */
     u32 pad2[3]; /* to whole cache lines */

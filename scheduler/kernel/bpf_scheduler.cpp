@@ -148,8 +148,8 @@ Status BpfScheduler::configure_ops(const BpfSettings& settings) {
     // enqueued anew: without the flag it would stay, each time with a fresh slice.
     std::uint64_t flags =
         flag("SCX_OPS_ALLOW_QUEUED_WAKEUP") | flag("SCX_OPS_ENQ_MIGRATION_DISABLED");
-    // Without this flag the kernel lets a task whose slice is used up run on when there is no other,
-    // whatever its limit is.
+    // Without this flag the kernel lets a task whose slice is used up run on when there is no
+    // other, whatever its limit is.
     flags |= flag("SCX_OPS_ENQ_LAST");
     if (settings.partial)
         flags |= flag("SCX_OPS_SWITCH_PARTIAL");

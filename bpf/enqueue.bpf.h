@@ -298,7 +298,7 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     u64 now = now_ns(), seq, past;
     struct rl_control* c = the_control();
     const cpumask_t* allowed;
-    bool self, silent, defer = false;
+    bool self, silent, defer = false, stays;
     u32 nr_waiting = 0, class;
 
     if (!tc) {
@@ -310,7 +310,8 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     wait_begins(tc, now);
     tc->start = START_OTHER;
     past = slice_past_user_space(p);
-    if (tc->limited && !past && hold_back(p, tc, enq_flags, wakeup, now))
+    stays = may_not_migrate(p, programs_on(p, enq_flags));
+    if (tc->limited && !past && !stays && hold_back(p, tc, enq_flags, wakeup, now))
         return;
     if (enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_LAST)) {
         stay_last(p, tc, enq_flags);
@@ -324,7 +325,7 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
         dsq_insert(p, SCX_DSQ_LOCAL, past, enq_flags);
         return;
     }
-    if (may_not_migrate(p, programs_on(p, enq_flags))) {
+    if (stays) {
         enqueue_in_place(p, tc, enq_flags, wakeup, now);
         return;
     }

@@ -85,6 +85,16 @@ assert_permille "150 %" outer 1410 1560
 assert_permille "no limit" beside 2350 2610
 stop_spinners
 
+echo "10 % for processes that come and go, and sleep between"
+group short "10000 100000"
+for _ in 1 2 3 4 5 6; do
+    sh -c "echo \$\$ >$CGROUP/short/cgroup.procs; while :; do sleep 0.0005; done" &
+    SPINNERS+=($!)
+done
+measure 3 short
+assert_permille "processes that come and go" short 60 115
+stop_spinners
+
 echo "what is not used is kept for a burst"
 group plain "100000 1000000"
 group burst "100000 1000000" 100000
@@ -93,9 +103,9 @@ for name in plain burst; do
     SPINNERS+=($!)
 done
 sleep 2.5
-before=$(($(usage_us burst) - $(usage_us plain)))
+ahead=$(($(usage_us burst) - $(usage_us plain)))
 sleep 2
-more=$(($(usage_us burst) - $(usage_us plain) - before))
+more=$(($(usage_us burst) - $(usage_us plain) - ahead))
 echo "the group with a burst of 100 ms used $more us more"
 { [ $more -ge 80000 ] && [ $more -le 120000 ]; } || fail "a burst of 100 ms was worth $more us"
 stop_spinners
@@ -118,11 +128,25 @@ took=$(($(now_ms) - start))
 echo "100 of them are gone after $took ms"
 assert_le "time until 100 killed tasks are gone, ms" $took 1000
 
+! grep -i "cpu\.max" "$SCHEDULER_LOG" || fail "a warning about limits that are enforced"
+echo "a limit that lies too deep is told, although nobody has asked for the statistics"
+deep=deep
+group $deep
+for _ in {1..16}; do
+    echo +cpu >$CGROUP/$deep/cgroup.subtree_control
+    deep=$deep/d
+    group $deep
+done
+echo "10000 100000" >$CGROUP/$deep/cpu.max
+spin_in $deep 1
+wait_for 5 "a warning about the limit" grep -q "a CPU limit (cpu.max) that is not enforced" "$SCHEDULER_LOG"
+stop_spinners
+
 show_counters
 [ "$(counter limit_periods)" -ge 50 ] || fail "counted $(counter limit_periods) periods"
 [ "$(counter held_back)" -ge 100 ] || fail "counted $(counter held_back) tasks that were held back"
 assert_eq "state of sched_ext" enabled "$(scx_state)"
-! grep -i "cpu\.max" "$SCHEDULER_LOG" || fail "a warning about limits that are enforced"
+assert_eq "limits_missed" 1 "$(counter limits_missed)"
 wait_counters_agree
 assert_clean
 stop_scheduler

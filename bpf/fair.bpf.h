@@ -61,7 +61,7 @@ static __always_inline void fair_settle(struct task_struct* p, struct task_ctx* 
         return;
     time = clock->time;
     advance = (s64)(time - tc->clock_at) > 0 ? time - tc->clock_at : 0;
-    tc->flat = flat_weight(p, tc, now);
+    tc->flat = flat_weight(tc);
     tc->lag = tc->asleep ? rl_lag_after_sleep(tc->lag, advance, tc->flat)
                          : rl_lag_after(tc->lag, advance, tc->flat, used, tc->request_cap);
     tc->asleep = 0;
@@ -98,7 +98,7 @@ static __always_inline void fair_runnable(struct task_struct* p, struct task_ctx
                                           u64 now) {
     if (!tc->active_weight)
         __sync_fetch_and_add(&nr_runnable, 1);
-    group_runnable(p, tc, class);
+    group_runnable(p, tc, class, now);
     fair_settle(p, tc, 0, now);
     fair_change_clock(tc, fair_clock_index(p, class));
 }

@@ -120,8 +120,8 @@ struct rl_control {
     __u32 nr_decisions; /* rows of the table that the next commit reads */
     /* Grown by user space after each change of the tables of classes: tasks then look again. */
     __u32 class_generation;
-    __u32 reserved;
-    __s32 self_tgid;   /* the process that decides, set before the scheduler is attached */
+    __s32 self_pid;    /* the thread that decides, set before the scheduler is attached */
+    __s32 self_tgid;   /* its process */
     __u64 last_commit; /* when user space last committed */
     __u64 lease_since; /* when the lease took over, 0 while user space answers */
     __u64 cpu_max_set; /* cgroups that got a cpu.max limit since attach */

@@ -50,7 +50,7 @@ TEST(Abi, DecisionRowHasNoHoles) {
 
 TEST(Abi, ControlPageHasItsFieldsInPlace) {
     EXPECT_EQ(offsetof(rl_control, nr_decisions), 0U);
-    EXPECT_EQ(offsetof(rl_control, self_tgid), 12U);
+    EXPECT_EQ(offsetof(rl_control, self_pid), 8U);
     EXPECT_EQ(offsetof(rl_control, last_commit), 16U);
     EXPECT_EQ(offsetof(rl_control, lease_since), 24U);
     EXPECT_EQ(offsetof(rl_control, cpu_max_set), 32U);

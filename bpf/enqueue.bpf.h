@@ -145,8 +145,8 @@ static __always_inline bool enqueue_on_idle_cpu(struct task_struct* p, const cpu
 
 /*
  * Straight into deadline order, without user space: what it last said about the task still tells
- * whether it is urgent, and one of which it never said anything is in no hurry. Our own threads
- * come first, unless they have used a whole slice up.
+ * whether it is urgent, and one of which it never said anything is in no hurry. The thread that
+ * decides comes first, unless it has used a whole slice up.
  */
 static __always_inline void enqueue_unasked(struct task_struct* p, const cpumask_t* allowed,
                                             struct task_ctx* tc, u64 enq_flags, bool wakeup,
@@ -298,7 +298,7 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     u64 now = now_ns(), seq, past;
     struct rl_control* c = the_control();
     const cpumask_t* allowed;
-    bool self, silent, defer = false, stays;
+    bool self, beside, silent, defer = false, stays;
     u32 nr_waiting = 0, class;
 
     if (!tc) {
@@ -342,7 +342,8 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     else if (!self && resume_interrupted(p, allowed, tc, enq_flags, now))
         return;
     silent = c && c->lease_since;
-    if (!self && !silent) {
+    beside = is_beside_self(p);
+    if (!self && !beside && !silent) {
         /* As if all caches had as many as this one: looking at each would cost too much. */
         nr_waiting =
             (u32)scx_bpf_dsq_nr_queued(DSQ_LLC(llc_of(scx_bpf_task_cpu(p)))) * config.nr_llcs;
@@ -353,7 +354,9 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
         rec = bpf_ringbuf_reserve(&queued_ring, sizeof(*rec), 0);
     }
     if (!rec) {
-        if (self)
+        if (beside)
+            tc->request = RL_REQUEST_MIN_NS;
+        if (self || beside)
             count(bypass_self);
         else if (silent)
             count(unasked);

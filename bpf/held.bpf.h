@@ -141,7 +141,8 @@ VERIFIED_ALONE u64 held_until(struct task_struct* p __arg_trusted, u64 now) {
 
     if (!tc || is_offline(scx_bpf_task_cpu(p)))
         return 0;
-    flat_weight(p, tc, now); /* reads its limits, too */
+    group_refresh(p, tc, now); /* reads the limits, too */
+    flat_weight(tc);
     if (!is_limited(p, tc))
         return 0;
     at = budget_back_at(tc->group, now);
@@ -156,10 +157,15 @@ VERIFIED_ALONE u64 held_until(struct task_struct* p __arg_trusted, u64 now) {
     return look_again_at(tc, at, now);
 }
 
-/* Has p ready to wait for a CPU, by what user space last said of it. */
-VERIFIED_ALONE int prepare_to_let_go(struct task_struct* p __arg_trusted, u64 now) {
+/* Has p ready to wait for a CPU, by what user space last said of it. Returns the DSQ that it is to
+ * be moved to, 0 if it is gone. Holds the lock, as its caller does, because the verifier does not
+ * see that when it checks this function. */
+VERIFIED_ALONE u64 prepare_to_let_go(struct task_struct* p __arg_trusted, u64 now) {
     struct task_ctx* tc = task_ctx_of(p);
+    const cpumask_t* allowed;
+    struct target target;
     s64 ahead;
+    u64 dsq;
 
     if (!tc)
         return 0;
@@ -170,6 +176,27 @@ VERIFIED_ALONE int prepare_to_let_go(struct task_struct* p __arg_trusted, u64 no
     if (!tc->decided_key)
         tc->key = ahead;
     tc->waits_since = now;
+    bpf_rcu_read_lock();
+    allowed = p->cpus_ptr;
+    pick_target(allowed, scx_bpf_task_cpu(p), tc->key, !is_batch(p), now, &target);
+    dsq = destination(p, allowed, &target, -1);
+    bpf_rcu_read_unlock();
+    tc->start = target.cpu >= 0 && target.kick == SCX_KICK_IDLE ? START_IDLE : START_FIRST;
+    tc->target = pack_target(target.cpu, target.kick, target.own);
+    return dsq;
+}
+
+/* p has been moved there, or is gone. A CPU that was idle has been claimed for it in any case. */
+VERIFIED_ALONE int tell_let_go(struct task_struct* p __arg_trusted, u64 dsq, u32 moved, u64 now) {
+    struct task_ctx* tc = task_ctx_of(p);
+    struct target target;
+
+    if (!tc)
+        return 0;
+    if (moved)
+        after_move(p, dsq);
+    unpack_target(tc->target, &target);
+    kick_target(&target, dsq, now);
     return 0;
 }
 
@@ -181,7 +208,6 @@ u32 held_looked;
  * one's time comes. */
 VERIFIED_ALONE u64 held_look(u64 now) {
     struct bpf_iter_scx_dsq it;
-    struct target target;
     u64 next;
     int i;
 
@@ -209,15 +235,9 @@ VERIFIED_ALONE u64 held_look(u64 now) {
                 scx_bpf_dsq_move_set_vtime(&it, until);
                 scx_bpf_dsq_move_vtime(&it, p, DSQ_HELD, 0);
             } else if (tc) {
-                const cpumask_t* allowed = p->cpus_ptr;
-
-                prepare_to_let_go(p, now);
-                pick_target(allowed, scx_bpf_task_cpu(p), tc->key, !is_batch(p), now, &target);
-                tc->start =
-                    target.cpu >= 0 && target.kick == SCX_KICK_IDLE ? START_IDLE : START_FIRST;
-                dsq = target.own ? DSQ_CPU(target.cpu) : home_dsq(p, allowed, target.cpu);
-                move_pending(&it, p, dsq, tc->deadline, slice_without_policy());
-                kick_target(&target, dsq, now);
+                dsq = prepare_to_let_go(p, now);
+                if (dsq)
+                    tell_let_go(p, dsq, move_pending(&it, p, dsq, tc->deadline, tc->granted), now);
             }
             bpf_task_release(p);
         }

@@ -41,7 +41,8 @@ static __always_inline bool is_dying(const struct task_struct* p) {
 
 /* Whether the limits of p's group count for it. */
 static __always_inline bool is_limited(const struct task_struct* p, const struct task_ctx* tc) {
-    return tc->limited && !(p->flags & PF_KTHREAD) && !is_self(p) && !is_dying(p);
+    return tc->limited && !(p->flags & PF_KTHREAD) && !is_self(p) && !is_beside_self(p) &&
+           !is_dying(p);
 }
 
 /* Whether p is in a system call, as far as can be seen: then it may hold locks of the kernel. A new
@@ -158,11 +159,7 @@ static __always_inline void limit_running(struct task_struct* p, struct task_ctx
 }
 
 /* p runs on, at a tick. */
-static __always_inline void limit_tick(struct task_struct* p, u64 now) {
-    struct task_ctx* tc = task_ctx_of(p);
-
-    if (!tc)
-        return;
+static __always_inline void limit_tick(struct task_struct* p, struct task_ctx* tc, u64 now) {
     account(p, tc, now);
     if (is_limited(p, tc) && !budget_left(tc->group, now) && !has_grace(p, tc, false))
         set_slice(p, 0);

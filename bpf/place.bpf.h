@@ -264,25 +264,42 @@ VERIFIED_ALONE int evacuate(u64 dsq, s32 cpu) {
     return 0;
 }
 
-/* Moves a pending task to its place in deadline order. False if it is no longer pending. */
+/*
+ * Where a pending task is to be moved: to its home, or where the target alone takes it. What waits
+ * for a CPU that is offline goes to the global DSQ, from where the kernel finds it another.
+ */
+static __always_inline u64 destination(struct task_struct* p, const cpumask_t* allowed,
+                                       const struct target* target, s32 near) {
+    if (is_offline(scx_bpf_task_cpu(p)))
+        return SCX_DSQ_GLOBAL;
+    if (target->own)
+        return DSQ_CPU(target->cpu);
+    return home_dsq(p, allowed, target->cpu >= 0 ? target->cpu : near);
+}
+
+/*
+ * Moves a pending task there. False if it is no longer pending. This alone is done inside the loops
+ * over the pending DSQ, because it needs their iterator: what comes before and after is in
+ * functions that the verifier checks by themselves, and not for each state of a loop.
+ */
 static __always_inline bool move_pending(struct bpf_iter_scx_dsq* it, struct task_struct* p,
                                          u64 dsq, u64 deadline, u64 slice) {
+    scx_bpf_dsq_move_set_slice(it, slice);
+    if (dsq == SCX_DSQ_GLOBAL)
+        return scx_bpf_dsq_move(it, p, SCX_DSQ_GLOBAL, 0);
+    scx_bpf_dsq_move_set_vtime(it, deadline);
+    return scx_bpf_dsq_move_vtime(it, p, dsq, 0);
+}
+
+/* What a move calls for where a CPU is offline, or has gone offline between the look and the move.
+ */
+static __always_inline void after_move(struct task_struct* p, u64 dsq) {
     s32 cpu = scx_bpf_task_cpu(p);
 
-    scx_bpf_dsq_move_set_slice(it, slice);
-    if (is_offline(cpu)) {
-        if (!scx_bpf_dsq_move(it, p, SCX_DSQ_GLOBAL, 0))
-            return false;
+    if (dsq == SCX_DSQ_GLOBAL)
         scx_bpf_kick_cpu(cpu, 0);
-        return true;
-    }
-    scx_bpf_dsq_move_set_vtime(it, deadline);
-    if (!scx_bpf_dsq_move_vtime(it, p, dsq, 0))
-        return false;
-    /* It may have gone offline between the look and the move. */
-    if (is_offline(cpu))
+    else if (is_offline(cpu))
         evacuate(dsq, cpu);
-    return true;
 }
 
 /* The deadline of the first task in a DSQ; the largest number if it is empty. */

@@ -195,12 +195,15 @@ SEC("struct_ops/tick")
 void BPF_PROG(rl_tick, struct task_struct* p) {
     s32 cpu = scx_bpf_task_cpu(p); /* with nohz_full another CPU does this for it */
     struct cpu_ctx* cc = cpu_ctx_of(cpu);
+    struct task_ctx* tc = task_ctx_of(p);
+    u64 now = now_ns();
 
-    if (!cc)
-        return;
-    if (cc->limited)
-        limit_tick(p, now_ns());
-    speed_account(cc, cpu, now_ns(), true);
+    if (cc && tc && cc->limited)
+        limit_tick(p, tc, now);
+    if (cc)
+        speed_account(cc, cpu, now, true);
+    if (tc)
+        group_refresh(p, tc, now);
 }
 
 SEC("struct_ops/quiescent")

@@ -126,6 +126,7 @@ struct task_ctx {
     u64 held_since;    /* it is held back since then; 0: it is not */
     u64 no_turn_since; /* the same, over all times that it was let go and came too late */
     u64 over_from;     /* sum_exec when it began to run without a budget, 0: it does not */
+    u64 target;        /* of the last decision, packed; see place.bpf.h */
     struct rl_state state;
     s32 woke;       /* the last one that it woke on its way to sleep */
     u32 task_class; /* valid for class_generation, see class.bpf.h */
@@ -226,11 +227,19 @@ static __always_inline struct rl_control* the_control(void) {
     return bpf_map_lookup_elem(&control, &key);
 }
 
-/* A thread of the process that decides. */
+/* The thread that decides. */
 static __always_inline bool is_self(const struct task_struct* p) {
     struct rl_control* c = the_control();
 
-    return c && c->self_tgid == p->tgid;
+    return c && c->self_pid == p->pid;
+}
+
+/* Another thread of its process: an ordinary task, but for one thing. It must not wait for the
+ * thread that decides, because it notices if that one does not come back. */
+static __always_inline bool is_beside_self(const struct task_struct* p) {
+    struct rl_control* c = the_control();
+
+    return c && c->self_tgid == p->tgid && c->self_pid != p->pid;
 }
 
 /* Atomic because the commit program can be interrupted by another program on the same CPU. */

@@ -162,7 +162,7 @@ std::optional<Session::Outcome> Session::attach() {
     if (done) {
         attached_at_ = monotonic_now();
         faults_at_attach_ = read_page_faults(thread_->tid()).value_or(0);
-        done = scheduler_->attach();
+        done = scheduler_->attach(thread_->tid());
     }
     if (!done) {
         thread_->request_stop();

@@ -207,7 +207,8 @@ Status BpfScheduler::prepare_commit() {
     return {};
 }
 
-Status BpfScheduler::attach() {
+Status BpfScheduler::attach(Pid scheduling_thread) {
+    control_->self_pid = scheduling_thread.value;
     control_->self_tgid = ::getpid();
     link_ = bpf_map__attach_struct_ops(ops_);
     if (link_ == nullptr)

@@ -50,10 +50,11 @@ TEST(Abi, DecisionRowHasNoHoles) {
 
 TEST(Abi, ControlPageHasItsFieldsInPlace) {
     EXPECT_EQ(offsetof(rl_control, nr_decisions), 0U);
-    EXPECT_EQ(offsetof(rl_control, self_tgid), 12U);
+    EXPECT_EQ(offsetof(rl_control, self_pid), 8U);
     EXPECT_EQ(offsetof(rl_control, last_commit), 16U);
     EXPECT_EQ(offsetof(rl_control, lease_since), 24U);
-    EXPECT_EQ(offsetof(rl_control, limits_missed), 32U);
+    EXPECT_EQ(offsetof(rl_control, limits_enforced), 32U);
+    EXPECT_EQ(offsetof(rl_control, limits_missed), 36U);
     EXPECT_EQ(offsetof(rl_control, exit_code), 40U);
     EXPECT_EQ(offsetof(rl_control, exit_kind), 48U);
     EXPECT_EQ(offsetof(rl_control, exit_seen), 52U);

@@ -34,6 +34,8 @@ TEST(Stats, EveryCounterOfTheKernelSideHasAField) {
     for (std::size_t word = 0; word < kWords; ++word) {
         if (word == offsetof(rl_counters, speed) / sizeof(std::uint64_t))
             continue; // no counter: see SpeedIsTheMeanOfTheCpus
+        if (word == offsetof(rl_counters, held_ns) / sizeof(std::uint64_t))
+            continue; // shown in seconds: see HeldTimeIsInSeconds
         std::array<std::uint64_t, kWords + kReserved> raw{};
         raw[word] = 1'000'003;
         Snapshot snapshot;
@@ -43,6 +45,12 @@ TEST(Stats, EveryCounterOfTheKernelSideHasAField) {
             << "word " << word << " of rl_counters"; // the first is queued, pending with it
     }
     EXPECT_EQ(zero.size(), stats_fields().size());
+}
+
+TEST(Stats, HeldTimeIsInSeconds) {
+    Snapshot snapshot;
+    snapshot.kernel.held_ns = 2'500'000'000;
+    EXPECT_EQ(value_of(values_of(snapshot), "held_time"), Value(2.5));
 }
 
 TEST(Stats, NamesAreDistinctAndSpeakable) {

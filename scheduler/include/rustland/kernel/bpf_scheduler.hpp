@@ -65,8 +65,9 @@ class BpfScheduler final : public Kernel {
     BpfScheduler& operator=(BpfScheduler&&) = delete;
     ~BpfScheduler() override;
 
-    // Takes over the machine's scheduling. EBUSY: another scheduler is attached.
-    Status attach();
+    // Takes over the machine's scheduling. EBUSY: another scheduler is attached. The thread that
+    // calls receive() and commit() comes before all others; it must be there already.
+    Status attach(Pid scheduling_thread);
     // Gives it back; returns when the kernel's own scheduler runs everything again.
     void detach();
 

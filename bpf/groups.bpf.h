@@ -18,7 +18,7 @@
 #define RUSTLAND_GROUPS_BPF_H
 
 #include "fair_math.h"
-#include "state.bpf.h"
+#include "limit.bpf.h"
 
 /* Levels below the root that have rows of their own. What lies deeper counts as part of its
  * ancestor at this depth: it shares with that one's other members and escapes nothing. */
@@ -39,6 +39,10 @@ struct group {
     u64 flat_at;
     s32 nr_active;
     s32 members; /* tasks, and rows of groups below it */
+    struct limit limit;
+    u32 limited; /* it or a group above it has a limit, as of flat_at */
+    s32 let_go;  /* what is active in it, with those that were let go at let_go_at */
+    u64 let_go_at;
 };
 
 struct {
@@ -106,6 +110,8 @@ static __always_inline struct task_group* group_within_reach(struct task_struct*
     bpf_for(i, 0, GROUP_CLIMB) {
         if (i >= depth - GROUP_DEPTH || is_root_group(tg))
             break;
+        if (limit_quota(tg) != NO_QUOTA)
+            limit_missed();
         tg = tg->parent;
     }
     return tg;
@@ -200,6 +206,38 @@ static __always_inline void group_reweigh(struct group* g, struct group* above, 
         __sync_fetch_and_add(&above->active, (s64)(weight - old));
 }
 
+/* The group's limit is this now. */
+VERIFIED_ALONE int group_limit(u64 number, u64 quota, u64 period, u64 burst) {
+    struct group* g = group_of(number);
+
+    if (g)
+        limit_change(&g->limit, quota, period, burst);
+    else if (quota != NO_QUOTA)
+        limit_missed();
+    return 0;
+}
+
+/* Takes over the limits of p's group and of those above it; not 0 if there is one. Without a branch
+ * for that, since the verifier would follow two ways from each level on. */
+VERIFIED_ALONE u64 group_limits(struct task_struct* p __arg_trusted) {
+    struct task_group* tg = group_within_reach(p);
+    u64 limited = 0;
+    int i;
+
+    bpf_for(i, 0, GROUP_DEPTH) {
+        u64 quota;
+
+        if (is_root_group(tg))
+            break;
+        quota = limit_quota(tg);
+        limited |= quota - NO_QUOTA;
+        if ((quota - NO_QUOTA) | limits_in_use)
+            group_limit(group_number(tg), quota, limit_period(tg), limit_burst(tg));
+        tg = tg->parent;
+    }
+    return limited;
+}
+
 #define FRACTION_SHIFT 30
 
 /*
@@ -278,8 +316,10 @@ static __always_inline u64 flat_weight(struct task_ctx* tc) {
 
     if (!g || !g->flat) {
         tc->group_seen = 0; /* if its row is gone, it joins anew when it next becomes runnable */
+        tc->limited = 0;
         return own << RL_FLAT_SHIFT;
     }
+    tc->limited = g->limited;
     active = g->active > (s64)own ? (u64)g->active : own;
     return own * g->flat / active;
 }
@@ -293,6 +333,7 @@ static __always_inline void group_refresh(struct task_struct* p, struct task_ctx
     if (!g || !older_than(g->flat_at, now, FLAT_FRESH_NS))
         return;
     g->flat = group_flat(p);
+    g->limited = group_limits(p) != 0;
     g->flat_at = now;
 }
 
@@ -319,6 +360,13 @@ static __always_inline void group_runnable(struct task_struct* p, struct task_ct
     if (tc->group != NO_GROUP)
         group_activate(tc->group, tc->active_weight, 1);
     group_refresh(p, tc, now);
+}
+
+/* p, which group_quiescent() was called for, is active once more, in the group that it was in. */
+static __always_inline void group_active_again(struct task_ctx* tc) {
+    tc->active_weight = tc->own_weight;
+    if (tc->group != NO_GROUP)
+        group_activate(tc->group, tc->active_weight, 1);
 }
 
 static __always_inline void group_quiescent(struct task_ctx* tc) {

@@ -35,6 +35,20 @@ static __always_inline bool is_batch(const struct task_struct* p) {
     return p->policy == SCHED_BATCH || p->policy == SCHED_IDLE;
 }
 
+/* How many BPF programs run on top of p, if it is the current task: this one, and the one that has
+ * a CPU's tasks enqueued anew. */
+static __always_inline u32 programs_on(const struct task_struct* p, u64 enq_flags) {
+    u64 again = enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_REENQ);
+
+    return p == (void*)bpf_get_current_task_btf() ? again ? 2 : 1 : 0;
+}
+
+/* Whether p is in a section in which it may not change its CPU, and has to wait for this one. The
+ * kernel counts one such section for each BPF program that runs on top of the current task. */
+static __always_inline bool may_not_migrate(const struct task_struct* p, u32 programs) {
+    return bpf_core_field_exists(p->migration_disabled) && p->migration_disabled > programs;
+}
+
 /*
  * An allowed CPU whose last dispatch found nothing, or -1; takes the mark off. It may run on with
  * what it had: not one whose task is of a more urgent kind than this key.
@@ -288,8 +302,18 @@ static __always_inline void after_move(struct task_struct* p, u64 dsq) {
         evacuate(dsq, cpu);
 }
 
+/* A CPU hears about a task that has been moved: the one that was chosen before. */
+static __always_inline void tell_target(struct task_struct* p, const struct task_ctx* tc, u64 dsq,
+                                        u64 now) {
+    struct target target;
+
+    after_move(p, dsq);
+    unpack_target(tc->target, &target);
+    kick_target(&target, dsq, now);
+}
+
 /* The deadline of the first task in a DSQ; the largest number if it is empty. */
-VERIFIED_ALONE u64 head_deadline(u64 dsq) {
+static __always_inline u64 head_of(u64 dsq) {
     struct bpf_iter_scx_dsq it;
     struct task_struct* p;
     u64 deadline = ~0ULL;
@@ -302,6 +326,8 @@ VERIFIED_ALONE u64 head_deadline(u64 dsq) {
     bpf_iter_scx_dsq_destroy(&it);
     return deadline;
 }
+
+VERIFIED_ALONE u64 head_deadline(u64 dsq) { return head_of(dsq); }
 
 /* The deadline of the first task in a DSQ that may run on this CPU, if that is one of the first
  * few: only then is it consumed, since the kernel would walk over all the others. Else the largest

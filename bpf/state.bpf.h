@@ -8,6 +8,7 @@
 #include "scx_kfuncs.h"
 
 #define DSQ_PENDING 1ULL
+#define DSQ_HELD 2ULL /* see held.bpf.h */
 #define DSQ_LLC(llc) (0x1000ULL + (llc))
 #define DSQ_CPU(cpu) (0x10000ULL + (u64)(u32)(cpu))
 
@@ -120,6 +121,12 @@ struct task_ctx {
     u32 decision_flags; /* of the last decision */
     u32 start;          /* enum start_kind */
     u64 target;         /* of the last decision, packed; see place.bpf.h */
+    /* Of the limits of its groups, see limited.bpf.h and held.bpf.h. */
+    u32 limited;       /* its group, or one above it, has one */
+    u32 turn;          /* it has been let go for a moment, without a budget */
+    u64 held_since;    /* it is held back since then; 0: it is not */
+    u64 no_turn_since; /* the same, over all times that it was let go and came too late */
+    u64 over_from;     /* sum_exec when it began to run without a budget, 0: it does not */
     struct rl_state state;
     s32 woke;       /* the last one that it woke on its way to sleep */
     u32 task_class; /* valid for class_generation, see class.bpf.h */
@@ -153,7 +160,10 @@ struct cpu_ctx {
     u64 busy;      /* of this window */
     u64 window_since;
     u64 full_until;
-    u64 pad2[3]; /* to whole cache lines */
+    /* What limited.bpf.h keeps. */
+    u64 cut_at;  /* when what runs here is to be stopped, 0: it has no such time */
+    u32 limited; /* what runs here has a limit */
+    u32 pad2[3]; /* to whole cache lines */
 };
 
 #define NO_TASK_INTERRUPTED ((s64)0x7fffffffffffffffLL)

@@ -124,7 +124,7 @@ class Daemon {
     Status bind_hold(std::uint64_t id, HoldOwner& owner, UniqueFd pidfd);
     void end_hold(std::uint64_t id, const std::string& why);
 
-    // Requests (daemon_requests.cpp).
+    // Requests (daemon_requests.cpp, daemon_holds.cpp).
     struct Request {
         const Peer& peer;
         const nlohmann::json& body;

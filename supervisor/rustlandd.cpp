@@ -59,7 +59,10 @@ make_runner(Loop& loop, Bus& bus, const DaemonOptions& options, RunnerKind kind)
         SystemdRunnerOptions units;
         units.sysrq_path = sysrq;
         units.environment_path = options.run_dir + "/rustland.env";
-        units.output = unit_output;
+        units.output = [journal = std::make_shared<JournalReader>(loop)](
+                           const auto& unit, const auto& invocation, const auto& deliver) {
+            journal->read(unit, invocation, deliver);
+        };
         return as_runner(SystemdRunner::create(loop, bus, kernel, proc, units));
     }
     ChildRunnerOptions child;

@@ -47,6 +47,10 @@ std::optional<Nanos> DecisionCore::on_since() const {
     return phase_ == Phase::On ? std::optional(attached_at_) : std::nullopt;
 }
 
+std::optional<StopOrder> DecisionCore::stop_order() const {
+    return stopped_ == Stopped::ByCommand ? order_ : std::nullopt;
+}
+
 std::vector<DecisionCore::HoldView> DecisionCore::holds() const {
     std::vector<HoldView> out;
     for (const auto& [id, hold] : holds_)
@@ -58,6 +62,8 @@ std::optional<std::string> DecisionCore::refusal(const event::StartRequested& re
     const SchedulerSpec spec = request.spec.value_or(config_->settings.scheduler);
     if (!supported_)
         return kUnsupported;
+    if (failures_.hopeless(spec))
+        return failures_.why_quarantined(spec);
     if (failures_.quarantined(spec))
         return fmt::format("{} failed too often and is in quarantine; look at the reason with "
                            "rustlandctl history, then rustlandctl reset-failed",
@@ -79,7 +85,10 @@ bool DecisionCore::forced_off() const {
 std::string DecisionCore::why_forced_off() const {
     switch (stopped_) {
     case Stopped::ByCommand:
-        return "stopped by command, until rustlandctl resume or start";
+        return fmt::format("stopped by command{}, until rustlandctl resume or start",
+                           !order_            ? ""
+                           : order_->uid == 0 ? " of root"
+                                              : fmt::format(" of user {}", order_->uid));
     case Stopped::UntilNextWorkload:
         return "stopped from outside, until the next workload";
     case Stopped::No:
@@ -142,13 +151,11 @@ std::optional<DecisionCore::Candidate> DecisionCore::choose(Nanos now) {
     std::erase_if(all, [&](const Candidate& c) {
         const bool out = failures_.quarantined(c.spec);
         if (out)
-            quarantined = c.spec.command();
+            quarantined = *failures_.why_quarantined(c.spec);
         return out;
     });
     if (all.empty()) {
-        why_ = quarantined.empty()
-                   ? "no workload"
-                   : fmt::format("{} is in quarantine after repeated failures", quarantined);
+        why_ = quarantined.empty() ? "no workload" : quarantined;
         return std::nullopt;
     }
     return *std::max_element(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) {

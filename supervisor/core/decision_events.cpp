@@ -62,13 +62,19 @@ void DecisionCore::take(const event::StartRequested& e, Nanos) {
     commanded_ = true;
 }
 
-void DecisionCore::take(const event::StopRequested&, Nanos) {
+void DecisionCore::take(const event::StopRequested& e, Nanos) {
     manual_.reset();
+    // The first of several counts: since then it has been off.
+    if (stopped_ != Stopped::ByCommand || !order_)
+        order_ = e.order;
     stopped_ = Stopped::ByCommand;
     commanded_ = phase_ != Phase::Stopping;
 }
 
-void DecisionCore::take(const event::Resumed&, Nanos) { stopped_ = Stopped::No; }
+void DecisionCore::take(const event::Resumed&, Nanos) {
+    stopped_ = Stopped::No;
+    failures_.reset();
+}
 
 void DecisionCore::take(const event::RestartRequested&, Nanos) {
     restart_ = phase_ == Phase::On;
@@ -143,11 +149,14 @@ void DecisionCore::note_exit(const SchedulerSpec& spec, const ExitInfo& exit, Na
     case ExitKind::Stalled:
     case ExitKind::Ejected:
         failures_.failed(spec, exit.reason, uptime, config_->settings, now);
-        // A person's start that fails for good must not come back by itself much later.
-        if (manual_ && failures_.quarantined(*manual_))
-            manual_.reset();
-        return;
+        break;
+    case ExitKind::Misconfigured:
+        failures_.give_up(spec, exit.reason);
+        break;
     }
+    // A person's start that fails for good must not come back by itself much later.
+    if (manual_ && failures_.quarantined(*manual_))
+        manual_.reset();
 }
 
 } // namespace rustland::supervisor

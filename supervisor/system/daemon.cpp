@@ -7,22 +7,11 @@
 #include "supervisor/system/journal.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <fmt/format.h>
 
 namespace rustland::supervisor {
 
 using nlohmann::json;
-
-namespace {
-
-std::int64_t wall_clock_ms() {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(
-               std::chrono::system_clock::now().time_since_epoch())
-        .count();
-}
-
-} // namespace
 
 void Daemon::shutdown(bool keep_scheduler) {
     shutting_down_ = true;
@@ -124,6 +113,18 @@ void Daemon::save_run() {
     log::warn("{}; a later daemon will not find the scheduler, ignoring", status.error().message());
 }
 
+void Daemon::save_stop() {
+    const std::optional<StopOrder> stop = core_->stop_order();
+    if (stop == saved_stop_)
+        return;
+    saved_stop_ = stop;
+    if (!stop)
+        return stop_file_.clear();
+    if (const Status status = stop_file_.save(*stop); !status)
+        log::warn("{}; a later daemon will not know that the scheduler was stopped, ignoring",
+                  status.error().message());
+}
+
 void Daemon::remember_exit(const ExitInfo& exit) {
     last_reason_ = exit.reason;
     last_exit_ = {{"kind", exit_kind_name(exit.kind)},
@@ -192,6 +193,7 @@ void Daemon::tell_classes() {
 
 // Answers those who wait for what has just been reached.
 void Daemon::settle() {
+    save_stop();
     const Phase phase = core_->phase();
     if (phase == Phase::On || phase == Phase::Off) {
         const std::vector<Waiter> waiters = std::exchange(waiters_, {});

@@ -120,6 +120,8 @@ class Daemon {
     void record(const std::string& kind, const CleanLine& text, const CleanBlock& dump = {});
     void remember_exit(const ExitInfo& exit);
     void save_run();
+    void save_stop();
+    void take_back_stop();
     std::vector<event::HoldAdded> take_back_holds();
     Status bind_hold(std::uint64_t id, HoldOwner& owner, UniqueFd pidfd);
     void end_hold(std::uint64_t id, const std::string& why);
@@ -165,6 +167,8 @@ class Daemon {
     PowerReader power_reader_;
     PowerState power_;
     StateFile state_file_;
+    StopFile stop_file_;
+    std::optional<StopOrder> saved_stop_; // what stop_file_ holds
     std::mt19937_64 random_{std::random_device{}()};
     std::shared_ptr<const Config> config_;
     std::unique_ptr<SchedulerRunner> runner_;

@@ -104,7 +104,7 @@ void Daemon::do_start(Request& request) {
 void Daemon::do_stop(Request& request) {
     record("command", "stop");
     waiters_.push_back({request.peer, false, request.reply});
-    send(event::StopRequested{});
+    send(event::StopRequested{StopOrder{request.peer.uid, wall_clock_ms()}});
 }
 
 void Daemon::do_resume(Request& request) {

@@ -25,7 +25,7 @@ constexpr ClientLimits kHoldRate{.requests_per_second = 0.5, .burst = 20};
 Daemon::Daemon(Loop& loop, DaemonOptions options)
     : loop_(loop), options_(std::move(options)), kernel_(options_.sysfs_root + "/kernel/sched_ext"),
       power_reader_(options_.sysfs_root), state_file_(options_.run_dir + "/state.json"),
-      hold_rate_(kHoldRate) {}
+      stop_file_(options_.run_dir + "/stopped.json"), hold_rate_(kHoldRate) {}
 
 Result<std::unique_ptr<Daemon>> Daemon::create(Loop& loop, DaemonOptions options) {
     std::unique_ptr<Daemon> self(new Daemon(loop, std::move(options)));
@@ -103,6 +103,7 @@ Status Daemon::init() {
     power_ = power_reader_.read();
     core_->on(event::PowerChanged{power_}, monotonic_now());
     record("daemon", "started");
+    take_back_stop();
     // A start that is under way is adopted first, lest the workloads start another beside it; what
     // is on, after them: what was left running for a game that still runs is not stopped.
     const std::optional<RunRecord> left = left_behind();
@@ -155,6 +156,20 @@ std::optional<RunRecord> Daemon::left_behind() const {
     log::warn("{}; ignoring it", left.error().message());
     state_file_.clear();
     return std::nullopt;
+}
+
+// Before anything else is decided: what was stopped by command must not come back by a new daemon.
+void Daemon::take_back_stop() {
+    const auto stop = stop_file_.load();
+    if (!stop) {
+        log::warn("{}; ignoring it", stop.error().message());
+        return stop_file_.clear();
+    }
+    saved_stop_ = *stop;
+    if (!saved_stop_)
+        return;
+    core_->on(event::StopRequested{saved_stop_}, monotonic_now());
+    record("command", core_->why());
 }
 
 void Daemon::adopt(const RunRecord& left) {

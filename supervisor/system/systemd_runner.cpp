@@ -360,20 +360,31 @@ void SystemdRunner::no_word() {
 }
 
 void SystemdRunner::over(const ProcessEnd& end) {
-    const std::string unit = std::exchange(unit_, "");
+    last_unit_ = std::exchange(unit_, "");
     run_ = std::make_shared<int>();
     fallback_timer_.disarm();
     unit_signals_.reset();
     pidfd_source_.reset();
     pidfd_.reset();
     // An administrator who starts the unit later has the arguments of /etc in mind.
-    if (unit == kOurUnit)
+    if (last_unit_ == kOurUnit)
         ::unlink(environment_path_.c_str());
     if (BusMessage m = manager("UnrefUnit")) {
-        sd_bus_message_append(m.get(), "s", unit.c_str());
+        sd_bus_message_append(m.get(), "s", last_unit_.c_str());
         bus_.post(std::move(m));
     }
-    ended(end, read_output_ ? read_output_(unit, invocation_) : "");
+    ended(end);
+}
+
+void SystemdRunner::read_output(const std::function<void(std::string)>& deliver) {
+    if (!read_unit_output_)
+        return deliver("");
+    // What comes when another run has begun is nobody's any more.
+    const std::weak_ptr<int> run = run_;
+    read_unit_output_(last_unit_, invocation_, [run, deliver](std::string text) {
+        if (!run.expired())
+            deliver(std::move(text));
+    });
 }
 
 void SystemdRunner::send_signal(int signal) {

@@ -22,6 +22,8 @@ using testing::HasSubstr;
 
 namespace {
 
+// Longer than any test takes on a busy machine: only where a test is about a deadline may one come.
+constexpr Nanos kAmple = seconds(60);
 constexpr const char* kTransient = "rustland-scheduler-other.service";
 
 class SystemdRunnerTest : public testing::Test {
@@ -40,10 +42,15 @@ class SystemdRunnerTest : public testing::Test {
         SystemdRunnerOptions options;
         options.environment_path = fixture.dir().path("rustland.env");
         options.sysrq_path = fixture.dir().write("sysrq", "");
-        options.start_timeout = seconds(10);
-        options.stop_timeout = millis(300);
-        options.output = [](const std::string& unit, const std::string& invocation) {
-            return "words of " + unit + " " + invocation;
+        options.start_timeout = kAmple;
+        options.stop_timeout = kAmple;
+        options.output = [this](const std::string& unit, const std::string& invocation,
+                                const std::function<void(std::string)>& deliver) {
+            reading = [unit, invocation, deliver] {
+                deliver("words of " + unit + " " + invocation);
+            };
+            if (!slow_journal)
+                reading();
         };
         auto runner = SystemdRunner::create(*loop_, *bus_, SchedExtReader(fixture.sched_ext()),
                                             ProcReader(), options);
@@ -85,6 +92,8 @@ class SystemdRunnerTest : public testing::Test {
 
     test::ProcFixture fixture;
     test::PrivateBus private_bus;
+    bool slow_journal = false;
+    std::function<void()> reading; // what the journal was last asked for
     std::vector<RunnerEvent> events;
     std::vector<RunRecord> launches;
     std::unique_ptr<Loop> loop_;
@@ -186,10 +195,58 @@ TEST_F(SystemdRunnerTest, AStartThatSystemdRefusesFailsWithItsReason) {
 }
 
 TEST_F(SystemdRunnerTest, AStartThatFailsSaysWhatTheJournalHas) {
-    runner_->start(spec("rustland", {"--fail", "3"}), false);
+    runner_->start(spec("rustland", {"--fail", "7"}), false);
     const auto failed = next<runner::StartFailed>();
-    EXPECT_EQ(failed.exit.exit_code, 3);
-    EXPECT_EQ(failed.exit.reason, "exited with status 3: words of rustland.service ab01");
+    EXPECT_EQ(failed.exit.exit_code, 7);
+    EXPECT_EQ(failed.exit.reason, "exited with status 7: words of rustland.service ab01");
+}
+
+TEST_F(SystemdRunnerTest, OneThatRefusesItsOptionsSaysWhatToDo) {
+    for (const char* name : {"rustland", "other"}) {
+        runner_->start(spec(name, {"--fail", "2"}), false);
+        const auto failed = next<runner::StartFailed>();
+        EXPECT_EQ(failed.exit.kind, ExitKind::Misconfigured) << name;
+        EXPECT_THAT(failed.exit.reason,
+                    HasSubstr("; correct its options, then rustlandctl reload"));
+    }
+}
+
+TEST_F(SystemdRunnerTest, TheJournalIsWaitedForByNobody) {
+    slow_journal = true;
+    runner_->start(spec("rustland", {"--live", "100", "--exit", "10"}), false);
+    next<runner::Attached>();
+    ASSERT_TRUE(test::run_until(*loop_, [&] { return reading != nullptr; }));
+    EXPECT_EQ(events.size(), 1U) << "reported with its last words";
+    EXPECT_TRUE(runner_->owns_kernel_scheduler());
+    reading();
+    EXPECT_EQ(next<runner::Exited>().exit.dump.str(), "words of rustland.service ab01");
+    const auto late = std::exchange(reading, nullptr);
+    // One that never answers holds the report back for no longer than a stop may take.
+    runner_->configure(kAmple, millis(200));
+    runner_->start(spec("rustland", {"--fail", "7"}), false);
+    EXPECT_EQ(next<runner::StartFailed>().exit.reason, "exited with status 7");
+    runner_->configure(kAmple, kAmple);
+    runner_->start(spec("other", {}), false);
+    next<runner::Attached>();
+    late(); // and what comes too late belongs to nobody
+    reading();
+    reading = nullptr;
+    runner_->stop();
+    ASSERT_TRUE(test::run_until(*loop_, [&] { return reading != nullptr; }));
+    reading();
+    const auto stopped = next<runner::Stopped>();
+    EXPECT_EQ(stopped.exit.dump.str(), "words of " + std::string(kTransient) + " ab01");
+    EXPECT_EQ(stopped.problem, "");
+}
+
+TEST_F(SystemdRunnerTest, AStopWhileTheJournalIsReadIsAnsweredByStopped) {
+    slow_journal = true;
+    runner_->start(spec("rustland", {"--live", "100", "--exit", "10"}), false);
+    next<runner::Attached>();
+    ASSERT_TRUE(test::run_until(*loop_, [&] { return reading != nullptr; }));
+    runner_->stop();
+    reading();
+    next<runner::Stopped>();
 }
 
 TEST_F(SystemdRunnerTest, OneThatNeverAttachesIsStoppedAtTheDeadline) {
@@ -204,7 +261,6 @@ TEST_F(SystemdRunnerTest, OneThatNeverAttachesIsStoppedAtTheDeadline) {
 }
 
 TEST_F(SystemdRunnerTest, ACrashIsReportedOnceTheKernelHasLetGo) {
-    runner_->configure(seconds(10), seconds(5));
     runner_->start(spec("rustland", {}), false);
     next<runner::Attached>();
     ::kill(systemd->unit(kOurUnit).pid, SIGKILL);

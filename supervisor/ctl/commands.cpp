@@ -129,6 +129,9 @@ void print_status(const json& status) {
                    text(status["last_exit"], "reason"));
     if (const std::string problem = text(status["classes"], "problem"); !problem.empty())
         fmt::print("classes:    {}\n", coloured(problem, Colour::Bad));
+    if (const std::string problem = text(status.value("bus", json::object()), "problem");
+        !problem.empty())
+        fmt::print("bus:        {}\n", coloured(problem, Colour::Bad));
     fmt::print("detection:  {}\n", text(status["detection"], "source"));
 }
 

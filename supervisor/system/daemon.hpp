@@ -81,6 +81,8 @@ class Daemon {
     // Under what the scheduler runs: "systemd" or "child".
     [[nodiscard]] const char* backend() const { return runner_->backend(); }
     [[nodiscard]] const Settings& settings() const { return config_->settings; }
+    // What is wrong with our place on the message bus; empty: nothing.
+    void bus_problem(const CleanLine& problem);
     // For systemctl status.
     [[nodiscard]] CleanLine status_line() const;
     [[nodiscard]] const std::deque<HistoryEntry>& history_entries() const {
@@ -138,7 +140,6 @@ class Daemon {
     void do_stop(Request& request);
     void do_restart(Request& request);
     void do_hold(Request& request);
-    bool hold_in_time(uid_t user);
     Status own_hold(Request& request, std::uint64_t id, const event::HoldAdded& hold);
     void do_release(Request& request);
     void do_reload(Request& request);
@@ -189,6 +190,7 @@ class Daemon {
     History history_;
     nlohmann::json last_exit_;
     std::string last_reason_;
+    CleanLine bus_problem_;
     std::vector<std::function<void()>> changed_;
     std::vector<std::function<void(const HistoryEntry&)>> events_;
     std::optional<RunRecord> run_; // what runs, as the next daemon will read it

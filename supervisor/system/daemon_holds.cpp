@@ -77,14 +77,6 @@ std::vector<event::HoldAdded> Daemon::take_back_holds() {
     return holds;
 }
 
-bool Daemon::hold_in_time(uid_t user) {
-    const Nanos now = monotonic_now();
-    hold_rate_.came(user, now);
-    const bool in_time = hold_rate_.take_request(user, now);
-    hold_rate_.left(user); // its allowance is remembered
-    return in_time;
-}
-
 void Daemon::do_hold(Request& request) {
     const auto spec = spec_of(request.body, config_->settings.scheduler);
     if (!spec)
@@ -94,7 +86,7 @@ void Daemon::do_hold(Request& request) {
         return request.reply(refused("only an administrator may hold another scheduler"));
     if (unnamed_scheduler(request.body) && !request.may(Right::RunProgram))
         return request.reply(refused(kUnnamed));
-    if (!request.may(Right::Manage) && !hold_in_time(request.peer.uid))
+    if (!request.may(Right::Manage) && !hold_rate_.take_single(request.peer.uid, monotonic_now()))
         return request.reply(refused("too many holds in a short time; wait a moment"));
     event::HoldAdded hold{next_hold_, *spec,
                           CleanLine(text_of(request.body, "reason"), kLongestReason),

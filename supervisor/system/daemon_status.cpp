@@ -133,8 +133,17 @@ json Daemon::status() const {
                   {"scans", counts.scans},
                   {"judged", counts.judged},
                   {"postponed", counts.postponed}}},
+                {"bus", {{"problem", bus_problem_}}},
                 {"configuration", config_->files}};
     return out;
+}
+
+void Daemon::bus_problem(const CleanLine& problem) {
+    if (problem == bus_problem_)
+        return;
+    bus_problem_ = problem;
+    record("bus", problem.empty() ? CleanLine("served on the message bus") : problem);
+    changed();
 }
 
 CleanLine Daemon::status_line() const {

@@ -3,6 +3,7 @@
 #include "support/daemon_test.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/xattr.h>
 
 using namespace rustland;
 using namespace rustland::supervisor;
@@ -251,6 +252,46 @@ TEST_F(DaemonTest, AGameThatNoRuleKnowsIsFoundByWhatItDraws) {
     drew(60, "99000000000000");
     scan();
     EXPECT_NE(workloads.find(Pid{60}), nullptr) << "a member stays one";
+}
+
+TEST_F(DaemonTest, AWorkloadLeavesTheForegroundWithTheUsersAttention) {
+    fixture.dir().write("conf", "[supervisor]\nscheduler = /opt/rustland\n"
+                                "[workload game]\nprogram = game\nfollow_focus = yes\n"
+                                "[workload other]\nprogram = other\n");
+    const std::string scope = "/user@1000.service/app.slice/app-game-1.scope";
+    const std::string folder = fixture.dir().path("cgroup") + scope;
+    std::filesystem::create_directories(folder);
+    const auto tell = [&](const std::string& text) {
+        return ::setxattr(folder.c_str(), "user.xdg.inactive-since", text.data(), text.size(), 0);
+    };
+    if (tell("-1") != 0)
+        GTEST_SKIP() << "this file system has no attributes";
+    // What plays the scheduler takes whatever it is told.
+    std::vector<int> foreground;
+    ControlServer* answers_to = nullptr;
+    const auto scheduler =
+        ControlServer::listen(*loop, options().scheduler_socket,
+                              {[&](const Peer& peer, const json& body) {
+                                   foreground = body["foreground"].get<std::vector<int>>();
+                                   answers_to->send(peer.id, {{"ok", true}});
+                               },
+                               [](ClientId) {}, [](ClientId) { return false; }},
+                              ControlServer::kLimits);
+    ASSERT_TRUE(scheduler);
+    answers_to = scheduler->get();
+    boot();
+    game(50, "game", 1, scope);
+    game(60, "other", 1, scope);
+    runner->attach();
+    const auto told = [&](const std::vector<int>& pids) {
+        return until([&] { return foreground == pids; });
+    };
+    EXPECT_TRUE(told({50, 60}));
+    ASSERT_EQ(tell("1764410000"), 0);
+    EXPECT_TRUE(told({60})) << "one whose rule does not follow stays";
+    EXPECT_TRUE(runner->running) << "the scheduler stays on";
+    ASSERT_EQ(tell("-1"), 0);
+    EXPECT_TRUE(told({50, 60}));
 }
 
 TEST_F(DaemonTest, SleepStopsAndWakingStartsAgain) {

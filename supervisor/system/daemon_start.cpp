@@ -99,9 +99,9 @@ Status Daemon::init() {
     if (!kernel.supported)
         log::warn("this kernel has no sched_ext ({} is missing): nothing will be started",
                   kernel_.root());
-    core_->on(event::KernelSupport{kernel.supported}, monotonic_now());
+    core_->learn(event::KernelSupport{kernel.supported}, monotonic_now());
     power_ = power_reader_.read();
-    core_->on(event::PowerChanged{power_}, monotonic_now());
+    core_->learn(event::PowerChanged{power_}, monotonic_now());
     record("daemon", "started");
     take_back_stop();
     // A start that is under way is adopted first, lest the workloads start another beside it; what
@@ -168,8 +168,8 @@ void Daemon::take_back_stop() {
     saved_stop_ = *stop;
     if (!saved_stop_)
         return;
-    core_->on(event::StopRequested{saved_stop_}, monotonic_now());
-    record("command", core_->why());
+    core_->learn(event::StopRequested{saved_stop_}, monotonic_now());
+    record("command", "stopped before this daemon was started, until rustlandctl resume or start");
 }
 
 void Daemon::adopt(const RunRecord& left) {

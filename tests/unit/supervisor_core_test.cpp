@@ -239,6 +239,11 @@ TEST_F(Core, WhatEndsFromOutsideDuringAStopDoesNotWeakenTheStop) {
     at(2, event::StopRequested{});
     die(3, ExitKind::Outside);
     EXPECT_TRUE(is<Keep>(at(100, event::WorkloadStarted{"big"})));
+    // A start that is broken off.
+    at(101, event::Resumed{});
+    at(102, event::StopRequested{});
+    fail(103, ExitKind::Outside);
+    EXPECT_TRUE(is<Keep>(at(200, event::WorkloadStarted{"ac"})));
 }
 
 TEST_F(Core, ACommandToStopBreaksAStartOff) {

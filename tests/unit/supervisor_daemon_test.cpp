@@ -348,6 +348,21 @@ TEST_F(DaemonTest, AStopByCommandOutlivesARestartOfTheDaemon) {
     EXPECT_TRUE(runner->starting) << "undone for the next daemon, too";
 }
 
+TEST_F(DaemonTest, WhatIsToRunAlwaysIsStartedAtOnceUnlessItWasStopped) {
+    fixture.dir().write("conf", std::string("[supervisor]\nscheduler = /opt/sched\n") +
+                                    "default_action = start\nmin_dwell = 0\n");
+    boot();
+    ASSERT_TRUE(runner->starting) << phase();
+    runner->attach();
+    ask({{"request", "stop"}});
+    runner->stopped();
+    boot();
+    EXPECT_FALSE(runner->starting);
+    EXPECT_EQ(phase(), "off");
+    ask({{"request", "resume"}});
+    EXPECT_TRUE(runner->starting);
+}
+
 TEST_F(DaemonTest, TheNextDaemonCompletesAStopThatWasUnderWay) {
     boot();
     game(50);

@@ -14,8 +14,8 @@ using namespace rustland::supervisor;
 
 namespace {
 
-// Longer than any test takes on a busy machine: only where a test is about a deadline may one come.
-constexpr Nanos kAmple = seconds(60);
+// Only where a test is about a deadline may one come.
+constexpr Nanos kAmple = test::kPatience;
 
 class ChildRunnerTest : public testing::Test {
   protected:

@@ -103,6 +103,14 @@ static __always_inline void fair_runnable(struct task_struct* p, struct task_ctx
     fair_change_clock(tc, fair_clock_index(p, class));
 }
 
+/* p was held back, which is over now that it runs. */
+static __always_inline void fair_active_again(struct task_struct* p, struct task_ctx* tc,
+                                              u32 class) {
+    __sync_fetch_and_add(&nr_runnable, 1);
+    group_active_again(tc);
+    fair_change_clock(tc, fair_clock_index(p, class));
+}
+
 static __always_inline void fair_quiescent(struct task_ctx* tc) {
     if (tc->active_weight)
         __sync_fetch_and_add(&nr_runnable, -1);

@@ -362,6 +362,13 @@ static __always_inline void group_runnable(struct task_struct* p, struct task_ct
     group_refresh(p, tc, now);
 }
 
+/* p, which group_quiescent() was called for, is active once more, in the group that it was in. */
+static __always_inline void group_active_again(struct task_ctx* tc) {
+    tc->active_weight = tc->own_weight;
+    if (tc->group != NO_GROUP)
+        group_activate(tc->group, tc->active_weight, 1);
+}
+
 static __always_inline void group_quiescent(struct task_ctx* tc) {
     if (!tc->active_weight)
         return;

@@ -141,8 +141,8 @@ VERIFIED_ALONE u64 held_until(struct task_struct* p __arg_trusted, u64 now) {
 
     if (!tc || is_offline(scx_bpf_task_cpu(p)))
         return 0;
-    group_refresh(p, tc, now); /* reads the limits, too */
-    flat_weight(tc);
+    group_refresh(p, tc, now);
+    flat_weight(tc); /* reads its limits, too */
     if (!is_limited(p, tc))
         return 0;
     at = budget_back_at(tc->group, now);
@@ -157,15 +157,14 @@ VERIFIED_ALONE u64 held_until(struct task_struct* p __arg_trusted, u64 now) {
     return look_again_at(tc, at, now);
 }
 
-/* Has p ready to wait for a CPU, by what user space last said of it. Returns the DSQ that it is to
- * be moved to, 0 if it is gone. Holds the lock, as its caller does, because the verifier does not
- * see that when it checks this function. */
+/* Has p ready to wait for a CPU, by what user space last said of it. Returns the DSQ in which it is
+ * to wait. Holds the lock, as its caller does, because the verifier does not see that when it
+ * checks this function by itself. */
 VERIFIED_ALONE u64 prepare_to_let_go(struct task_struct* p __arg_trusted, u64 now) {
     struct task_ctx* tc = task_ctx_of(p);
-    const cpumask_t* allowed;
     struct target target;
+    u64 dsq = 0;
     s64 ahead;
-    u64 dsq;
 
     if (!tc)
         return 0;
@@ -177,26 +176,23 @@ VERIFIED_ALONE u64 prepare_to_let_go(struct task_struct* p __arg_trusted, u64 no
         tc->key = ahead;
     tc->waits_since = now;
     bpf_rcu_read_lock();
-    allowed = p->cpus_ptr;
-    pick_target(allowed, scx_bpf_task_cpu(p), tc->key, !is_batch(p), now, &target);
-    dsq = destination(p, allowed, &target, -1);
+    {
+        const cpumask_t* allowed = p->cpus_ptr;
+
+        pick_target(allowed, scx_bpf_task_cpu(p), tc->key, !is_batch(p), now, &target);
+        dsq = destination(p, allowed, &target, -1);
+    }
     bpf_rcu_read_unlock();
-    tc->start = target.cpu >= 0 && target.kick == SCX_KICK_IDLE ? START_IDLE : START_FIRST;
     tc->target = pack_target(target.cpu, target.kick, target.own);
+    tc->start = target.cpu >= 0 && target.kick == SCX_KICK_IDLE ? START_IDLE : START_FIRST;
     return dsq;
 }
 
-/* p has been moved there, or is gone. A CPU that was idle has been claimed for it in any case. */
-VERIFIED_ALONE int tell_let_go(struct task_struct* p __arg_trusted, u64 dsq, u32 moved, u64 now) {
+VERIFIED_ALONE int tell_let_go(struct task_struct* p __arg_trusted, u64 dsq, u64 now) {
     struct task_ctx* tc = task_ctx_of(p);
-    struct target target;
 
-    if (!tc)
-        return 0;
-    if (moved)
-        after_move(p, dsq);
-    unpack_target(tc->target, &target);
-    kick_target(&target, dsq, now);
+    if (tc)
+        tell_target(p, tc, dsq, now);
     return 0;
 }
 
@@ -230,14 +226,14 @@ VERIFIED_ALONE u64 held_look(u64 now) {
                 continue;
             held_looked++;
             until = held_until(p, now);
-            tc = task_ctx_of(p);
             if (until) {
                 scx_bpf_dsq_move_set_vtime(&it, until);
                 scx_bpf_dsq_move_vtime(&it, p, DSQ_HELD, 0);
-            } else if (tc) {
+            } else {
                 dsq = prepare_to_let_go(p, now);
-                if (dsq)
-                    tell_let_go(p, dsq, move_pending(&it, p, dsq, tc->deadline, tc->granted), now);
+                tc = task_ctx_of(p);
+                if (dsq && tc && move_pending(&it, p, dsq, tc->deadline, slice_without_policy()))
+                    tell_let_go(p, dsq, now);
             }
             bpf_task_release(p);
         }

@@ -108,7 +108,6 @@ VERIFIED_ALONE u64 take_expired(struct task_struct* p __arg_trusted, u64 word, u
 VERIFIED_ALONE int expired_result(struct task_struct* p __arg_trusted, u64 word, u64 dsq, u32 moved,
                                   u64 now) {
     struct task_ctx* tc = task_ctx_of(p);
-    struct target target;
 
     if (!tc)
         return 0;
@@ -117,9 +116,7 @@ VERIFIED_ALONE int expired_result(struct task_struct* p __arg_trusted, u64 word,
         return 0;
     }
     count(fallback);
-    after_move(p, dsq);
-    unpack_target(tc->target, &target);
-    kick_target(&target, dsq, now);
+    tell_target(p, tc, dsq, now);
     return 0;
 }
 

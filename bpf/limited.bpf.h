@@ -159,7 +159,11 @@ static __always_inline void limit_running(struct task_struct* p, struct task_ctx
 }
 
 /* p runs on, at a tick. */
-static __always_inline void limit_tick(struct task_struct* p, struct task_ctx* tc, u64 now) {
+static __always_inline void limit_tick(struct task_struct* p, u64 now) {
+    struct task_ctx* tc = task_ctx_of(p);
+
+    if (!tc)
+        return;
     account(p, tc, now);
     if (is_limited(p, tc) && !budget_left(tc->group, now) && !has_grace(p, tc, false))
         set_slice(p, 0);

@@ -302,6 +302,16 @@ static __always_inline void after_move(struct task_struct* p, u64 dsq) {
         evacuate(dsq, cpu);
 }
 
+/* A CPU hears about a task that has been moved: the one that was chosen before. */
+static __always_inline void tell_target(struct task_struct* p, const struct task_ctx* tc, u64 dsq,
+                                        u64 now) {
+    struct target target;
+
+    after_move(p, dsq);
+    unpack_target(tc->target, &target);
+    kick_target(&target, dsq, now);
+}
+
 /* The deadline of the first task in a DSQ; the largest number if it is empty. */
 static __always_inline u64 head_of(u64 dsq) {
     struct bpf_iter_scx_dsq it;

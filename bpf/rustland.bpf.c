@@ -120,15 +120,6 @@ void BPF_PROG(rl_dispatch, s32 cpu, struct task_struct* prev) {
         go_on(prev, cc, cpu, pending <= 0, now);
 }
 
-/* p was held back, which is over now that it runs. */
-VERIFIED_ALONE int active_again(struct task_struct* p __arg_trusted, u32 class, u64 now) {
-    struct task_ctx* tc = task_ctx_of(p);
-
-    if (tc)
-        fair_runnable(p, tc, class, now);
-    return 0;
-}
-
 SEC("struct_ops/running")
 void BPF_PROG(rl_running, struct task_struct* p) {
     s32 cpu = scx_bpf_task_cpu(p); /* not always this one: attaching starts tasks for all CPUs */
@@ -145,8 +136,8 @@ void BPF_PROG(rl_running, struct task_struct* p) {
     word_forget(tc);
     tc->started_at = now_ns();
     if (!is_self(p)) {
-        if (!tc->active_weight)
-            active_again(p, class, tc->started_at);
+        if (!tc->active_weight && tc->own_weight)
+            fair_active_again(p, tc, class);
         fair_running(p, tc, tc->started_at);
         if (tc->limited)
             limit_running(p, tc, cc, cpu, tc->started_at);
@@ -198,10 +189,11 @@ void BPF_PROG(rl_tick, struct task_struct* p) {
     struct task_ctx* tc = task_ctx_of(p);
     u64 now = now_ns();
 
-    if (cc && tc && cc->limited)
-        limit_tick(p, tc, now);
-    if (cc)
-        speed_account(cc, cpu, now, true);
+    if (!cc)
+        return;
+    if (cc->limited)
+        limit_tick(p, now);
+    speed_account(cc, cpu, now, true);
     if (tc)
         group_refresh(p, tc, now);
 }

@@ -120,12 +120,13 @@ struct rl_control {
     __u32 nr_decisions; /* rows of the table that the next commit reads */
     /* Grown by user space after each change of the tables of classes: tasks then look again. */
     __u32 class_generation;
+    __u32 limits_enforced; /* 1: limits of CPU time (cpu.max) can be read, and so be enforced */
     __s32 self_pid;        /* the thread that decides, set before the scheduler is attached */
     __s32 self_tgid;       /* its process */
-    __u64 last_commit;     /* when user space last committed */
-    __u64 lease_since;     /* when the lease took over, 0 while user space answers */
-    __u32 limits_enforced; /* 1: limits of CPU time (cpu.max) can be read, and so be enforced */
-    __u32 limits_missed;   /* 1: there is a limit that is not enforced all the same */
+    __u32 reserved;
+    __u64 last_commit;   /* when user space last committed */
+    __u64 lease_since;   /* when the lease took over, 0 while user space answers */
+    __u64 limits_missed; /* 1: there is a limit that is not enforced all the same */
     __s64 exit_code;
     __u32 exit_kind; /* enum scx_exit_kind; 0 while attached */
     __u32 exit_seen; /* 1 when all exit fields are complete */
@@ -222,7 +223,7 @@ RL_STATIC_ASSERT(sizeof(struct rl_state) == 32, "rl_state");
 RL_STATIC_ASSERT(sizeof(struct rl_queued) == 128, "rl_queued");
 RL_STATIC_ASSERT(sizeof(struct rl_exited) == 8, "rl_exited");
 RL_STATIC_ASSERT(sizeof(struct rl_decision) == 96, "rl_decision");
-RL_STATIC_ASSERT(sizeof(struct rl_control) == 56 + 128 + 1024, "rl_control");
+RL_STATIC_ASSERT(sizeof(struct rl_control) == 64 + 128 + 1024, "rl_control");
 RL_STATIC_ASSERT(sizeof(struct rl_counters) == 256, "rl_counters: whole cache lines");
 RL_STATIC_ASSERT(sizeof(struct rl_waits) == 512, "rl_waits: whole cache lines");
 RL_STATIC_ASSERT(sizeof(struct rl_config) == 96 + 4 * RL_NICE_WIDTH + 3 * RL_MAX_CPUS, "rl_config");

@@ -120,13 +120,13 @@ struct task_ctx {
     u32 called;         /* a foreground task woke it, see called.bpf.h */
     u32 decision_flags; /* of the last decision */
     u32 start;          /* enum start_kind */
+    u64 target;         /* of the last decision, packed; see place.bpf.h */
     /* Of the limits of its groups, see limited.bpf.h and held.bpf.h. */
     u32 limited;       /* its group, or one above it, has one */
     u32 turn;          /* it has been let go for a moment, without a budget */
     u64 held_since;    /* it is held back since then; 0: it is not */
     u64 no_turn_since; /* the same, over all times that it was let go and came too late */
     u64 over_from;     /* sum_exec when it began to run without a budget, 0: it does not */
-    u64 target;        /* of the last decision, packed; see place.bpf.h */
     struct rl_state state;
     s32 woke;       /* the last one that it woke on its way to sleep */
     u32 task_class; /* valid for class_generation, see class.bpf.h */

@@ -95,6 +95,9 @@ json Daemon::status() const {
     json background = json::array();
     for (const Pid pid : scheduler_->confirmed().background)
         background.push_back(pid.value);
+    json stopped;
+    if (const auto order = core_->stop_order())
+        stopped = {{"uid", order->uid}, {"since_ms", order->since_ms}};
     const DetectorStatistics& counts = detector_->statistics();
     const auto& current = core_->current();
     const auto since = core_->on_since();
@@ -113,6 +116,7 @@ json Daemon::status() const {
                 {"foreign", core_->foreign() ? json(*core_->foreign()) : json()},
                 {"workloads", workloads},
                 {"holds", holds},
+                {"stopped", stopped},
                 {"quarantined", quarantine},
                 {"last_exit", last_exit_},
                 {"power",
@@ -129,8 +133,17 @@ json Daemon::status() const {
                   {"scans", counts.scans},
                   {"judged", counts.judged},
                   {"postponed", counts.postponed}}},
+                {"bus", {{"problem", bus_problem_}}},
                 {"configuration", config_->files}};
     return out;
+}
+
+void Daemon::bus_problem(const CleanLine& problem) {
+    if (problem == bus_problem_)
+        return;
+    bus_problem_ = problem;
+    record("bus", problem.empty() ? CleanLine("served on the message bus") : problem);
+    changed();
 }
 
 CleanLine Daemon::status_line() const {

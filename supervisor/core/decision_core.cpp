@@ -40,8 +40,12 @@ const char* phase_name(Phase phase) {
 DecisionCore::DecisionCore(std::shared_ptr<const Config> config, std::function<double()> random)
     : config_(std::move(config)), failures_(std::move(random)) {}
 
-Decision DecisionCore::on(const Event& event, Nanos now) {
+void DecisionCore::learn(const Event& event, Nanos now) {
     std::visit([&](const auto& e) { take(e, now); }, event);
+}
+
+Decision DecisionCore::on(const Event& event, Nanos now) {
+    learn(event, now);
     return decide(now);
 }
 

@@ -38,6 +38,9 @@ class DecisionCore {
     // became of it by Attached, StartFailed, Stopped or Exited.
     Decision on(const Event& event, Nanos now);
 
+    // Takes in what holds before anything is decided; a decision would be lost.
+    void learn(const Event& event, Nanos now);
+
     // When to call on(Tick) at the latest, as far as the core knows; nothing: no need.
     [[nodiscard]] std::optional<Nanos> next_wakeup() const { return wakeup_; }
 

@@ -108,9 +108,9 @@ Status Daemon::init() {
     if (!kernel.supported)
         log::warn("this kernel has no sched_ext ({} is missing): nothing will be started",
                   kernel_.root());
-    core_->on(event::KernelSupport{kernel.supported}, monotonic_now());
+    core_->learn(event::KernelSupport{kernel.supported}, monotonic_now());
     power_ = power_reader_.read();
-    core_->on(event::PowerChanged{power_}, monotonic_now());
+    core_->learn(event::PowerChanged{power_}, monotonic_now());
     record("daemon", "started");
     // A start that is under way is adopted first, lest the workloads start another beside it; what
     // is on, after them: what was left running for a game that still runs is not stopped.

@@ -273,3 +273,14 @@ TEST_F(DaemonTest, WhatAPersonStartedOutlivesARestartOfTheDaemon) {
     ask({{"request", "stop"}});
     EXPECT_TRUE(runner->stopping);
 }
+
+// What the daemon learns of the machine before it has begun must not take the start away.
+TEST_F(DaemonTest, TheDefaultActionStartsWithoutAWorkload) {
+    fixture.dir().write(
+        "conf", std::string(test::kConfig)
+                    .insert(std::string("[supervisor]\n").size(), "default_action = start\n"));
+    boot();
+    EXPECT_TRUE(runner->starting);
+    runner->attach();
+    EXPECT_EQ(phase(), "on");
+}

@@ -118,7 +118,7 @@ Status Daemon::init() {
     const bool under_way = left && left->ops.empty();
     if (under_way)
         adopt(*left);
-    detector_->use(std::make_shared<Matcher>(config_->rules), config_->settings.scan_interval);
+    use_rules();
     if (left && !under_way)
         adopt(*left);
     kernel_changed();
@@ -194,8 +194,13 @@ Status Daemon::reload() {
     runner_->configure(config_->settings.start_timeout, config_->settings.stop_timeout);
     record("config", "reloaded");
     send(event::ConfigReplaced{config_});
-    detector_->use(std::make_shared<Matcher>(config_->rules), config_->settings.scan_interval);
+    use_rules();
     return {};
+}
+
+void Daemon::use_rules() {
+    detector_->use(std::make_shared<Matcher>(config_->rules), config_->settings.scan_interval,
+                   std::make_shared<Matcher>(config_->used_companions()));
 }
 
 void Daemon::shutdown(bool keep_scheduler) {
@@ -355,7 +360,7 @@ void Daemon::tell_classes() {
     for (const auto& [id, owner] : hold_owners_)
         if (owner.process.pid.value > 0)
             held.push_back({owner.process, owner.uid});
-    ClassList list = class_list(members_in_focus(), *config_, held);
+    ClassList list = class_list(members_in_focus(), *config_, held, detector_->companions().all());
     if (list.cut != cut_users_ && !list.cut.empty())
         log::warn(
             "{} users have more processes in workloads than are told to the scheduler, user {} "

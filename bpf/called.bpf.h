@@ -39,8 +39,7 @@ static __always_inline void note_caller(struct task_struct* p) {
     if (!from || !to || class_of(waker, from) != RL_CLASS_FOREGROUND)
         return;
     /* What serves the foreground is the one step that there is. */
-    to->called =
-        from->class_root != ALONE && class_of(p, to) == RL_CLASS_NORMAL && !in_interrupt();
+    to->called = from->class_root != ALONE && class_of(p, to) == RL_CLASS_NORMAL && !in_interrupt();
 }
 
 #endif

@@ -32,7 +32,7 @@ machine() {
 
 # look NAME: sets SEEN to how often two light tasks, which begin on CPUs 0 and 1, are seen on each
 look() {
-    local tid
+    local tid cpu
     mount --bind "/tmp/$1" $REAL || fail "cannot play the machine $1"
     start_scheduler
     start_beat --threads 2
@@ -43,8 +43,9 @@ look() {
     SEEN=(0 0 0 0)
     for _ in {1..60}; do
         for tid in /proc/"$BEAT_PID"/task/*; do
-            # The first thread only waits.
-            [ "${tid##*/}" = "$BEAT_PID" ] || SEEN[$(last_cpu "${tid##*/}")]=$((SEEN[$(last_cpu "${tid##*/}")] + 1))
+            [ "${tid##*/}" != "$BEAT_PID" ] || continue # which only waits
+            cpu=$(last_cpu "${tid##*/}")
+            SEEN[cpu]=$((SEEN[cpu] + 1))
         done
         sleep 0.02
     done

@@ -10,7 +10,7 @@
 . "$(dirname "$0")/supervisor_lib.sh"
 
 device=
-for node in /dev/dri/renderD* /dev/dri/card*; do
+for node in /dev/dri/r* /dev/dri/c*; do
     [ -z "$device" ] && [ -e "$node" ] && device=$node
 done
 [ -n "$device" ] || fail "vgem has made no device: $(ls -R /dev/dri 2>&1)"
@@ -20,8 +20,9 @@ done
     printf '\n[workload draws]\nprogram = painter\ngpu = yes\n'
 } >$CONFIG
 start_daemon
-assert_ok doctor rustlandctl doctor
-assert_match "graphics in doctor" "graphics: .*no program uses it" "$OUTPUT"
+# It has other things to say of a machine on which nothing is installed.
+OUTPUT=$(rustlandctl doctor)
+assert_match "graphics in doctor" "good +graphics: no program uses it" "$OUTPUT"
 
 vm-tasks pose --open "$device" painter painter --fullscreen &
 painter=$!
@@ -40,6 +41,6 @@ assert_match "explain" "- gpu: is unknown: the graphics driver tells no times; w
 assert_match "explain" "=> no rule matches" "$OUTPUT"
 OUTPUT=$(rustlandctl doctor)
 echo "$OUTPUT" | grep graphics
-assert_match "doctor" "graphics.*the driver does not tell how busy" "$OUTPUT"
+assert_match "doctor" "note +graphics: the driver does not tell how busy" "$OUTPUT"
 kill $painter
 end_daemon TERM

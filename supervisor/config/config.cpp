@@ -128,13 +128,27 @@ class Builder {
         return best.empty() ? "" : fmt::format("; is {} meant?", best);
     }
 
+    // What a later file has replaced has to be right, too.
+    template <typename Target>
+    void check_replaced(const MergedSection& section, const KeyTable<Target>& table) {
+        Target scratch;
+        for (const RawEntry* entry : replaced_)
+            if (entry->section == section.name)
+                apply(*entry, scratch, table);
+    }
+
+    static Rule rule_at(const MergedSection& section, std::string_view prefix) {
+        Rule rule;
+        rule.name = section.name.substr(prefix.size());
+        rule.file = section.file;
+        rule.line = section.line;
+        return rule;
+    }
+
     void apply_supervisor(const MergedSection& section) {
         for (const auto& [name, entry] : section.entries)
             apply(*entry, out_.config.settings, settings_table());
-        Settings scratch;
-        for (const RawEntry* entry : replaced_)
-            if (entry->section == section.name)
-                apply(*entry, scratch, settings_table());
+        check_replaced(section, settings_table());
         const Settings& s = out_.config.settings;
         if (s.restart_initial > s.restart_max)
             out_.problems.push_back({section.file, section.line, section.name, "restart_max",
@@ -142,10 +156,7 @@ class Builder {
     }
 
     void apply_workload(const MergedSection& section) {
-        Rule rule;
-        rule.name = section.name.substr(kWorkloadPrefix.size());
-        rule.file = section.file;
-        rule.line = section.line;
+        Rule rule = rule_at(section, kWorkloadPrefix);
         const std::size_t problems_before = out_.problems.size();
         // Deny rules come before others unless they say otherwise, whatever the order of keys.
         const auto deny = section.entries.find("deny");
@@ -155,27 +166,18 @@ class Builder {
         for (const auto& [name, entry] : section.entries)
             if (name != "deny")
                 apply(*entry, rule, workload_table());
-        Rule scratch;
-        for (const RawEntry* entry : replaced_)
-            if (entry->section == section.name)
-                apply(*entry, scratch, workload_table());
+        check_replaced(section, workload_table());
         if (out_.problems.size() == problems_before)
             check_rule(section, rule);
         out_.config.rules.push_back(std::move(rule));
     }
 
     void apply_companion(const MergedSection& section) {
-        Rule rule;
-        rule.name = section.name.substr(kCompanionPrefix.size());
-        rule.file = section.file;
-        rule.line = section.line;
+        Rule rule = rule_at(section, kCompanionPrefix);
         const std::size_t problems_before = out_.problems.size();
         for (const auto& [name, entry] : section.entries)
             apply(*entry, rule, companion_table());
-        Rule scratch;
-        for (const RawEntry* entry : replaced_)
-            if (entry->section == section.name)
-                apply(*entry, scratch, companion_table());
+        check_replaced(section, companion_table());
         const bool good = out_.problems.size() == problems_before;
         if (rule.name == kNoCompanions)
             out_.problems.push_back({section.file, section.line, section.name, "",
@@ -215,44 +217,48 @@ class Builder {
             if (!rule.session)
                 rule.session = out_.config.settings.session;
         for (const MergedSection& section : sections_) {
-            check_companions(section);
-            const Rule* rule =
-                section.name.starts_with(kWorkloadPrefix)
-                    ? out_.config.find_rule(section.name.substr(kWorkloadPrefix.size()))
-                    : nullptr;
-            if (rule == nullptr || rule->deny)
-                continue;
-            const SchedulerSpec spec = out_.config.spec_for(*rule);
-            for (const char* key : {"class", "companions"}) {
-                const auto entry = section.entries.find(key);
-                if (entry != section.entries.end() && !has_control_socket(spec.path))
-                    problem(*entry->second,
-                            fmt::format("{} has no control socket to be told the class of a "
-                                        "workload; only rustland has",
-                                        spec.path));
-            }
-            const auto named = section.entries.find("companions");
-            if (named != section.entries.end() && rule->companions && !rule->companions->empty() &&
-                rule->workload_class != WorkloadClass::Foreground)
-                problem(*named->second,
-                        "are those of a workload in the foreground; leave class out, or these");
+            const Rule* rule = rule_of(section);
+            check_companions(section, rule);
+            if (rule != nullptr && !rule->deny)
+                check_told(section, *rule);
         }
         for (Rule& rule : out_.config.rules)
             if (!rule.companions && !rule.deny && rule.workload_class == WorkloadClass::Foreground)
                 rule.companions = out_.config.settings.companions;
     }
 
-    // Each one that is named is there.
-    void check_companions(const MergedSection& section) {
+    [[nodiscard]] const Rule* rule_of(const MergedSection& section) const {
+        return section.name.starts_with(kWorkloadPrefix)
+                   ? out_.config.find_rule(section.name.substr(kWorkloadPrefix.size()))
+                   : nullptr;
+    }
+
+    // What only a scheduler that can be told it, or only a workload in the foreground, has a use
+    // for.
+    void check_told(const MergedSection& section, const Rule& rule) {
+        const SchedulerSpec spec = out_.config.spec_for(rule);
+        for (const char* key : {"class", "companions"}) {
+            const auto entry = section.entries.find(key);
+            if (entry != section.entries.end() && !has_control_socket(spec.path))
+                problem(*entry->second, fmt::format("{} has no control socket to be told the class "
+                                                    "of a workload; only rustland has",
+                                                    spec.path));
+        }
+        const auto named = section.entries.find("companions");
+        if (named != section.entries.end() && rule.companions && !rule.companions->empty() &&
+            rule.workload_class != WorkloadClass::Foreground)
+            problem(*named->second,
+                    "are those of a workload in the foreground; leave class out, or these");
+    }
+
+    // Each one that is named is there. `rule`: the section's; null for [supervisor].
+    void check_companions(const MergedSection& section, const Rule* rule) {
         const auto entry = section.entries.find("companions");
-        if (entry == section.entries.end())
+        if (entry == section.entries.end() || (rule == nullptr && section.name != "supervisor"))
             return;
-        const Rule* rule = section.name.starts_with(kWorkloadPrefix)
-                               ? out_.config.find_rule(section.name.substr(kWorkloadPrefix.size()))
-                               : nullptr;
-        if (section.name != "supervisor" && (rule == nullptr || !rule->companions))
-            return;
-        const auto& names = rule == nullptr ? out_.config.settings.companions : *rule->companions;
+        const std::vector<std::string> names =
+            rule == nullptr ? out_.config.settings.companions
+                            : rule->companions.value_or(std::vector<std::string>{});
         for (const std::string& name : names)
             if (std::none_of(out_.config.companions.begin(), out_.config.companions.end(),
                              [&](const Rule& companion) { return companion.name == name; }))

@@ -13,12 +13,12 @@ namespace {
 constexpr int kMostSteps = 8;
 
 // What was asked for by name first, what only helps last.
-enum class Rank { Held, Member, Companion };
+enum class Turn { Held, Member, Companion };
 
 struct Entry {
     ProcessKey process;
     uid_t user = 0;
-    Rank rank = Rank::Member;
+    Turn turn = Turn::Member;
     WorkloadClass workload_class = WorkloadClass::Normal;
 };
 
@@ -36,7 +36,7 @@ class Roots {
         std::vector<Entry> out;
         for (const auto& [key, known] : members_)
             if (steps(key) == 0)
-                out.push_back({key, known.member->user, Rank::Member, known.workload_class});
+                out.push_back({key, known.member->user, Turn::Member, known.workload_class});
         return out;
     }
 
@@ -113,16 +113,16 @@ ClassList class_list(const std::vector<Member>& members, const Config& config,
                      const std::vector<Companion>& companions) {
     std::vector<Entry> entries = Roots(members, config).entries();
     for (const HeldProcess& hold : held)
-        entries.push_back({hold.process, hold.user, Rank::Held, WorkloadClass::Foreground});
+        entries.push_back({hold.process, hold.user, Turn::Held, WorkloadClass::Foreground});
     const std::set<std::string> wanted_names = companions_wanted(members, config);
     for (const Companion& companion : companions)
         if (wanted_names.contains(companion.name))
             entries.push_back(
-                {companion.key, companion.user, Rank::Companion, WorkloadClass::Foreground});
+                {companion.key, companion.user, Turn::Companion, WorkloadClass::Foreground});
     // The older before the younger.
     std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-        if (a.rank != b.rank)
-            return a.rank < b.rank;
+        if (a.turn != b.turn)
+            return a.turn < b.turn;
         return a.process.start_time < b.process.start_time;
     });
     std::map<uid_t, std::size_t> wanted;
@@ -141,7 +141,7 @@ ClassList class_list(const std::vector<Member>& members, const Config& config,
             continue;
         }
         ++listed[entry.user];
-        auto& list = entry.rank == Rank::Companion                       ? alone
+        auto& list = entry.turn == Turn::Companion                       ? alone
                      : entry.workload_class == WorkloadClass::Foreground ? foreground
                                                                          : background;
         list.insert(entry.process.pid);

@@ -25,13 +25,6 @@ const char* class_name(WorkloadClass workload_class) {
     return "normal";
 }
 
-json numbers(const std::vector<Pid>& pids) {
-    json out = json::array();
-    for (const Pid pid : pids)
-        out.push_back(pid.value);
-    return out;
-}
-
 } // namespace
 
 json Daemon::list(const Peer& peer) const {

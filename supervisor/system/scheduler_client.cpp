@@ -21,14 +21,14 @@ constexpr Nanos kFirstRetry = millis(20);
 constexpr Nanos kLastRetry = seconds(10);
 constexpr std::size_t kLongestAnswer = 65536;
 
+} // namespace
+
 nlohmann::json numbers(const std::vector<Pid>& pids) {
     nlohmann::json out = nlohmann::json::array();
     for (const Pid pid : pids)
         out.push_back(pid.value);
     return out;
 }
-
-} // namespace
 
 Result<std::unique_ptr<SchedulerClient>> SchedulerClient::create(Loop& loop,
                                                                  std::string socket_path) {

@@ -10,10 +10,14 @@
 #include "supervisor/core/class_list.hpp"
 #include "supervisor/system/loop.hpp"
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
 namespace rustland::supervisor {
+
+// A list of process ids.
+nlohmann::json numbers(const std::vector<Pid>& pids);
 
 class SchedulerClient {
   public:

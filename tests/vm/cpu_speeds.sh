@@ -54,11 +54,12 @@ look() {
     umount $REAL
     echo "$1: seen on CPUs 0 to 3: ${SEEN[*]}"
 }
-large_alone() {
-    [ $((SEEN[0] + SEEN[1])) -le $(((SEEN[2] + SEEN[3]) / 10)) ] || fail "$1: small CPUs are used: ${SEEN[*]}"
+# Tasks also meet this script on the large CPUs, and then a small one is idle.
+large_mostly() {
+    [ $(((SEEN[0] + SEEN[1]) * 4)) -le $((SEEN[2] + SEEN[3])) ] || fail "$1: small CPUs are used: ${SEEN[*]}"
 }
 all_alike() {
-    [ $((SEEN[0] + SEEN[1])) -ge $(((SEEN[2] + SEEN[3]) / 4)) ] || fail "$1: CPUs are left out: ${SEEN[*]}"
+    [ $(((SEEN[0] + SEEN[1]) * 3)) -ge $((SEEN[2] + SEEN[3])) ] || fail "$1: CPUs are left out: ${SEEN[*]}"
 }
 
 machine no-capacity 68 42 5100000 3900000
@@ -68,7 +69,7 @@ machine preferred-cores 236 166 5700000 5700000
 machine alike 216 216 5700000 5700000
 for name in no-capacity flat-capacity flat-ranks; do
     look $name
-    large_alone $name
+    large_mostly $name
 done
 for name in preferred-cores alike; do
     look $name

@@ -6,6 +6,7 @@
 #include "rustland/common/clean_text.hpp"
 #include "supervisor/match/matcher.hpp"
 
+#include <functional>
 #include <map>
 #include <string>
 #include <sys/types.h>

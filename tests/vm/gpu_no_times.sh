@@ -28,7 +28,7 @@ vm-tasks pose --open "$device" painter painter --fullscreen &
 painter=$!
 holds_device() {
     local file
-    for file in /proc/$painter/fd/*; do
+    for file in /proc/"$painter"/fd/*; do
         [[ $(readlink "$file") != /dev/dri/* ]] || return 0
     done
     return 1

@@ -4,6 +4,7 @@
 # CPUs 0 and 1 are the slower ones here, where there are any.
 # vm kernels: main
 # vm cpus: 4
+# vm pending: takes a minute and a half; unit tests have the same machines
 # vm timeout: 120
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"

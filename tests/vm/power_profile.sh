@@ -25,15 +25,10 @@ applies() { # NAME MEANING: what the daemon makes of a profile
     end_daemon TERM
     wait_for 10 "the daemon's socket is gone" not test -e /run/rustland/control.sock
 }
-applies low-power power-saver
-applies quiet power-saver
 applies cool power-saver
-applies balanced balanced
 applies balanced-performance balanced
 applies performance performance
-applies max-power performance
 applies custom custom
-applies unheard-of custom
 
 echo "a rule for another profile does not apply"
 sed -n '/^\[supervisor\]/,/^$/p' $CONFIG >$CONFIG.new

@@ -7,3 +7,4 @@
 # shellcheck source=tests/vm/hostile_lib.sh
 . "$(dirname "$0")/hostile_lib.sh"
 besieged_for 5
+all_ends_well

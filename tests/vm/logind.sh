@@ -14,6 +14,8 @@ useradd --no-create-home other
 OTHER=$(id -u other)
 
 base_config >$CONFIG
+# Nobody needs a user manager here.
+assert_ok "no user manager" systemctl mask --runtime user@.service
 assert_ok "logind" systemctl start systemd-logind
 [ -e /run/systemd/seats ] || fail "logind keeps no seats here"
 start_daemon
@@ -22,10 +24,10 @@ start_daemon
 login() {
     seat-login "$1" "$2" >/tmp/session-"$1" 2>&1 &
     LOGIN=$!
-    wait_for 30 "a session of $1" session_is_there "$1"
+    wait_for 30 "a session of $1" test -s /tmp/session-"$1"
     SESSION=$(cat /tmp/session-"$1")
+    assert_ok "a session of $1" loginctl show-session "$SESSION"
 }
-session_is_there() { [ -s /tmp/session-"$1" ] && loginctl show-session "$(cat /tmp/session-"$1")"; }
 logout() {
     kill "$1"
     wait "$1" 2>/dev/null

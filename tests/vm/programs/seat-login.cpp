@@ -21,11 +21,10 @@ sd_bus_message* open_session(sd_bus* bus, std::uint32_t user, std::uint32_t term
     const std::string tty = "tty" + std::to_string(terminal);
     sd_bus_error error = SD_BUS_ERROR_NULL;
     sd_bus_message* reply = nullptr;
-    // Without a user manager, which nobody needs here: "user-light".
     const int r = sd_bus_call_method(
         bus, "org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager",
         "CreateSession", &error, &reply, "uusssssussbssa(sv)", user, std::uint32_t{0}, "vm-test",
-        "tty", "user-light", "", "seat0", terminal, tty.c_str(), "", 0, "", "", 0);
+        "tty", "user", "", "seat0", terminal, tty.c_str(), "", 0, "", "", 0);
     if (r < 0)
         fail("CreateSession", error.message != nullptr ? error.message : std::strerror(-r));
     return reply;

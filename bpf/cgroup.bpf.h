@@ -6,7 +6,7 @@
 #ifndef RUSTLAND_CGROUP_BPF_H
 #define RUSTLAND_CGROUP_BPF_H
 
-#include "state.bpf.h"
+#include "limit.bpf.h"
 
 #define CGROUP_DEPTH 16
 
@@ -56,10 +56,8 @@ void BPF_PROG(rl_cgroup_move, struct task_struct* p, struct cgroup* from, struct
 SEC("struct_ops/cgroup_set_bandwidth")
 void BPF_PROG(rl_cgroup_set_bandwidth, struct cgroup* cgrp, u64 period_us, u64 quota_us,
               u64 burst_us) {
-    struct rl_control* c = the_control();
-
-    if (c && quota_us != ~0ULL)
-        __sync_fetch_and_add(&c->cpu_max_set, 1);
+    if (quota_us != NO_QUOTA && !limits_readable())
+        limit_missed();
 }
 
 #endif

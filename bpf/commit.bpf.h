@@ -5,59 +5,90 @@
 
 #include "lease.bpf.h"
 
-/* Tells a CPU about a task that now waits in dsq: the one that was chosen before, or one that has
- * run dry meanwhile, which has looked before the task was there. */
-VERIFIED_ALONE int tell_moved(const struct cpumask* allowed __arg_trusted, s64 key, u64 dsq,
-                              u64 packed, u64 now) {
-    struct target target;
-
-    unpack_target(packed, &target);
-    if (target.cpu < 0) {
-        target.cpu = pick_dry_cpu(allowed, key, now);
-        target.kick = SCX_KICK_PREEMPT;
-    }
-    kick_target(&target, dsq, now);
-    return 0;
-}
-
-/* Carries out one row of the decision table. */
-static __always_inline u32 commit_one(struct bpf_iter_scx_dsq* it, struct task_struct* p,
-                                      struct rl_decision* d, u64 now) {
+/*
+ * Takes one row of the decision table over, if it is about the enqueue that p still waits in.
+ * Returns the DSQ that p is to be moved to, 0 if nothing is to be done.
+ */
+static __always_inline u64 take_decision(struct task_struct* p, u32 row, u64 now) {
+    struct rl_decision* d = bpf_map_lookup_elem(&decisions, &row);
     struct task_ctx* tc = task_ctx_of(p);
     const cpumask_t* allowed = p->cpus_ptr;
     struct target target;
-    /* The kernel complains about a task that is to run for no time at all. */
-    u64 slice = d->slice ? d->slice : slice_without_policy();
-    s64 key = bounded_key(d->key);
-    u64 dsq;
+    s64 key;
 
-    if (!tc || !word_claim(tc, d->seq)) {
+    if (!d || !tc || !word_claim(tc, d->seq)) {
         count(stale);
-        return RL_RESULT_STALE;
+        return 0;
     }
+    key = bounded_key(d->key);
     pick_target(allowed, scx_bpf_task_cpu(p), key, d->flags & RL_DECISION_PREEMPT, now, &target);
+    tc->target = pack_target(target.cpu, target.kick, target.own);
     tc->state = d->state;
     tc->decided_key = key;
-    grant(tc, slice, d->deadline);
+    grant(tc, positive_slice(d->slice), d->deadline);
     tc->request = d->request > (u64)RL_REQUEST_MAX_NS ? RL_REQUEST_MAX_NS : (s64)d->request;
     tc->bias = bounded_key(d->bias);
     tc->start = target.cpu >= 0 && target.kick == SCX_KICK_IDLE ? START_IDLE
                 : d->flags & RL_DECISION_AGED                   ? START_AGED
                                                                 : START_FIRST;
     tc->decision_flags = d->flags;
-    dsq = target.own ? DSQ_CPU(target.cpu)
-                     : home_dsq(p, allowed, target.cpu >= 0 ? target.cpu : d->cpu);
-    if (move_pending(it, p, dsq, d->deadline, slice)) {
-        count(decided);
-        tell_moved(allowed, key, dsq, pack_target(target.cpu, target.kick, 0), now);
-        return RL_RESULT_MOVED;
-    }
-    if (!word_unclaim(tc, d->seq)) {
-        count(stale);
+    return destination(p, allowed, &target, d->cpu);
+}
+
+/*
+ * p has been moved, or could not be: then the claim is taken back. A CPU hears about a moved task:
+ * the one that was chosen before, or one that has run dry meanwhile, which has looked before the
+ * task was there.
+ */
+static __always_inline u32 decision_result(struct task_struct* p, u32 row, u64 dsq, u32 moved,
+                                           u64 now) {
+    struct rl_decision* d = bpf_map_lookup_elem(&decisions, &row);
+    struct task_ctx* tc = task_ctx_of(p);
+    struct target target;
+
+    if (!d || !tc)
         return RL_RESULT_STALE;
+    if (!moved) {
+        if (!word_unclaim(tc, d->seq)) {
+            count(stale);
+            return RL_RESULT_STALE;
+        }
+        count(retried);
+        return RL_RESULT_RETRY;
     }
-    count(retried);
-    return RL_RESULT_RETRY;
+    count(decided);
+    after_move(p, dsq);
+    unpack_target(tc->target, &target);
+    if (target.cpu < 0) {
+        target.cpu = pick_dry_cpu(p->cpus_ptr, tc->decided_key, now);
+        target.kick = SCX_KICK_PREEMPT;
+    }
+    kick_target(&target, dsq, now);
+    return RL_RESULT_MOVED;
+}
+
+/*
+ * The same as functions that the verifier checks once, and not in each state of the loop below.
+ * They hold the lock, as their caller does, because the verifier does not see that when it checks
+ * them.
+ */
+VERIFIED_ALONE u64 take_decision_alone(struct task_struct* p __arg_trusted, u32 row, u64 now) {
+    u64 dsq;
+
+    bpf_rcu_read_lock();
+    dsq = take_decision(p, row, now);
+    bpf_rcu_read_unlock();
+    return dsq;
+}
+
+VERIFIED_ALONE u32 decision_result_alone(struct task_struct* p __arg_trusted, u32 row, u64 dsq,
+                                         u32 moved, u64 now) {
+    u32 result;
+
+    bpf_rcu_read_lock();
+    result = decision_result(p, row, dsq, moved, now);
+    bpf_rcu_read_unlock();
+    return result;
 }
 
 SEC("syscall")
@@ -78,6 +109,8 @@ int rl_commit(void* ctx) {
             u32 row = i;
             struct rl_decision* d = bpf_map_lookup_elem(&decisions, &row);
             struct task_struct* p;
+            u32 moved;
+            u64 dsq;
 
             if (!d)
                 break;
@@ -87,7 +120,12 @@ int rl_commit(void* ctx) {
                 d->result = RL_RESULT_STALE;
                 continue;
             }
-            d->result = commit_one(&it, p, d, now);
+            d->result = RL_RESULT_STALE;
+            dsq = take_decision_alone(p, row, now);
+            if (dsq) {
+                moved = move_pending(&it, p, dsq, d->deadline, positive_slice(d->slice));
+                d->result = decision_result_alone(p, row, dsq, moved, now);
+            }
             bpf_task_release(p);
         }
     }

@@ -9,6 +9,7 @@
 #include "called.bpf.h"
 #include "fair.bpf.h"
 #include "hand_on.bpf.h"
+#include "held.bpf.h"
 #include "lease.bpf.h"
 #include "waits.bpf.h"
 
@@ -97,6 +98,8 @@ s32 BPF_PROG(rl_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags)
     if (is_self(p))
         return select_cpu_self(p, prev_cpu);
     note_caller(p);
+    if (limits_in_use && must_wait_for_budget(p))
+        return prev_cpu;
     cpu = select_big_cpu(p, prev_cpu, wake_flags);
     if (cpu >= 0)
         is_idle = true;
@@ -141,20 +144,9 @@ static __always_inline bool enqueue_on_idle_cpu(struct task_struct* p, const cpu
 }
 
 /*
- * When a task of which user space is not asked is to be done, in ns from now: by the formulas of
- * fair shares. What user space last said of it counts instead if it gave a key and no request,
- * since it has another order then.
- */
-static __always_inline s64 unasked_ahead(struct task_ctx* tc) {
-    if (!tc->request && tc->decided_key)
-        return tc->decided_key;
-    return fair_ahead(tc);
-}
-
-/*
  * Straight into deadline order, without user space: what it last said about the task still tells
- * whether it is urgent, and one of which it never said anything is in no hurry. Our own threads
- * come first, unless they have used a whole slice up.
+ * whether it is urgent, and one of which it never said anything is in no hurry. The thread that
+ * decides comes first, unless it has used a whole slice up.
  */
 static __always_inline void enqueue_unasked(struct task_struct* p, const cpumask_t* allowed,
                                             struct task_ctx* tc, u64 enq_flags, bool wakeup,
@@ -239,18 +231,6 @@ static __always_inline bool resume_interrupted(struct task_struct* p, const cpum
 }
 
 /*
- * Whether p is in a section in which it may not change its CPU, and has to wait for this one. The
- * kernel counts one such section for each BPF program that runs on top of the current task: this
- * one, and the one that has a CPU's tasks enqueued anew.
- */
-static __always_inline bool may_not_migrate(const struct task_struct* p, u64 enq_flags) {
-    u64 again = enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_REENQ);
-    u32 ours = p == (void*)bpf_get_current_task_btf() ? again ? 2 : 1 : 0;
-
-    return bpf_core_field_exists(p->migration_disabled) && p->migration_disabled > ours;
-}
-
-/*
  * A task that may not leave its CPU for a moment waits for that one, without user space: in the
  * order of what was last said about it. Not before all others, since a program can spend all its
  * time in such sections.
@@ -272,6 +252,15 @@ static __always_inline void enqueue_in_place(struct task_struct* p, struct task_
     }
     dsq_insert_vtime(p, DSQ_CPU(cpu), rest, tc->deadline, enq_flags);
     scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
+}
+
+/* The CPU was about to go idle, since this task was to be held back, and now is not: it stays. The
+ * kernel leaves it to us to make the CPU look. */
+static __always_inline void stay_last(struct task_struct* p, struct task_ctx* tc, u64 enq_flags) {
+    u64 rest = rest_of_slice(tc, tc->used);
+
+    dsq_insert(p, SCX_DSQ_LOCAL, rest ? rest : config.slice_busy_ns, enq_flags);
+    scx_bpf_kick_cpu(scx_bpf_task_cpu(p), 0);
 }
 
 static __always_inline void note_unheard(u64 now) {
@@ -309,7 +298,7 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     u64 now = now_ns(), seq, past;
     struct rl_control* c = the_control();
     const cpumask_t* allowed;
-    bool self, silent, defer = false;
+    bool self, beside, silent, defer = false, stays;
     u32 nr_waiting = 0, class;
 
     if (!tc) {
@@ -321,6 +310,13 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     wait_begins(tc, now);
     tc->start = START_OTHER;
     past = slice_past_user_space(p);
+    stays = may_not_migrate(p, programs_on(p, enq_flags));
+    if (tc->limited && !past && !stays && hold_back(p, tc, enq_flags, wakeup, now))
+        return;
+    if (enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_LAST)) {
+        stay_last(p, tc, enq_flags);
+        return;
+    }
     if (!past && config.percpu_local && p->nr_cpus_allowed == 1)
         past = config.slice_busy_ns;
     if (past) {
@@ -329,7 +325,7 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
         dsq_insert(p, SCX_DSQ_LOCAL, past, enq_flags);
         return;
     }
-    if (may_not_migrate(p, enq_flags)) {
+    if (stays) {
         enqueue_in_place(p, tc, enq_flags, wakeup, now);
         return;
     }
@@ -346,7 +342,8 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     else if (!self && resume_interrupted(p, allowed, tc, enq_flags, now))
         return;
     silent = c && c->lease_since;
-    if (!self && !silent) {
+    beside = is_beside_self(p);
+    if (!self && !beside && !silent) {
         /* As if all caches had as many as this one: looking at each would cost too much. */
         nr_waiting =
             (u32)scx_bpf_dsq_nr_queued(DSQ_LLC(llc_of(scx_bpf_task_cpu(p)))) * config.nr_llcs;
@@ -357,7 +354,9 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
         rec = bpf_ringbuf_reserve(&queued_ring, sizeof(*rec), 0);
     }
     if (!rec) {
-        if (self)
+        if (beside)
+            tc->request = RL_REQUEST_MIN_NS;
+        if (self || beside)
             count(bypass_self);
         else if (silent)
             count(unasked);

@@ -15,8 +15,8 @@
 #ifndef RUSTLAND_FAIR_BPF_H
 #define RUSTLAND_FAIR_BPF_H
 
+#include "budget.bpf.h"
 #include "class.bpf.h"
-#include "groups.bpf.h"
 
 /* Tasks of our class that run or wait, but for the thread that decides. */
 s32 nr_runnable;
@@ -61,7 +61,7 @@ static __always_inline void fair_settle(struct task_struct* p, struct task_ctx* 
         return;
     time = clock->time;
     advance = (s64)(time - tc->clock_at) > 0 ? time - tc->clock_at : 0;
-    tc->flat = flat_weight(p, tc, now);
+    tc->flat = flat_weight(tc);
     tc->lag = tc->asleep ? rl_lag_after_sleep(tc->lag, advance, tc->flat)
                          : rl_lag_after(tc->lag, advance, tc->flat, used, tc->request_cap);
     tc->asleep = 0;
@@ -98,8 +98,16 @@ static __always_inline void fair_runnable(struct task_struct* p, struct task_ctx
                                           u64 now) {
     if (!tc->active_weight)
         __sync_fetch_and_add(&nr_runnable, 1);
-    group_runnable(p, tc, class);
+    group_runnable(p, tc, class, now);
     fair_settle(p, tc, 0, now);
+    fair_change_clock(tc, fair_clock_index(p, class));
+}
+
+/* p was held back, which is over now that it runs. */
+static __always_inline void fair_active_again(struct task_struct* p, struct task_ctx* tc,
+                                              u32 class) {
+    __sync_fetch_and_add(&nr_runnable, 1);
+    group_active_again(tc);
     fair_change_clock(tc, fair_clock_index(p, class));
 }
 
@@ -130,6 +138,22 @@ static __always_inline s64 fair_ahead(struct task_ctx* tc) {
     if (request > tc->request_cap)
         request = tc->request_cap;
     return bounded_key(tc->bias + rl_time_to_deadline(request, tc->lag, stretch));
+}
+
+/*
+ * When a task of which user space is not asked is to be done, in ns from now: by the formulas of
+ * fair shares. What user space last said of it counts instead if it gave a key and no request,
+ * since it has another order then. At the earliest it is now, but for the foreground: the thread
+ * that decides, if it has used a whole slice up, has that deadline, and is not to wait for all that
+ * are owed something.
+ */
+static __always_inline s64 unasked_ahead(struct task_ctx* tc) {
+    s64 ahead;
+
+    if (!tc->request && tc->decided_key)
+        return tc->decided_key;
+    ahead = fair_ahead(tc);
+    return ahead < tc->bias ? tc->bias : ahead;
 }
 
 static __always_inline void fair_measure_pace(struct fair_clock* clock, u64 now) {
@@ -197,6 +221,8 @@ static __always_inline void account(struct task_struct* p, struct task_ctx* tc, 
     tc->burst_exec += ran;
     tc->key += ran;
     tc->used += ran;
+    if (tc->limited)
+        budget_charge(tc->group, ran);
     fair_settle(p, tc, ran, now);
 }
 

@@ -18,7 +18,7 @@
 #define RUSTLAND_GROUPS_BPF_H
 
 #include "fair_math.h"
-#include "state.bpf.h"
+#include "limit.bpf.h"
 
 /* Levels below the root that have rows of their own. What lies deeper counts as part of its
  * ancestor at this depth: it shares with that one's other members and escapes nothing. */
@@ -39,6 +39,10 @@ struct group {
     u64 flat_at;
     s32 nr_active;
     s32 members; /* tasks, and rows of groups below it */
+    struct limit limit;
+    u32 limited; /* it or a group above it has a limit, as of flat_at */
+    s32 let_go;  /* what is active in it, with those that were let go at let_go_at */
+    u64 let_go_at;
 };
 
 struct {
@@ -106,9 +110,31 @@ static __always_inline struct task_group* group_within_reach(struct task_struct*
     bpf_for(i, 0, GROUP_CLIMB) {
         if (i >= depth - GROUP_DEPTH || is_root_group(tg))
             break;
+        if (limit_quota(tg) != NO_QUOTA)
+            limit_missed();
         tg = tg->parent;
     }
     return tg;
+}
+
+enum { ROW_LOST = 0, ROW_MADE = 1, ROW_FOUND = 2 };
+
+/* One more member in a group's row, which is made if there is none. */
+VERIFIED_ALONE int group_join_row(u64 number, u64 parent, u64 weight) {
+    struct group row = {.parent = parent, .weight = weight, .members = 1};
+    struct group* found = group_of(number);
+
+    if (!found) {
+        if (!bpf_map_update_elem(&groups, &number, &row, BPF_NOEXIST))
+            return ROW_MADE;
+        found = group_of(number); /* another CPU may just have made it */
+    }
+    if (!found) {
+        count(groups_lost);
+        return ROW_LOST;
+    }
+    __sync_fetch_and_add(&found->members, 1);
+    return ROW_FOUND;
 }
 
 /* One more member of the group that p is in; makes the rows that are missing up to the top. Returns
@@ -116,33 +142,17 @@ static __always_inline struct task_group* group_within_reach(struct task_struct*
 VERIFIED_ALONE u64 group_join(struct task_struct* p __arg_trusted) {
     struct task_group* tg = group_within_reach(p);
     u64 joined = NO_GROUP, number;
-    int i;
+    int i, row;
 
     bpf_for(i, 0, GROUP_DEPTH) {
-        struct group row = {}, *found;
-
         if (is_root_group(tg))
             break;
         number = group_number(tg);
-        found = group_of(number);
-        if (found) {
-            __sync_fetch_and_add(&found->members, 1);
-            return joined == NO_GROUP ? number : joined;
-        }
-        row.parent = group_number(tg->parent);
-        row.weight = group_weight(tg);
-        row.members = 1;
-        if (!bpf_map_update_elem(&groups, &number, &row, BPF_NOEXIST)) {
-            if (joined == NO_GROUP)
-                joined = number;
-        } else {
-            found = group_of(number); /* another CPU may just have made it */
-            if (found) {
-                __sync_fetch_and_add(&found->members, 1);
-                return joined == NO_GROUP ? number : joined;
-            }
-            count(groups_lost);
-        }
+        row = group_join_row(number, group_number(tg->parent), group_weight(tg));
+        if (row != ROW_LOST && joined == NO_GROUP)
+            joined = number;
+        if (row == ROW_FOUND)
+            break;
         tg = tg->parent;
     }
     return joined;
@@ -196,47 +206,92 @@ static __always_inline void group_reweigh(struct group* g, struct group* above, 
         __sync_fetch_and_add(&above->active, (s64)(weight - old));
 }
 
-#define FRACTION_SHIFT 30
+/* The group's limit is this now. */
+VERIFIED_ALONE int group_limit(u64 number, u64 quota, u64 period, u64 burst) {
+    struct group* g = group_of(number);
 
-/*
- * The weight of all tasks in p's group together among all tasks of the machine. Goes up level by
- * level: `weight` is of what lies in the group at tg, and its fraction of all that is active there
- * is taken. A level without a row, because the table was full, is passed over, so that what lies
- * below shares with the members of the next one.
- */
-VERIFIED_ALONE u64 group_flat(struct task_struct* p __arg_trusted) {
+    if (g)
+        limit_change(&g->limit, quota, period, burst);
+    else if (quota != NO_QUOTA)
+        limit_missed();
+    return 0;
+}
+
+/* Takes over the limits of p's group and of those above it; not 0 if there is one. Without a branch
+ * for that, since the verifier would follow two ways from each level on. */
+VERIFIED_ALONE u64 group_limits(struct task_struct* p __arg_trusted) {
     struct task_group* tg = group_within_reach(p);
-    struct group *below = NULL, *g;
-    u64 fraction = 1ULL << FRACTION_SHIFT, weight = 0;
-    bool counted = false;
+    u64 limited = 0;
     int i;
 
-    bpf_for(i, 0, GROUP_DEPTH + 1) {
-        u64 own, active;
+    bpf_for(i, 0, GROUP_DEPTH) {
+        u64 quota;
 
         if (is_root_group(tg))
             break;
-        g = group_of(group_number(tg));
+        quota = limit_quota(tg);
+        limited |= quota - NO_QUOTA;
+        if ((quota - NO_QUOTA) | limits_in_use)
+            group_limit(group_number(tg), quota, limit_period(tg), limit_burst(tg));
+        tg = tg->parent;
+    }
+    return limited;
+}
+
+#define FRACTION_SHIFT 30
+
+/*
+ * One level of group_flat(): the fraction of the machine that a member of the group with this
+ * number has, given the member's weight (0: it is the group itself that is asked about) and
+ * `fraction`, which the asking task has of that member. `below` is the member's own number if the
+ * group's sum counts it. Returns 0 if the group has no row.
+ */
+VERIFIED_ALONE u64 group_part(u64 number, u64 below, u64 weight, u64 fraction) {
+    struct group *g = group_of(number), *member = group_of(below);
+    u64 active;
+
+    if (!g)
+        return 0;
+    if (!weight)
+        return fraction;
+    if (member && member->weight != weight)
+        group_reweigh(member, g, weight);
+    active = g->active > 0 ? (u64)g->active : 0;
+    if (!member || active < weight)
+        active += weight;
+    fraction = fraction * weight / active;
+    return fraction ? fraction : 1;
+}
+
+/*
+ * The weight of all tasks in p's group together among all tasks of the machine. Goes up level by
+ * level. A level without a row, because the table was full, is passed over, so that what lies below
+ * shares with the members of the next one.
+ */
+VERIFIED_ALONE u64 group_flat(struct task_struct* p __arg_trusted) {
+    struct task_group* tg = group_within_reach(p);
+    u64 fraction = 1ULL << FRACTION_SHIFT, weight = 0, below = NO_GROUP;
+    struct group* top;
+    int i;
+
+    bpf_for(i, 0, GROUP_DEPTH + 1) {
+        u64 number, own, part;
+
+        if (is_root_group(tg))
+            break;
+        number = group_number(tg);
         own = group_weight(tg);
         tg = tg->parent;
-        if (!g) {
-            counted = false;
+        part = group_part(number, below, weight, fraction);
+        below = part ? number : NO_GROUP;
+        if (!part)
             continue;
-        }
-        if (below && counted && weight != below->weight)
-            group_reweigh(below, g, weight);
-        if (weight) {
-            active = g->active > 0 ? (u64)g->active : 0;
-            if (!counted || active < weight)
-                active += weight;
-            fraction = fraction * weight / active;
-        }
-        below = g;
-        counted = true;
+        fraction = part;
         weight = own;
     }
-    if (below && weight != below->weight)
-        group_reweigh(below, NULL, weight);
+    top = group_of(below);
+    if (top && top->weight != weight)
+        group_reweigh(top, NULL, weight);
     return (fraction * (weight ? weight : 1024)) >> (FRACTION_SHIFT - RL_FLAT_SHIFT);
 }
 
@@ -255,20 +310,31 @@ static __always_inline u64 own_weight(const struct task_struct* p, u32 class) {
 }
 
 /* The flat weight of p, which has joined a group. */
-static __always_inline u64 flat_weight(struct task_struct* p, struct task_ctx* tc, u64 now) {
+static __always_inline u64 flat_weight(struct task_ctx* tc) {
     struct group* g = group_of(tc->group);
     u64 own = tc->own_weight ? tc->own_weight : 1024, active;
 
-    if (!g) {
+    if (!g || !g->flat) {
         tc->group_seen = 0; /* if its row is gone, it joins anew when it next becomes runnable */
+        tc->limited = 0;
         return own << RL_FLAT_SHIFT;
     }
-    if (older_than(g->flat_at, now, FLAT_FRESH_NS)) {
-        g->flat = group_flat(p);
-        g->flat_at = now;
-    }
+    tc->limited = g->limited;
     active = g->active > (s64)own ? (u64)g->active : own;
     return own * g->flat / active;
+}
+
+/* Brings what flat_weight() reads up to date: when a task becomes runnable, and at each tick. Not
+ * wherever it is read, since the verifier would go through all levels in each of those programs,
+ * which made loading take a second. */
+static __always_inline void group_refresh(struct task_struct* p, struct task_ctx* tc, u64 now) {
+    struct group* g = group_of(tc->group);
+
+    if (!g || !older_than(g->flat_at, now, FLAT_FRESH_NS))
+        return;
+    g->flat = group_flat(p);
+    g->limited = group_limits(p) != 0;
+    g->flat_at = now;
 }
 
 /* Called whenever p becomes runnable: its group may be another one than last time. */
@@ -284,11 +350,20 @@ static __always_inline void group_follow(struct task_struct* p, struct task_ctx*
         group_leave(before);
 }
 
-static __always_inline void group_runnable(struct task_struct* p, struct task_ctx* tc, u32 class) {
+static __always_inline void group_runnable(struct task_struct* p, struct task_ctx* tc, u32 class,
+                                           u64 now) {
     if (tc->active_weight) /* has been told already */
         return;
     group_follow(p, tc);
     tc->own_weight = own_weight(p, class);
+    tc->active_weight = tc->own_weight;
+    if (tc->group != NO_GROUP)
+        group_activate(tc->group, tc->active_weight, 1);
+    group_refresh(p, tc, now);
+}
+
+/* p, which group_quiescent() was called for, is active once more, in the group that it was in. */
+static __always_inline void group_active_again(struct task_ctx* tc) {
     tc->active_weight = tc->own_weight;
     if (tc->group != NO_GROUP)
         group_activate(tc->group, tc->active_weight, 1);

@@ -64,6 +64,11 @@ static __always_inline void wake_user_space(void) {
 
 static __always_inline u64 slice_without_policy(void) { return config.slice_busy_ns; }
 
+/* The kernel complains about a task that is to run for no time at all. */
+static __always_inline u64 positive_slice(u64 slice) {
+    return slice ? slice : slice_without_policy();
+}
+
 /*
  * From here on tasks are dispatched without asking. Wakes user space, for it may be asleep with all
  * records answered: then a task has expired whose answer went astray, and no new record would come
@@ -76,20 +81,55 @@ static __always_inline void note_silence(struct rl_control* c, u64 now) {
     wake_user_space();
 }
 
+#define NOT_EXPIRED (~0ULL)
+
+/* Claims the enqueue with this word if its lease is over. Returns the DSQ that p is to be moved to,
+ * 0 if somebody else has it, NOT_EXPIRED if its time has not come. */
+VERIFIED_ALONE u64 take_expired(struct task_struct* p __arg_trusted, u64 word, u64 now) {
+    struct rl_control* c = the_control();
+    struct task_ctx* tc = task_ctx_of(p);
+    const cpumask_t* allowed = p->cpus_ptr;
+    struct target target;
+
+    if (tc)
+        oldest_hint = tc->enqueued_at;
+    if (!c || !tc || !older_than(tc->enqueued_at, now, config.lease_ns - 1))
+        return NOT_EXPIRED;
+    note_silence(c, now);
+    if ((word & WORD_MASK) != WORD_PENDING || !word_claim(tc, word >> 2))
+        return 0;
+    pick_target(allowed, scx_bpf_task_cpu(p), 0, false, now, &target);
+    tc->target = pack_target(target.cpu, target.kick, target.own);
+    grant(tc, slice_without_policy(), tc->enqueued_at);
+    return destination(p, allowed, &target, -1);
+}
+
+/* p has been moved, or could not be: then the claim is taken back. */
+VERIFIED_ALONE int expired_result(struct task_struct* p __arg_trusted, u64 word, u64 dsq, u32 moved,
+                                  u64 now) {
+    struct task_ctx* tc = task_ctx_of(p);
+
+    if (!tc)
+        return 0;
+    if (!moved) {
+        word_unclaim(tc, word >> 2);
+        return 0;
+    }
+    count(fallback);
+    tell_target(p, tc, dsq, now);
+    return 0;
+}
+
 /* Moves expired pending tasks, oldest first, to where a decision would have put them. */
 VERIFIED_ALONE int lease_drain(u64 now) {
-    struct rl_control* c = the_control();
     struct bpf_iter_scx_dsq it;
-    struct target target;
     int i;
 
-    if (!c)
-        return 0;
     if (!bpf_iter_scx_dsq_new(&it, DSQ_PENDING, 0)) {
         bpf_for(i, 0, LEASE_BATCH) {
             struct task_struct *listed = bpf_iter_scx_dsq_next(&it), *p;
             struct task_ctx* tc;
-            u64 word, dsq;
+            u64 dsq = NOT_EXPIRED, word;
 
             if (!listed)
                 break;
@@ -98,28 +138,16 @@ VERIFIED_ALONE int lease_drain(u64 now) {
             if (!p)
                 continue;
             tc = task_ctx_of(p);
-            if (tc)
-                oldest_hint = tc->enqueued_at;
-            if (!tc || !older_than(tc->enqueued_at, now, config.lease_ns - 1)) {
-                bpf_task_release(p);
-                break;
-            }
-            note_silence(c, now);
-            word = tc->word;
-            if ((word & WORD_MASK) == WORD_PENDING && word_claim(tc, word >> 2)) {
-                const cpumask_t* allowed = p->cpus_ptr;
-
-                pick_target(allowed, scx_bpf_task_cpu(p), 0, false, now, &target);
-                dsq = home_dsq(p, allowed, target.cpu);
-                grant(tc, slice_without_policy(), tc->enqueued_at);
-                if (move_pending(&it, p, dsq, tc->enqueued_at, slice_without_policy())) {
-                    count(fallback);
-                    kick_target(&target, dsq, now);
-                } else {
-                    word_unclaim(tc, word >> 2);
-                }
+            if (tc) {
+                word = tc->word;
+                dsq = take_expired(p, word, now);
+                if (dsq && dsq != NOT_EXPIRED)
+                    expired_result(p, word, dsq,
+                                   move_pending(&it, p, dsq, tc->deadline, tc->granted), now);
             }
             bpf_task_release(p);
+            if (dsq == NOT_EXPIRED)
+                break;
         }
     }
     bpf_iter_scx_dsq_destroy(&it);

@@ -35,6 +35,20 @@ static __always_inline bool is_batch(const struct task_struct* p) {
     return p->policy == SCHED_BATCH || p->policy == SCHED_IDLE;
 }
 
+/* How many BPF programs run on top of p, if it is the current task: this one, and the one that has
+ * a CPU's tasks enqueued anew. */
+static __always_inline u32 programs_on(const struct task_struct* p, u64 enq_flags) {
+    u64 again = enq_flags & bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_REENQ);
+
+    return p == (void*)bpf_get_current_task_btf() ? again ? 2 : 1 : 0;
+}
+
+/* Whether p is in a section in which it may not change its CPU, and has to wait for this one. The
+ * kernel counts one such section for each BPF program that runs on top of the current task. */
+static __always_inline bool may_not_migrate(const struct task_struct* p, u32 programs) {
+    return bpf_core_field_exists(p->migration_disabled) && p->migration_disabled > programs;
+}
+
 /*
  * An allowed CPU whose last dispatch found nothing, or -1; takes the mark off. It may run on with
  * what it had: not one whose task is of a more urgent kind than this key.
@@ -250,29 +264,56 @@ VERIFIED_ALONE int evacuate(u64 dsq, s32 cpu) {
     return 0;
 }
 
-/* Moves a pending task to its place in deadline order. False if it is no longer pending. */
+/*
+ * Where a pending task is to be moved: to its home, or where the target alone takes it. What waits
+ * for a CPU that is offline goes to the global DSQ, from where the kernel finds it another.
+ */
+static __always_inline u64 destination(struct task_struct* p, const cpumask_t* allowed,
+                                       const struct target* target, s32 near) {
+    if (is_offline(scx_bpf_task_cpu(p)))
+        return SCX_DSQ_GLOBAL;
+    if (target->own)
+        return DSQ_CPU(target->cpu);
+    return home_dsq(p, allowed, target->cpu >= 0 ? target->cpu : near);
+}
+
+/*
+ * Moves a pending task there. False if it is no longer pending. This alone is done inside the loops
+ * over the pending DSQ, because it needs their iterator: what comes before and after is in
+ * functions that the verifier checks by themselves, and not for each state of a loop.
+ */
 static __always_inline bool move_pending(struct bpf_iter_scx_dsq* it, struct task_struct* p,
                                          u64 dsq, u64 deadline, u64 slice) {
+    scx_bpf_dsq_move_set_slice(it, slice);
+    if (dsq == SCX_DSQ_GLOBAL)
+        return scx_bpf_dsq_move(it, p, SCX_DSQ_GLOBAL, 0);
+    scx_bpf_dsq_move_set_vtime(it, deadline);
+    return scx_bpf_dsq_move_vtime(it, p, dsq, 0);
+}
+
+/* What a move calls for where a CPU is offline, or has gone offline between the look and the move.
+ */
+static __always_inline void after_move(struct task_struct* p, u64 dsq) {
     s32 cpu = scx_bpf_task_cpu(p);
 
-    scx_bpf_dsq_move_set_slice(it, slice);
-    if (is_offline(cpu)) {
-        if (!scx_bpf_dsq_move(it, p, SCX_DSQ_GLOBAL, 0))
-            return false;
+    if (dsq == SCX_DSQ_GLOBAL)
         scx_bpf_kick_cpu(cpu, 0);
-        return true;
-    }
-    scx_bpf_dsq_move_set_vtime(it, deadline);
-    if (!scx_bpf_dsq_move_vtime(it, p, dsq, 0))
-        return false;
-    /* It may have gone offline between the look and the move. */
-    if (is_offline(cpu))
+    else if (is_offline(cpu))
         evacuate(dsq, cpu);
-    return true;
+}
+
+/* A CPU hears about a task that has been moved: the one that was chosen before. */
+static __always_inline void tell_target(struct task_struct* p, const struct task_ctx* tc, u64 dsq,
+                                        u64 now) {
+    struct target target;
+
+    after_move(p, dsq);
+    unpack_target(tc->target, &target);
+    kick_target(&target, dsq, now);
 }
 
 /* The deadline of the first task in a DSQ; the largest number if it is empty. */
-VERIFIED_ALONE u64 head_deadline(u64 dsq) {
+static __always_inline u64 head_of(u64 dsq) {
     struct bpf_iter_scx_dsq it;
     struct task_struct* p;
     u64 deadline = ~0ULL;
@@ -285,6 +326,8 @@ VERIFIED_ALONE u64 head_deadline(u64 dsq) {
     bpf_iter_scx_dsq_destroy(&it);
     return deadline;
 }
+
+VERIFIED_ALONE u64 head_deadline(u64 dsq) { return head_of(dsq); }
 
 /* The deadline of the first task in a DSQ that may run on this CPU, if that is one of the first
  * few: only then is it consumed, since the kernel would walk over all the others. Else the largest

@@ -18,6 +18,7 @@
 #include "cgroup.bpf.h"
 #include "class.bpf.h"
 #include "fair.bpf.h"
+#include "held.bpf.h"
 #include "speed.bpf.h"
 #include "enqueue.bpf.h"
 #include "commit.bpf.h"
@@ -57,18 +58,30 @@ static __always_inline bool first_again(struct task_struct* prev, struct cpu_ctx
     cc->started_at = now;
     cc->key = tc->key;
     set_slice(prev, tc->granted);
+    if (tc->limited)
+        limit_goes_on(prev, tc, cc, cpu, tc->granted, now);
     count(went_on);
     return true;
 }
 
-/* It goes on because nobody else waits: what it used was taken from nobody. */
-static __always_inline void alone(struct task_struct* prev) {
+/* The task that runs here goes on, because no other was found for this CPU. If nobody else waits at
+ * all, what it used was taken from nobody. */
+static __always_inline void go_on(struct task_struct* prev, struct cpu_ctx* cc, s32 cpu, bool alone,
+                                  u64 now) {
     struct task_ctx* tc = task_ctx_of(prev);
 
-    if (tc && !is_self(prev)) {
-        account(prev, tc, now_ns());
+    /* With a slice it would come before what another CPU has just put here. */
+    if (scx_bpf_dsq_nr_queued(SCX_DSQ_LOCAL) > 0)
+        return;
+    set_slice(prev, config.slice_ns);
+    if (!tc || is_self(prev))
+        return;
+    if (alone) {
+        account(prev, tc, now);
         fair_forgive(tc);
     }
+    if (tc->limited)
+        limit_goes_on(prev, tc, cc, cpu, config.slice_ns, now);
 }
 
 SEC("struct_ops/dispatch")
@@ -77,8 +90,11 @@ void BPF_PROG(rl_dispatch, s32 cpu, struct task_struct* prev) {
     s32 pending = scx_bpf_dsq_nr_queued(DSQ_PENDING);
     struct cpu_ctx* cc = cpu_ctx_of(cpu);
     u64 now = now_ns();
-    bool prev_goes_on = prev && (prev->scx.flags & SCX_TASK_QUEUED);
+    bool prev_goes_on =
+        prev && (prev->scx.flags & SCX_TASK_QUEUED) && !(limits_in_use && must_stop(prev, now));
 
+    if (!cc)
+        return;
     if (pending > 0) {
         if (older_than(oldest_hint, now, config.lease_ns - 1))
             lease_drain(now);
@@ -86,21 +102,22 @@ void BPF_PROG(rl_dispatch, s32 cpu, struct task_struct* prev) {
                               (u32)scx_bpf_dsq_nr_queued(DSQ_LLC(llc)) <= nr_online / 2))
             wake_user_space();
     }
-    if (prev && prev_goes_on && cc && first_again(prev, cc, cpu, llc, now))
+    if (prev && prev_goes_on && first_again(prev, cc, cpu, llc, now))
         return;
     if (fetch_overdue(cc, cpu, llc, now) || consume_own(cpu, DSQ_LLC(llc)) || steal(cpu, llc))
         return;
 
-    if (prev && prev_goes_on && pending <= 0)
-        alone(prev);
-    if (!cc || (prev_goes_on && pending <= 0))
-        return;
-    /* Say so before looking once more: a commit moves its task before it looks for dry CPUs. */
-    dry_set(cc);
-    if (scx_bpf_dsq_nr_queued(DSQ_LLC(llc)) > 0 || scx_bpf_dsq_nr_queued(DSQ_CPU(cpu)) > 0) {
-        if (consume_own(cpu, DSQ_LLC(llc)))
+    if (!prev_goes_on || pending > 0) {
+        /* Say so before looking once more: a commit moves its task before it looks for dry CPUs. */
+        dry_set(cc);
+        if ((scx_bpf_dsq_nr_queued(DSQ_LLC(llc)) > 0 || scx_bpf_dsq_nr_queued(DSQ_CPU(cpu)) > 0) &&
+            consume_own(cpu, DSQ_LLC(llc))) {
             dry_clear(cc);
+            return;
+        }
     }
+    if (prev && prev_goes_on)
+        go_on(prev, cc, cpu, pending <= 0, now);
 }
 
 SEC("struct_ops/running")
@@ -118,8 +135,13 @@ void BPF_PROG(rl_running, struct task_struct* p) {
     let_leaving_cpu_look();
     word_forget(tc);
     tc->started_at = now_ns();
-    if (!is_self(p))
+    if (!is_self(p)) {
+        if (!tc->active_weight && tc->own_weight)
+            fair_active_again(p, tc, class);
         fair_running(p, tc, tc->started_at);
+        if (tc->limited)
+            limit_running(p, tc, cc, cpu, tc->started_at);
+    }
     cc->preempted_at = 0;
     cc->self_coming = 0;
     speed_running(cc, cpu, class, tc->started_at);
@@ -142,6 +164,8 @@ void BPF_PROG(rl_stopping, struct task_struct* p, bool runnable) {
     if (cc) {
         cc->pid = 0;
         cc->self_running = 0;
+        cc->limited = 0;
+        cc->cut_at = 0;
         speed_account(cc, cpu, now, false);
     }
     if (!tc)
@@ -162,9 +186,16 @@ SEC("struct_ops/tick")
 void BPF_PROG(rl_tick, struct task_struct* p) {
     s32 cpu = scx_bpf_task_cpu(p); /* with nohz_full another CPU does this for it */
     struct cpu_ctx* cc = cpu_ctx_of(cpu);
+    struct task_ctx* tc = task_ctx_of(p);
+    u64 now = now_ns();
 
-    if (cc)
-        speed_account(cc, cpu, now_ns(), true);
+    if (!cc)
+        return;
+    if (cc->limited)
+        limit_tick(p, now);
+    speed_account(cc, cpu, now, true);
+    if (tc)
+        group_refresh(p, tc, now);
 }
 
 SEC("struct_ops/quiescent")
@@ -174,6 +205,7 @@ void BPF_PROG(rl_quiescent, struct task_struct* p, u64 deq_flags) {
     if (!tc)
         return;
     word_forget(tc);
+    held_forget(tc);
     fair_quiescent(tc);
     if (!(deq_flags & bpf_core_enum_value(enum scx_deq_flags, SCX_DEQ_SLEEP)))
         return;
@@ -232,6 +264,7 @@ void BPF_PROG(rl_disable, struct task_struct* p) {
 
     if (tc) {
         word_forget(tc);
+        held_forget(tc);
         fair_quiescent(tc);
         group_gone(tc);
         tc->waits_since = 0;
@@ -264,6 +297,7 @@ void BPF_PROG(rl_cpu_offline, s32 cpu) {
     dry_clear(cc);
     evacuate(DSQ_CPU(cpu), cpu);
     bpf_for(i, 0, config.nr_llcs) evacuate(DSQ_LLC(i), cpu);
+    evacuate(DSQ_HELD, cpu);
 }
 
 static int big_cpus_init(void) {
@@ -287,9 +321,12 @@ static int big_cpus_init(void) {
 
 SEC("struct_ops.s/init")
 s32 BPF_PROG(rl_init) {
+    struct rl_control* c = the_control();
     s32 err, i;
 
     nr_online = config.nr_online;
+    if (c)
+        c->limits_enforced = limits_readable();
     err = scx_bpf_create_dsq(DSQ_PENDING, -1);
     if (err)
         return err;
@@ -304,6 +341,8 @@ s32 BPF_PROG(rl_init) {
             return err;
     }
     err = big_cpus_init();
+    if (!err)
+        err = held_init();
     return err ? err : lease_init();
 }
 

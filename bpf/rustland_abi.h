@@ -122,11 +122,13 @@ struct rl_control {
     __u32 nr_decisions; /* rows of the table that the next commit reads */
     /* Grown by user space after each change of the tables of classes: tasks then look again. */
     __u32 class_generation;
+    __u32 limits_enforced; /* 1: limits of CPU time (cpu.max) can be read, and so be enforced */
+    __s32 self_pid;        /* the thread that decides, set before the scheduler is attached */
+    __s32 self_tgid;       /* its process */
     __u32 reserved;
-    __s32 self_tgid;   /* the process that decides, set before the scheduler is attached */
-    __u64 last_commit; /* when user space last committed */
-    __u64 lease_since; /* when the lease took over, 0 while user space answers */
-    __u64 cpu_max_set; /* cgroups that got a cpu.max limit since attach */
+    __u64 last_commit;   /* when user space last committed */
+    __u64 lease_since;   /* when the lease took over, 0 while user space answers */
+    __u64 limits_missed; /* 1: there is a limit that is not enforced all the same */
     __s64 exit_code;
     __u32 exit_kind; /* enum scx_exit_kind; 0 while attached */
     __u32 exit_seen; /* 1 when all exit fields are complete */
@@ -150,20 +152,23 @@ struct rl_counters {
     __u64 retried;        /* decisions that came before the enqueue was finished */
     __u64 kick_idle;
     __u64 kick_preempt;
-    __u64 kick_dry;    /* kicked a CPU that had just found nothing to run */
-    __u64 stolen;      /* taken from another CPU's or cache's queue */
-    __u64 notified;    /* user space woken because queued work ran low */
-    __u64 reenqueued;  /* pushed off a CPU that a higher class took */
-    __u64 errors;      /* a task without our context: should stay 0 */
-    __u64 foreground;  /* of the records, those of foreground tasks */
-    __u64 background;  /* … of background tasks */
-    __u64 exits_lost;  /* exits that user space was not told of: that ring was full */
-    __u64 speed_hints; /* what the frequency governor was told about a CPU */
-    __u64 speed;       /* … the last word about this CPU, of RL_SPEED_FULL; 0: none yet */
-    __u64 handed_on;   /* woken by a task that sleeps, and given the rest of its slice */
-    __u64 went_on;     /* its slice was used up, and it came first again */
-    __u64 groups_lost; /* the table of groups was full: a task counts for the group above */
-    __u64 reserved[5];
+    __u64 kick_dry;      /* kicked a CPU that had just found nothing to run */
+    __u64 stolen;        /* taken from another CPU's or cache's queue */
+    __u64 notified;      /* user space woken because queued work ran low */
+    __u64 reenqueued;    /* pushed off a CPU that a higher class took */
+    __u64 errors;        /* a task without our context: should stay 0 */
+    __u64 foreground;    /* of the records, those of foreground tasks */
+    __u64 background;    /* … of background tasks */
+    __u64 exits_lost;    /* exits that user space was not told of: that ring was full */
+    __u64 speed_hints;   /* what the frequency governor was told about a CPU */
+    __u64 speed;         /* … the last word about this CPU, of RL_SPEED_FULL; 0: none yet */
+    __u64 handed_on;     /* woken by a task that sleeps, and given the rest of its slice */
+    __u64 went_on;       /* its slice was used up, and it came first again */
+    __u64 groups_lost;   /* the table of groups was full: a task counts for the group above */
+    __u64 limit_periods; /* in which a group used its limit (cpu.max) up */
+    __u64 held_back;     /* tasks that had to wait for that */
+    __u64 held_ns;       /* … for how long, all of them together */
+    __u64 reserved[2];
 };
 
 /* Nice values, -20 to 19. */
@@ -196,7 +201,7 @@ struct rl_config {
     __u64 preempt_margin_ns; /* by how much keys must differ for a preemption */
     __u32 nr_cpus;           /* possible CPU ids */
     __u32 nr_llcs;
-    __u32 reserved;
+    __u32 turn_after_ms; /* a task that is held back gets a turn then, for the watchdog */
     __u32 dump_len;      /* room in the exit_dump map */
     __u32 defer;         /* batch the records of tasks that used their slice up */
     __u32 nr_online;     /* CPUs that are online at attach */
@@ -220,7 +225,7 @@ RL_STATIC_ASSERT(sizeof(struct rl_state) == 32, "rl_state");
 RL_STATIC_ASSERT(sizeof(struct rl_queued) == 128, "rl_queued");
 RL_STATIC_ASSERT(sizeof(struct rl_exited) == 8, "rl_exited");
 RL_STATIC_ASSERT(sizeof(struct rl_decision) == 96, "rl_decision");
-RL_STATIC_ASSERT(sizeof(struct rl_control) == 56 + 128 + 1024, "rl_control");
+RL_STATIC_ASSERT(sizeof(struct rl_control) == 64 + 128 + 1024, "rl_control");
 RL_STATIC_ASSERT(sizeof(struct rl_counters) == 256, "rl_counters: whole cache lines");
 RL_STATIC_ASSERT(sizeof(struct rl_waits) == 512, "rl_waits: whole cache lines");
 RL_STATIC_ASSERT(sizeof(struct rl_config) == 96 + 4 * RL_NICE_WIDTH + 3 * RL_MAX_CPUS, "rl_config");

@@ -44,6 +44,7 @@ enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 
 #define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
+#define SIGKILL 9
 /* Scheduling policies (linux/sched.h), and the kernel's weight of SCHED_IDLE. */
 #define SCHED_BATCH 3
 #define SCHED_IDLE 5
@@ -80,6 +81,15 @@ struct autogroup {
 
 struct scx_task_group {
     u32 weight;
+    u64 bw_period_us;
+    u64 bw_quota_us;
+    u64 bw_burst_us;
+};
+
+struct cfs_bandwidth {
+    s64 period;
+    u64 quota;
+    u64 burst;
 };
 
 struct task_group {
@@ -88,6 +98,15 @@ struct task_group {
     struct task_group* parent;
     struct autogroup* autogroup;
     struct scx_task_group scx;
+    struct cfs_bandwidth cfs_bandwidth;
+};
+
+typedef struct {
+    unsigned long sig[1];
+} sigset_t;
+
+struct sigpending {
+    sigset_t signal;
 };
 
 struct sched_ext_entity {
@@ -110,8 +129,16 @@ struct task_struct {
     const cpumask_t* cpus_ptr;
     struct task_struct* group_leader;
     struct task_struct* real_parent;
+    struct sigpending pending;
     struct sched_ext_entity scx;
     char comm[16];
+};
+
+/* What a task had in its registers when it came into the kernel: the number of its system call, and
+ * a negative one if it was interrupted. The first is x86's name for it, the second arm64's. */
+struct pt_regs {
+    long orig_ax;
+    s32 syscallno;
 };
 
 enum scx_exit_kind { SCX_EXIT_NONE = 0 };
@@ -151,6 +178,7 @@ enum scx_enq_flags {
     SCX_ENQ_CPU_SELECTED = 1024,
     SCX_ENQ_PREEMPT = 1ULL << 32,
     SCX_ENQ_REENQ = 1ULL << 40,
+    SCX_ENQ_LAST = 1ULL << 41,
 };
 
 enum scx_deq_flags { SCX_DEQ_SLEEP = 1 };

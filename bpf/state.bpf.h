@@ -8,6 +8,7 @@
 #include "scx_kfuncs.h"
 
 #define DSQ_PENDING 1ULL
+#define DSQ_HELD 2ULL /* see held.bpf.h */
 #define DSQ_LLC(llc) (0x1000ULL + (llc))
 #define DSQ_CPU(cpu) (0x10000ULL + (u64)(u32)(cpu))
 
@@ -119,6 +120,13 @@ struct task_ctx {
     u32 called;         /* a foreground task woke it, see called.bpf.h */
     u32 decision_flags; /* of the last decision */
     u32 start;          /* enum start_kind */
+    u64 target;         /* of the last decision, packed; see place.bpf.h */
+    /* Of the limits of its groups, see limited.bpf.h and held.bpf.h. */
+    u32 limited;       /* its group, or one above it, has one */
+    u32 turn;          /* it has been let go for a moment, without a budget */
+    u64 held_since;    /* it is held back since then; 0: it is not */
+    u64 no_turn_since; /* the same, over all times that it was let go and came too late */
+    u64 over_from;     /* sum_exec when it began to run without a budget, 0: it does not */
     struct rl_state state;
     s32 woke;       /* the last one that it woke on its way to sleep */
     u32 task_class; /* valid for class_generation, see class.bpf.h */
@@ -152,7 +160,10 @@ struct cpu_ctx {
     u64 busy;      /* of this window */
     u64 window_since;
     u64 full_until;
-    u64 pad2[3]; /* to whole cache lines */
+    /* What limited.bpf.h keeps. */
+    u64 cut_at;  /* when what runs here is to be stopped, 0: it has no such time */
+    u32 limited; /* what runs here has a limit */
+    u32 pad2[3]; /* to whole cache lines */
 };
 
 #define NO_TASK_INTERRUPTED ((s64)0x7fffffffffffffffLL)
@@ -216,11 +227,19 @@ static __always_inline struct rl_control* the_control(void) {
     return bpf_map_lookup_elem(&control, &key);
 }
 
-/* A thread of the process that decides. */
+/* The thread that decides. */
 static __always_inline bool is_self(const struct task_struct* p) {
     struct rl_control* c = the_control();
 
-    return c && c->self_tgid == p->tgid;
+    return c && c->self_pid == p->pid;
+}
+
+/* Another thread of its process: an ordinary task, but for one thing. It must not wait for the
+ * thread that decides, because it notices if that one does not come back. */
+static __always_inline bool is_beside_self(const struct task_struct* p) {
+    struct rl_control* c = the_control();
+
+    return c && c->self_tgid == p->tgid && c->self_pid != p->pid;
 }
 
 /* Atomic because the commit program can be interrupted by another program on the same CPU. */

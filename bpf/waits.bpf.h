@@ -31,7 +31,7 @@ static __always_inline void wait_begins(struct task_ctx* tc, u64 now) {
 }
 
 /* The bucket of a wait, see struct rl_waits. */
-static __always_inline u32 wait_bucket(u64 ns) {
+VERIFIED_ALONE u32 wait_bucket(u64 ns) {
     u64 us = ns / 1000;
     u32 bucket = 0, step;
 

@@ -162,7 +162,7 @@ std::optional<Session::Outcome> Session::attach() {
     if (done) {
         attached_at_ = monotonic_now();
         faults_at_attach_ = read_page_faults(thread_->tid()).value_or(0);
-        done = scheduler_->attach();
+        done = scheduler_->attach(thread_->tid());
     }
     if (!done) {
         thread_->request_stop();
@@ -178,10 +178,12 @@ std::optional<Session::Outcome> Session::attach() {
 }
 
 void Session::warn_about_limits() {
+    if (scheduler_->control().limits_enforced != 0)
+        return;
     const auto limited = cgroups_with_cpu_max();
     if (!limited.empty())
-        log::warn("the CPU limits (cpu.max) of {} cgroups, such as '{}', are not enforced while "
-                  "a sched_ext scheduler runs",
+        log::warn("the CPU limits (cpu.max) of {} cgroups, such as '{}', are not enforced: "
+                  "this kernel's type information does not tell where they are",
                   limited.size(), limited.front());
 }
 

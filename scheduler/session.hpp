@@ -52,6 +52,7 @@ class Session {
     void on_demotion();
     void on_attention();
     void warn_about_limits();
+    void on_missed_limit();
     Outcome finish();
     void end_with_stuck_thread(const ExitReport& report);
     void show(const ExitReport& report, const ExitInfo& info) const;
@@ -67,7 +68,6 @@ class Session {
     bool asked_ = false;
     Nanos attached_at_;
     std::uint64_t faults_at_attach_ = 0;
-    std::uint64_t limits_seen_ = 0;
 
     std::unique_ptr<EventLoop> loop_;
     std::unique_ptr<BpfScheduler> scheduler_;

@@ -88,6 +88,10 @@ Status Session::watch_events() {
             loop_->watch(scheduler_->news_fd(), EPOLLIN, [this](std::uint32_t) { loop_->stop(); });
         !done)
         return done;
+    if (auto done = loop_->watch(scheduler_->limits_fd(), EPOLLIN,
+                                 [this](std::uint32_t) { on_missed_limit(); });
+        !done)
+        return done;
     if (auto done =
             loop_->watch(thread_->demoted_fd(), EPOLLIN, [this](std::uint32_t) { on_demotion(); });
         !done)
@@ -107,6 +111,17 @@ Status Session::watch_events() {
         print_timer_->acknowledge();
         print_if_ready(table_.next(values_of(snapshot())));
     });
+}
+
+// Only the first one is told: the loop would else be woken for each.
+void Session::on_missed_limit() {
+    loop_->forget(scheduler_->limits_fd());
+    if (scheduler_->control().limits_enforced == 0)
+        log::warn("a cgroup was given a CPU limit (cpu.max), which is not enforced: this kernel's "
+                  "type information does not tell where it is");
+    else
+        log::warn("there is a CPU limit (cpu.max) that is not enforced: it is more than 16 levels "
+                  "below the root, or there are more than 65536 cgroups with tasks in them");
 }
 
 void Session::on_signal() {
@@ -157,7 +172,7 @@ Snapshot Session::snapshot() {
     now.kernel = scheduler_->counters();
     now.waits = scheduler_->waits();
     now.lease_active = scheduler_->control().lease_since != 0;
-    now.cpu_max_set = scheduler_->control().cpu_max_set;
+    now.limits_missed = scheduler_->control().limits_missed != 0;
     now.set_loop(thread_->loop_counters());
     now.policy_waiting = thread_->counters().policy_waiting.load(std::memory_order_relaxed);
     now.online_cpus = read_online_cpus(roots_.sys);
@@ -171,11 +186,6 @@ Snapshot Session::snapshot() {
     now.longest_round = Nanos{thread_->counters().longest_round.load(std::memory_order_relaxed)};
     now.thread_cpu = thread_->cpu_time();
     now.realtime = thread_->realtime();
-    if (now.cpu_max_set > limits_seen_) {
-        log::warn("a cgroup was given a CPU limit (cpu.max): not enforced while a sched_ext "
-                  "scheduler runs");
-        limits_seen_ = now.cpu_max_set;
-    }
     return now;
 }
 

@@ -23,7 +23,7 @@ struct Snapshot {
     rl_waits waits{};
     // What the kernel side tells of itself.
     bool lease_active = false;
-    std::uint64_t cpu_max_set = 0;
+    bool limits_missed = false;
     // What the dispatch loop counted.
     struct Loop {
         std::uint64_t rounds = 0;

@@ -59,7 +59,10 @@ make_runner(Loop& loop, Bus& bus, const DaemonOptions& options, RunnerKind kind)
         SystemdRunnerOptions units;
         units.sysrq_path = sysrq;
         units.environment_path = options.run_dir + "/rustland.env";
-        units.output = unit_output;
+        units.output = [journal = std::make_shared<JournalReader>(loop)](
+                           const auto& unit, const auto& invocation, const auto& deliver) {
+            journal->read(unit, invocation, deliver);
+        };
         return as_runner(SystemdRunner::create(loop, bus, kernel, proc, units));
     }
     ChildRunnerOptions child;
@@ -121,10 +124,22 @@ Result<int> serve(const Options& options, Loop& loop, Bus& bus, Daemon& daemon) 
         sleep->delay_sleep(daemon.core().phase() != Phase::Off &&
                            daemon.settings().sleep_action == SleepAction::Stop);
     });
-    const auto service = BusService::create(bus, daemon);
+    bool name_taken = false;
+    BusServiceOptions on_the_bus;
+    on_the_bus.name_taken = [&daemon, &name_taken] {
+        name_taken = true;
+        daemon.shutdown(false);
+    };
+    const auto service = BusService::create(bus, daemon, on_the_bus);
+    if (!service)
+        return service.error();
     sd_event_set_watchdog(loop.raw(), 1);
     ::sd_notify(0, "READY=1");
-    return loop.run();
+    auto code = loop.run();
+    // Two daemons would start and stop one scheduler.
+    if (code && name_taken)
+        return kBadConfiguration;
+    return code;
 }
 
 int run(const Options& options) {

@@ -93,6 +93,7 @@ Status BpfScheduler::configure(const BpfSettings& settings) {
     config->preempt_margin_ns = ns(settings.preempt_margin);
     config->nr_cpus = settings.nr_cpus;
     config->nr_online = settings.nr_online;
+    config->turn_after_ms = settings.timeout_ms / 2;
     config->percpu_local = settings.percpu_local ? 1 : 0;
     config->cpufreq = settings.cpufreq ? 1 : 0;
     config->numa_local = settings.numa_local ? 1 : 0;
@@ -113,7 +114,7 @@ Status BpfScheduler::configure(const BpfSettings& settings) {
         config->nr_llcs = std::max<std::uint32_t>(config->nr_llcs, llc + 1U);
     }
 
-    for (const char* name : {"counters", "waits", "cpus"}) {
+    for (const char* name : {"counters", "waits", "cpus", "cut_timers"}) {
         bpf_map* table = bpf_object__find_map_by_name(object_, name);
         if (const int err = bpf_map__set_max_entries(table, settings.nr_cpus); err != 0)
             return Error::from_code(std::string("sizing the BPF table ") + name, -err);
@@ -147,6 +148,9 @@ Status BpfScheduler::configure_ops(const BpfSettings& settings) {
     // enqueued anew: without the flag it would stay, each time with a fresh slice.
     std::uint64_t flags =
         flag("SCX_OPS_ALLOW_QUEUED_WAKEUP") | flag("SCX_OPS_ENQ_MIGRATION_DISABLED");
+    // Without this flag the kernel lets a task whose slice is used up run on when there is no
+    // other, whatever its limit is.
+    flags |= flag("SCX_OPS_ENQ_LAST");
     if (settings.partial)
         flags |= flag("SCX_OPS_SWITCH_PARTIAL");
     if (settings.numa_local) {
@@ -179,6 +183,7 @@ Status BpfScheduler::map_tables(const BpfSettings& settings) {
     counters_ = *std::move(counters);
     waits_ = *std::move(waits);
     news_fd_ = fd("news_ring");
+    limits_fd_ = fd("limits_ring");
     dump_fd_ = fd("exit_dump");
     queued_fd_ = fd("queued_ring");
     process_classes_fd_ = fd("process_classes");
@@ -202,7 +207,8 @@ Status BpfScheduler::prepare_commit() {
     return {};
 }
 
-Status BpfScheduler::attach() {
+Status BpfScheduler::attach(Pid scheduling_thread) {
+    control_->self_pid = scheduling_thread.value;
     control_->self_tgid = ::getpid();
     link_ = bpf_map__attach_struct_ops(ops_);
     if (link_ == nullptr)
@@ -279,6 +285,8 @@ void BpfScheduler::commit(std::span<const Decision> decisions, std::span<CommitR
 int BpfScheduler::queued_fd() const { return queued_fd_; }
 
 int BpfScheduler::news_fd() const { return news_fd_; }
+
+int BpfScheduler::limits_fd() const { return limits_fd_; }
 
 ExitInfo BpfScheduler::exit_info() const {
     ExitInfo info;

@@ -254,7 +254,9 @@ Nanos FakeKernel::time_to_deadline(Task& t) {
 void FakeKernel::enqueue_unasked(std::int32_t pid, bool wakeup) {
     Task& t = task(pid);
     const bool has_key = t.decided_key.value != 0;
-    const Nanos ahead = has_key && t.fair.request.value == 0 ? t.decided_key : time_to_deadline(t);
+    const Nanos ahead = has_key && t.fair.request.value == 0
+                            ? t.decided_key
+                            : std::max(time_to_deadline(t), t.bias);
     t.key = has_key ? t.decided_key : ahead;
     t.granted = params_.slice_busy;
     t.used = Nanos{};

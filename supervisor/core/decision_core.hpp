@@ -38,7 +38,7 @@ class DecisionCore {
     // became of it by Attached, StartFailed, Stopped or Exited.
     Decision on(const Event& event, Nanos now);
 
-    // Takes in what holds before anything is decided; a decision would be lost.
+    // Takes one event in without deciding: what is to be known before the first decision.
     void learn(const Event& event, Nanos now);
 
     // When to call on(Tick) at the latest, as far as the core knows; nothing: no need.
@@ -52,6 +52,8 @@ class DecisionCore {
     [[nodiscard]] const std::string& why() const { return why_; }
     [[nodiscard]] const FailureBook& failures() const { return failures_; }
     [[nodiscard]] const std::optional<CleanLine>& foreign() const { return foreign_; }
+    // Whose command keeps the scheduler off; nothing where none does.
+    [[nodiscard]] std::optional<StopOrder> stop_order() const;
     // A person started what is on, so that it stays without a workload.
     [[nodiscard]] bool commanded_on() const { return manual_ && current_ == manual_; }
 
@@ -136,6 +138,7 @@ class DecisionCore {
     std::optional<SchedulerSpec> manual_;
     bool manual_proven_ = false; // the scheduler that a person started was attached at least once
     Stopped stopped_ = Stopped::No;
+    std::optional<StopOrder> order_; // of the last stop by command
     bool take_over_ = false;
     bool restart_ = false;   // a person wants it started anew
     bool commanded_ = false; // the decision now made answers a person: no dwell, no rate limit

@@ -24,7 +24,9 @@ enum class ExitKind {
     Crashed,   // killed by a signal that it did not handle
     Stalled,   // the kernel's watchdog ejected it
     Ejected,   // the kernel ejected it for an error
-    NotTried   // it was not even begun, for a reason outside of it: systemd does not answer
+    // It would end the same way each time: a bad option, or a kernel that it cannot run on.
+    Misconfigured,
+    NotTried // it was not even begun, for a reason outside of it: systemd does not answer
 };
 
 struct ExitInfo {
@@ -40,6 +42,13 @@ struct PowerState {
     // "performance", "balanced", "power-saver", "custom" (none of them); empty: not known.
     std::string profile;
     bool operator==(const PowerState&) const = default;
+};
+
+// Who stopped the scheduler by command, and when.
+struct StopOrder {
+    std::uint32_t uid = 0;
+    std::int64_t since_ms = 0; // of the wall clock, since 1970
+    bool operator==(const StopOrder&) const = default;
 };
 
 namespace event {
@@ -78,8 +87,10 @@ struct StartRequested {
 };
 // Stays in force until one who may stop wants the scheduler again: StartRequested, Resumed, or a
 // hold by an administrator.
-struct StopRequested {};
-// Workloads decide again after a stop.
+struct StopRequested {
+    std::optional<StopOrder> order; // nothing: no person's, the daemon itself ends
+};
+// Workloads decide again after a stop, and what failed is tried again.
 struct Resumed {};
 struct RestartRequested {};
 struct FailuresReset {};

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fmt/format.h>
 
 namespace rustland::supervisor {
 
@@ -27,14 +28,38 @@ void FailureBook::failed(const SchedulerSpec& spec, const CleanLine& reason, Nan
     record.retry_at = now + Nanos{std::llround(delay * (1 + jitter))};
 }
 
-std::optional<Nanos> FailureBook::retry_at(const SchedulerSpec& spec) const {
+void FailureBook::give_up(const SchedulerSpec& spec, const CleanLine& reason) {
+    Record& record = records_[spec.command()];
+    record.quarantined = record.hopeless = true;
+    record.reason = reason;
+}
+
+const FailureBook::Record* FailureBook::find(const SchedulerSpec& spec) const {
     const auto it = records_.find(spec.command());
-    return it == records_.end() ? std::nullopt : std::optional(it->second.retry_at);
+    return it == records_.end() ? nullptr : &it->second;
+}
+
+std::optional<Nanos> FailureBook::retry_at(const SchedulerSpec& spec) const {
+    const Record* record = find(spec);
+    return record == nullptr ? std::nullopt : std::optional(record->retry_at);
 }
 
 bool FailureBook::quarantined(const SchedulerSpec& spec) const {
-    const auto it = records_.find(spec.command());
-    return it != records_.end() && it->second.quarantined;
+    const Record* record = find(spec);
+    return record != nullptr && record->quarantined;
+}
+
+bool FailureBook::hopeless(const SchedulerSpec& spec) const {
+    const Record* record = find(spec);
+    return record != nullptr && record->hopeless;
+}
+
+std::optional<std::string> FailureBook::why_quarantined(const SchedulerSpec& spec) const {
+    if (!quarantined(spec))
+        return std::nullopt;
+    if (hopeless(spec))
+        return fmt::format("{} is in quarantine: {}", spec.command(), find(spec)->reason);
+    return fmt::format("{} is in quarantine after repeated failures", spec.command());
 }
 
 std::vector<FailureBook::Quarantined> FailureBook::quarantine() const {

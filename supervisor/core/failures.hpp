@@ -23,9 +23,17 @@ class FailureBook {
     void failed(const SchedulerSpec& spec, const CleanLine& reason, Nanos uptime,
                 const Settings& settings, Nanos now);
 
+    // Puts `spec` into quarantine at once, because it would fail the same way again. `reason` says
+    // what to do about it, too.
+    void give_up(const SchedulerSpec& spec, const CleanLine& reason);
+
     // When `spec` may be tried again: never before this time.
     [[nodiscard]] std::optional<Nanos> retry_at(const SchedulerSpec& spec) const;
     [[nodiscard]] bool quarantined(const SchedulerSpec& spec) const;
+    // In quarantine by give_up().
+    [[nodiscard]] bool hopeless(const SchedulerSpec& spec) const;
+    // For a person; nothing where it is in no quarantine.
+    [[nodiscard]] std::optional<std::string> why_quarantined(const SchedulerSpec& spec) const;
     // Forgets the failures of all.
     void reset() { records_.clear(); }
 
@@ -41,8 +49,10 @@ class FailureBook {
         int consecutive = 0;
         Nanos retry_at;
         bool quarantined = false;
+        bool hopeless = false;
         CleanLine reason;
     };
+    [[nodiscard]] const Record* find(const SchedulerSpec& spec) const;
 
     std::function<double()> random_;
     std::map<std::string, Record> records_; // by command line

@@ -103,6 +103,9 @@ void print_status(const json& status) {
         line += fmt::format("  for {}", uptime(status["uptime_ms"].get<std::int64_t>()));
     fmt::print("scheduler:  {}\n", line);
     fmt::print("because:    {}\n", text(status, "why"));
+    if (const json stopped = status.value("stopped", json()); stopped.is_object())
+        fmt::print("stopped:    by {}, since {}\n", user_name(stopped["uid"].get<uid_t>()),
+                   local_time(stopped["since_ms"].get<std::int64_t>()));
     const json& kernel = status["kernel"];
     if (kernel["supported"] != true)
         fmt::print("kernel:     {}\n", coloured("no sched_ext", Colour::Bad));
@@ -130,6 +133,9 @@ void print_status(const json& status) {
                    text(status["last_exit"], "reason"));
     if (const std::string problem = text(status["classes"], "problem"); !problem.empty())
         fmt::print("classes:    {}\n", coloured(problem, Colour::Bad));
+    if (const std::string problem = text(status.value("bus", json::object()), "problem");
+        !problem.empty())
+        fmt::print("bus:        {}\n", coloured(problem, Colour::Bad));
     fmt::print("detection:  {}\n", text(status["detection"], "source"));
 }
 

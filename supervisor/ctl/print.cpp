@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <fmt/format.h>
+#include <pwd.h>
 #include <unistd.h>
 
 namespace rustland::supervisor {
@@ -64,6 +65,11 @@ std::string uptime(std::int64_t ms) {
     if (s < 3600)
         return fmt::format("{}min {}s", s / 60, s % 60);
     return fmt::format("{}h {}min", s / 3600, s / 60 % 60);
+}
+
+std::string user_name(uid_t uid) {
+    const passwd* entry = ::getpwuid(uid);
+    return entry != nullptr ? safe(entry->pw_name) : fmt::format("user {}", uid);
 }
 
 std::string safe(std::string_view text) { return CleanLine(text); }

@@ -21,6 +21,9 @@ void print_json(const nlohmann::json& value);
 std::string local_time(std::int64_t ms);
 std::string uptime(std::int64_t ms);
 // Control characters as "?": what other users put into names must not drive the terminal.
+// "root", or "user 1000" where the user has no name.
+std::string user_name(uid_t uid);
+
 std::string safe(std::string_view text);
 
 } // namespace rustland::supervisor

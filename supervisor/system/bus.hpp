@@ -59,6 +59,7 @@ class Bus {
     Bus& operator=(Bus&&) = delete;
     ~Bus();
 
+    [[nodiscard]] Loop& loop() const { return loop_; }
     // Null where there is no connection.
     [[nodiscard]] sd_bus* raw() const { return bus_; }
     [[nodiscard]] bool connected() const { return bus_ != nullptr; }

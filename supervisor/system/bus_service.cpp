@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/system/bus_service.hpp"
 
+#include "rustland/common/clock.hpp"
 #include "rustland/common/log.hpp"
 #include "supervisor/system/bus_interface.hpp"
 
 #include <algorithm>
+#include <fmt/format.h>
+#include <utility>
 
 namespace rustland::supervisor {
 
@@ -84,15 +87,19 @@ const sd_bus_vtable kInterface[] = {
 #undef RUSTLAND_METHOD
 #undef RUSTLAND_PROPERTY
 
-int on_name(sd_bus_message* message, void*, sd_bus_error*) {
-    std::uint32_t answer = 0;
-    if (sd_bus_message_is_method_error(message, nullptr) > 0)
-        log::warn("{} is not to be had on the bus ({}); the local socket alone is served", kBusName,
-                  sd_bus_message_get_error(message)->message);
-    else if (sd_bus_message_read(message, "u", &answer) >= 0 && answer != 1)
-        log::warn("somebody else has {} on the bus; the local socket alone is served", kBusName);
+int on_name(sd_bus_message* message, void* data, sd_bus_error*) {
+    static_cast<BusService*>(data)->name_answered(message);
     return 1;
 }
+
+// How often a name that somebody else has is asked for.
+constexpr Nanos kNamePause = millis(200);
+constexpr Nanos kLongNamePause = seconds(10);
+// A client that reads all properties gets them from one look at the machine.
+constexpr Nanos kStatusAge = millis(50);
+// What the bus answers to a request for a name.
+constexpr std::uint32_t kNameIsOurs = 1;
+constexpr std::uint32_t kNameIsOursAlready = 4;
 
 // The values of `key` that are in `a` and not in `b`.
 json missing_in(const json& a, const json& b, const char* key) {
@@ -112,9 +119,14 @@ struct BusService::Call {
     Peer peer;
 };
 
-std::unique_ptr<BusService> BusService::create(Bus& bus, Daemon& daemon) {
-    std::unique_ptr<BusService> self(new BusService(bus, daemon));
+Result<std::unique_ptr<BusService>> BusService::create(Bus& bus, Daemon& daemon,
+                                                       BusServiceOptions options) {
+    std::unique_ptr<BusService> self(new BusService(bus, daemon, std::move(options)));
     BusService* raw = self.get();
+    auto timer = bus.loop().timer([raw] { raw->ask_for_name(); });
+    if (!timer)
+        return timer.error();
+    self->name_timer_ = *std::move(timer);
     // The daemon may live longer than this: it is told of the end by the weak pointer.
     const std::weak_ptr<int> life = self->life_;
     daemon.on_change([raw, life] {
@@ -150,14 +162,51 @@ void BusService::publish() {
     });
     int r =
         sd_bus_add_object_vtable(bus_.raw(), &object_, kBusPath, kBusInterface, kInterface, this);
-    if (r >= 0)
-        r = sd_bus_request_name_async(bus_.raw(), &name_, kBusName, 0, on_name, this);
     if (r < 0)
-        log::warn("{}; the local socket alone is served",
-                  Error::from_code("serve on the bus", -r).message());
+        return daemon_.bus_problem(Error::from_code("serve on the bus", -r).message() +
+                                   "; the local socket alone is served");
+    name_asked_ = monotonic_now();
+    ask_for_name();
+}
+
+void BusService::ask_for_name() {
+    name_ = sd_bus_slot_unref(name_);
+    if (!bus_.connected())
+        return;
+    const int r = sd_bus_request_name_async(bus_.raw(), &name_, kBusName, 0, on_name, this);
+    if (r < 0)
+        daemon_.bus_problem(Error::from_code("ask for the name on the bus", -r).message() +
+                            "; the local socket alone is served");
+}
+
+void BusService::name_answered(sd_bus_message* answer) {
+    std::uint32_t code = 0;
+    // The bus's policy: it does not become another by asking again.
+    if (const sd_bus_error* error = sd_bus_message_get_error(answer); error != nullptr)
+        return daemon_.bus_problem(fmt::format(
+            "the bus does not give us {} ({}); the local socket alone is served; install the "
+            "policy org.rustland1.conf and reload the bus",
+            kBusName, error->message));
+    if (sd_bus_message_read(answer, "u", &code) < 0)
+        return;
+    if (code == kNameIsOurs || code == kNameIsOursAlready) {
+        had_name_ = true;
+        return daemon_.bus_problem("");
+    }
+    const bool patient = monotonic_now() - name_asked_ < options_.name_patience;
+    name_timer_.arm(monotonic_now() + (patient ? kNamePause : kLongNamePause));
+    if (patient)
+        return;
+    daemon_.bus_problem(fmt::format("another program has {} on the bus, another rustlandd perhaps; "
+                                    "the local socket alone is served; end that one (busctl status "
+                                    "{} names it)",
+                                    kBusName, kBusName));
+    if (const auto taken = options_.name_taken; taken && !std::exchange(had_name_, true))
+        taken();
 }
 
 void BusService::withdraw() {
+    name_timer_.disarm();
     object_ = sd_bus_slot_unref(object_);
     name_ = sd_bus_slot_unref(name_);
     vanished_.reset();
@@ -192,6 +241,11 @@ void BusService::identified(const std::shared_ptr<Call>& call, const Result<Send
     }
     call->peer.uid = sender->uid;
     call->peer.pid = sender->pid;
+    if (!rate_.take_single(sender->uid, monotonic_now())) {
+        sd_bus_reply_method_errorf(call->message.get(), SD_BUS_ERROR_LIMITS_EXCEEDED,
+                                   "too many requests in a short time; wait a moment");
+        return;
+    }
     const char* action = call->request.action;
     if (action == nullptr)
         return allowed(call);
@@ -258,11 +312,17 @@ void BusService::client_left(const std::string& name) {
 
 // --- what changes -----------------------------------------------------------------------------
 
-int BusService::property(const char* name, sd_bus_message* reply) const {
-    return append_property(reply, name, daemon_.status());
+int BusService::property(const char* name, sd_bus_message* reply) {
+    const Nanos now = monotonic_now();
+    if (shown_.is_null() || now - shown_at_ >= kStatusAge) {
+        shown_ = daemon_.status();
+        shown_at_ = now;
+    }
+    return append_property(reply, name, shown_);
 }
 
 void BusService::changed() {
+    shown_ = nullptr;
     if (!bus_.connected() || last_.is_null())
         return;
     const json now = daemon_.status();

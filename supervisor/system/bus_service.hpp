@@ -3,10 +3,12 @@
 // changes as signals. Who may call what is asked of polkit.
 #pragma once
 
+#include "rustland/common/client_limits.hpp"
 #include "supervisor/system/authority.hpp"
 #include "supervisor/system/bus.hpp"
 #include "supervisor/system/daemon.hpp"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -20,10 +22,21 @@ inline constexpr const char* kBusInterface = "org.rustland1.Manager";
 // Not the bus's own AccessDenied: clients print that without the reason.
 inline constexpr const char* kBusDenied = "org.rustland1.Error.NotAuthorized";
 
+struct BusServiceOptions {
+    // Of method calls of one user. Those above it are answered with an error.
+    ClientLimits limits{.requests_per_second = 20, .burst = 100};
+    // For so long one who has the name may go on to have it: a daemon on its way out.
+    Nanos name_patience = seconds(5);
+    // Somebody else has the name for longer, and we have never had it.
+    std::function<void()> name_taken;
+};
+
 class BusService {
   public:
-    // Serves while it lives, now and after each time the bus comes back.
-    static std::unique_ptr<BusService> create(Bus& bus, Daemon& daemon);
+    // Serves while it lives, now and after each time the bus comes back. An error where there is no
+    // timer to be had.
+    static Result<std::unique_ptr<BusService>> create(Bus& bus, Daemon& daemon,
+                                                      BusServiceOptions options = {});
     BusService(const BusService&) = delete;
     BusService& operator=(const BusService&) = delete;
     BusService(BusService&&) = delete;
@@ -32,11 +45,14 @@ class BusService {
 
     // For sd-bus alone.
     int method(sd_bus_message* message);
-    int property(const char* name, sd_bus_message* reply) const;
+    int property(const char* name, sd_bus_message* reply);
+    void name_answered(sd_bus_message* answer);
     void client_left(const std::string& name);
 
   private:
-    BusService(Bus& bus, Daemon& daemon) : bus_(bus), daemon_(daemon), authority_(bus) {}
+    BusService(Bus& bus, Daemon& daemon, BusServiceOptions options)
+        : bus_(bus), daemon_(daemon), authority_(bus), options_(std::move(options)),
+          rate_(options_.limits) {}
 
     struct Call;
     struct Client {
@@ -45,6 +61,7 @@ class BusService {
 
     void publish();
     void withdraw();
+    void ask_for_name();
     void identified(const std::shared_ptr<Call>& call, const Result<Sender>& sender);
     void allowed(const std::shared_ptr<Call>& call);
     ClientId client(const std::string& name);
@@ -54,6 +71,13 @@ class BusService {
     Bus& bus_;
     Daemon& daemon_;
     Authority authority_;
+    BusServiceOptions options_;
+    ClientBook rate_;
+    Source name_timer_;     // asks for the name again
+    Nanos name_asked_;      // for the first time on this connection
+    bool had_name_ = false; // on this connection or an earlier one
+    nlohmann::json shown_;  // the status, for the properties of one call …
+    Nanos shown_at_;        // … read then
     std::shared_ptr<int> life_ = std::make_shared<int>();
     sd_bus_slot* object_ = nullptr;
     sd_bus_slot* name_ = nullptr;

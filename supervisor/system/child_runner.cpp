@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/system/child_runner.hpp"
 
+#include "supervisor/system/spawn.hpp"
+
 #include <algorithm>
 #include <csignal>
-#include <cstdlib>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <spawn.h>
-#include <string_view>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -18,37 +17,6 @@ namespace rustland::supervisor {
 namespace {
 
 constexpr off_t kOutputKept = 16384;
-
-// Our environment less what systemd meant for us alone.
-std::vector<char*> child_environment() {
-    std::vector<char*> out;
-    for (char** entry = environ; *entry != nullptr; ++entry) {
-        const std::string_view text(*entry);
-        if (!text.starts_with("NOTIFY_SOCKET=") && !text.starts_with("WATCHDOG_") &&
-            !text.starts_with("LISTEN_") && !text.starts_with("JOURNAL_STREAM="))
-            out.push_back(*entry);
-    }
-    out.push_back(nullptr);
-    return out;
-}
-
-// posix_spawn's settings, freed whatever happens.
-struct SpawnSettings {
-    posix_spawn_file_actions_t files{};
-    posix_spawnattr_t attributes{};
-    SpawnSettings() {
-        ::posix_spawn_file_actions_init(&files);
-        ::posix_spawnattr_init(&attributes);
-    }
-    SpawnSettings(const SpawnSettings&) = delete;
-    SpawnSettings& operator=(const SpawnSettings&) = delete;
-    SpawnSettings(SpawnSettings&&) = delete;
-    SpawnSettings& operator=(SpawnSettings&&) = delete;
-    ~SpawnSettings() {
-        ::posix_spawn_file_actions_destroy(&files);
-        ::posix_spawnattr_destroy(&attributes);
-    }
-};
 
 } // namespace
 
@@ -75,34 +43,17 @@ Result<ProcessKey> ChildRunner::spawn_process(const SchedulerSpec& spec) {
         log_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!log)
         return Error::from_errno(log_path_);
-    SpawnSettings settings;
-    ::posix_spawn_file_actions_addopen(&settings.files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    ::posix_spawn_file_actions_adddup2(&settings.files, log.get(), STDOUT_FILENO);
-    ::posix_spawn_file_actions_adddup2(&settings.files, log.get(), STDERR_FILENO);
-    sigset_t none;
-    sigset_t all;
-    ::sigemptyset(&none);
-    ::sigfillset(&all);
-    ::posix_spawnattr_setsigmask(&settings.attributes, &none);
-    ::posix_spawnattr_setsigdefault(&settings.attributes, &all);
-    ::posix_spawnattr_setflags(&settings.attributes,
-                               POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    std::vector<char*> argv{const_cast<char*>(spec.path.c_str())};
-    for (const std::string& argument : spec.args)
-        argv.push_back(const_cast<char*>(argument.c_str()));
-    argv.push_back(nullptr);
-    std::vector<char*> environment = child_environment();
-    pid_t pid = 0;
-    const int r = ::posix_spawn(&pid, spec.path.c_str(), &settings.files, &settings.attributes,
-                                argv.data(), environment.data());
-    if (r != 0)
-        return Error::from_code(spec.path, r);
-    if (const Status status = watch(Pid{pid}); !status) {
-        ::kill(pid, SIGKILL);
-        ::waitpid(pid, nullptr, 0);
+    std::vector<std::string> command{spec.path};
+    command.insert(command.end(), spec.args.begin(), spec.args.end());
+    const auto pid = spawn_program({std::move(command), log.get(), log.get(), true});
+    if (!pid)
+        return pid.error();
+    if (const Status status = watch(*pid); !status) {
+        ::kill(pid->value, SIGKILL);
+        ::waitpid(pid->value, nullptr, 0);
         return status.error();
     }
-    return proc_.key(Pid{pid}).value_or(ProcessKey{Pid{pid}, 0});
+    return proc_.key(*pid).value_or(ProcessKey{*pid, 0});
 }
 
 Status ChildRunner::watch(Pid pid) {
@@ -144,7 +95,11 @@ void ChildRunner::process_ended() {
     }
     exit_source_.reset();
     pidfd_.reset();
-    ended(end, output());
+    ended(end);
+}
+
+void ChildRunner::read_output(const std::function<void(std::string)>& deliver) {
+    deliver(output());
 }
 
 std::string ChildRunner::output() const {

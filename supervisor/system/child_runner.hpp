@@ -33,6 +33,7 @@ class ChildRunner : public StagedRunner {
     void launch(const SchedulerSpec& spec, bool take_over) override;
     void send_signal(int signal) override;
     bool take(const RunRecord& record) override;
+    void read_output(const std::function<void(std::string)>& deliver) override;
     Result<ProcessKey> spawn_process(const SchedulerSpec& spec);
     Status watch(Pid pid);
     void process_ended();

@@ -4,204 +4,14 @@
 #include "rustland/common/clock.hpp"
 #include "rustland/common/log.hpp"
 #include "supervisor/system/exit_status.hpp"
-#include "supervisor/system/instance_lock.hpp"
 #include "supervisor/system/journal.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <fmt/format.h>
-#include <sys/epoll.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace rustland::supervisor {
 
 using nlohmann::json;
-
-namespace {
-
-// Each hold is two lines of the log, some signals on the bus and a file. A game takes one.
-constexpr ClientLimits kHoldRate{.requests_per_second = 0.5, .burst = 20};
-
-std::int64_t wall_clock_ms() {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(
-               std::chrono::system_clock::now().time_since_epoch())
-        .count();
-}
-
-} // namespace
-
-Daemon::Daemon(Loop& loop, DaemonOptions options)
-    : loop_(loop), options_(std::move(options)), kernel_(options_.sysfs_root + "/kernel/sched_ext"),
-      power_reader_(options_.sysfs_root), state_file_(options_.run_dir + "/state.json"),
-      hold_rate_(kHoldRate) {}
-
-Result<std::unique_ptr<Daemon>> Daemon::create(Loop& loop, DaemonOptions options) {
-    std::unique_ptr<Daemon> self(new Daemon(loop, std::move(options)));
-    if (const Status status = self->init(); !status)
-        return status.error();
-    return self;
-}
-
-Status Daemon::init() {
-    auto config = read_config();
-    if (!config)
-        return config.error();
-    config_ = *config;
-    if (options_.clients.privileged == 0)
-        options_.clients.privileged = ::geteuid();
-    if (::mkdir(options_.run_dir.c_str(), 0755) != 0 && errno != EEXIST)
-        return Error::from_errno(options_.run_dir);
-    // First of all: a second daemon must not touch anything.
-    auto lock = lock_instance(options_.run_dir + "/rustlandd.lock");
-    if (!lock)
-        return lock.error();
-    lock_ = *std::move(lock);
-    auto server = ControlServer::listen(
-        loop_, options_.run_dir + "/control.sock",
-        {[this](const Peer& peer, const json& body) {
-             request(peer, body,
-                     [this, id = peer.id](const json& answer) { server_->send(id, answer); });
-         },
-         [this](ClientId id) { client_left(id); }, [this](ClientId id) { return client_busy(id); }},
-        options_.clients);
-    if (!server)
-        return server.error();
-    server_ = *std::move(server);
-
-    core_ = std::make_unique<DecisionCore>(
-        config_, [this] { return std::uniform_real_distribution<double>(0.0, 1.0)(random_); });
-    auto timer = loop_.timer([this] { send(event::Tick{}); });
-    auto scheduler = SchedulerClient::create(loop_, options_.scheduler_socket);
-    auto runner = options_.make_runner(loop_, config_->settings.runner);
-    if (!timer || !scheduler || !runner)
-        return !timer ? timer.error() : !scheduler ? scheduler.error() : runner.error();
-    timer_ = *std::move(timer);
-    scheduler_ = *std::move(scheduler);
-    runner_ = *std::move(runner);
-    runner_->configure(config_->settings.start_timeout, config_->settings.stop_timeout);
-    runner_->on_event([this](const RunnerEvent& event) { runner_event(event); });
-
-    options_.detector.event_buffer = config_->settings.event_buffer;
-    options_.detector.scan_interval = config_->settings.scan_interval;
-    // Where uevents do not reach us, the scan is what notices a foreign scheduler that went.
-    options_.detector.on_scan = [this, also = options_.detector.on_scan] {
-        kernel_changed();
-        if (also)
-            also();
-    };
-    auto detector = Detector::create(loop_, options_.detector,
-                                     [this](const std::vector<Event>& events, bool members) {
-                                         detected(events);
-                                         if (members)
-                                             tell_classes();
-                                     });
-    if (!detector)
-        return detector.error();
-    detector_ = *std::move(detector);
-    if (options_.uevents)
-        if (const Status status = open_uevents(); !status)
-            log::warn("{}; changes in the kernel are noticed by the scheduler's exit alone",
-                      status.error().message());
-
-    const KernelState kernel = kernel_.read();
-    if (!kernel.supported)
-        log::warn("this kernel has no sched_ext ({} is missing): nothing will be started",
-                  kernel_.root());
-    core_->learn(event::KernelSupport{kernel.supported}, monotonic_now());
-    power_ = power_reader_.read();
-    core_->learn(event::PowerChanged{power_}, monotonic_now());
-    record("daemon", "started");
-    // A start that is under way is adopted first, lest the workloads start another beside it; what
-    // is on, after them: what was left running for a game that still runs is not stopped.
-    const std::optional<RunRecord> left = left_behind();
-    const bool under_way = left && left->ops.empty();
-    if (under_way)
-        adopt(*left);
-    use_rules();
-    if (left && !under_way)
-        adopt(*left);
-    kernel_changed();
-    send(event::Tick{});
-    return {};
-}
-
-Result<std::shared_ptr<const Config>> Daemon::read_config() const {
-    const std::vector<std::string> files = options_.config_file
-                                               ? std::vector{*options_.config_file}
-                                               : find_config_files(options_.config_paths);
-    BuiltConfig built = load_config(files, options_.users);
-    if (built.problems.empty())
-        return std::make_shared<const Config>(std::move(built.config));
-    std::string all;
-    for (const Problem& problem : built.problems)
-        all += (all.empty() ? "" : "\n") + problem.message();
-    return Error(all);
-}
-
-Status Daemon::open_uevents() {
-    auto opened = UeventSocket::open();
-    if (!opened)
-        return opened.error();
-    uevents_ = std::make_unique<UeventSocket>(*std::move(opened));
-    auto source = loop_.io(uevents_->fd(), EPOLLIN, [this](std::uint32_t) {
-        const UeventSocket::Seen seen = uevents_->drain();
-        if (seen.sched_ext)
-            kernel_changed();
-        if (seen.power)
-            power_changed();
-    });
-    if (!source)
-        return source.error();
-    uevents_source_ = *std::move(source);
-    return {};
-}
-
-std::optional<RunRecord> Daemon::left_behind() const {
-    const auto left = state_file_.load();
-    if (left)
-        return *left;
-    log::warn("{}; ignoring it", left.error().message());
-    state_file_.clear();
-    return std::nullopt;
-}
-
-void Daemon::adopt(const RunRecord& left) {
-    const Adopted adopted = core_->phase() == Phase::Off ? runner_->adopt(left) : Adopted::No;
-    if (adopted == Adopted::No) {
-        record("adopt", left.spec.command() + " is gone");
-        state_file_.clear();
-        return;
-    }
-    const bool starting = adopted == Adopted::Starting;
-    record("adopt", starting ? fmt::format("took over the start of {}", left.spec.command())
-                             : fmt::format("took over {} (process {})", left.spec.command(),
-                                           left.process.pid.value));
-    run_ = left;
-    send(event::Attached{left.spec, {}, left.by_command, take_back_holds(), starting});
-    tell_classes();
-}
-
-Status Daemon::reload() {
-    auto config = read_config();
-    if (!config) {
-        std::string why = config.error().message();
-        std::replace(why.begin(), why.end(), '\n', ';');
-        record("config", "not reloaded, the old configuration stays: " + why);
-        return config.error();
-    }
-    config_ = *config;
-    runner_->configure(config_->settings.start_timeout, config_->settings.stop_timeout);
-    record("config", "reloaded");
-    send(event::ConfigReplaced{config_});
-    use_rules();
-    return {};
-}
-
-void Daemon::use_rules() {
-    detector_->use(std::make_shared<Matcher>(config_->rules), config_->settings.scan_interval,
-                   std::make_shared<Matcher>(config_->used_companions()));
-}
 
 void Daemon::shutdown(bool keep_scheduler) {
     shutting_down_ = true;
@@ -219,8 +29,6 @@ void Daemon::sleep(bool asleep) {
     if (!asleep)
         detector_->scan();
 }
-
-// --- deciding and doing ------------------------------------------------------------------------
 
 void Daemon::send(const Event& event) {
     apply(core_->on(event, monotonic_now()));
@@ -305,6 +113,18 @@ void Daemon::save_run() {
     log::warn("{}; a later daemon will not find the scheduler, ignoring", status.error().message());
 }
 
+void Daemon::save_stop() {
+    const std::optional<StopOrder> stop = core_->stop_order();
+    if (stop == saved_stop_)
+        return;
+    saved_stop_ = stop;
+    if (!stop)
+        return stop_file_.clear();
+    if (const Status status = stop_file_.save(*stop); !status)
+        log::warn("{}; a later daemon will not know that the scheduler was stopped, ignoring",
+                  status.error().message());
+}
+
 void Daemon::remember_exit(const ExitInfo& exit) {
     last_reason_ = exit.reason;
     last_exit_ = {{"kind", exit_kind_name(exit.kind)},
@@ -373,6 +193,7 @@ void Daemon::tell_classes() {
 
 // Answers those who wait for what has just been reached.
 void Daemon::settle() {
+    save_stop();
     const Phase phase = core_->phase();
     if (phase == Phase::On || phase == Phase::Off) {
         const std::vector<Waiter> waiters = std::exchange(waiters_, {});

@@ -81,6 +81,8 @@ class Daemon {
     // Under what the scheduler runs: "systemd" or "child".
     [[nodiscard]] const char* backend() const { return runner_->backend(); }
     [[nodiscard]] const Settings& settings() const { return config_->settings; }
+    // What is wrong with our place on the message bus; empty: nothing.
+    void bus_problem(const CleanLine& problem);
     // For systemctl status.
     [[nodiscard]] CleanLine status_line() const;
     [[nodiscard]] const std::deque<HistoryEntry>& history_entries() const {
@@ -121,11 +123,13 @@ class Daemon {
     void record(const std::string& kind, const CleanLine& text, const CleanBlock& dump = {});
     void remember_exit(const ExitInfo& exit);
     void save_run();
+    void save_stop();
+    void take_back_stop();
     std::vector<event::HoldAdded> take_back_holds();
     Status bind_hold(std::uint64_t id, HoldOwner& owner, UniqueFd pidfd);
     void end_hold(std::uint64_t id, const std::string& why);
 
-    // Requests (daemon_requests.cpp).
+    // Requests (daemon_requests.cpp, daemon_holds.cpp).
     struct Request {
         const Peer& peer;
         const nlohmann::json& body;
@@ -137,7 +141,6 @@ class Daemon {
     void do_stop(Request& request);
     void do_restart(Request& request);
     void do_hold(Request& request);
-    bool hold_in_time(uid_t user);
     Status own_hold(Request& request, std::uint64_t id, const event::HoldAdded& hold);
     void do_release(Request& request);
     void do_reload(Request& request);
@@ -167,6 +170,8 @@ class Daemon {
     PowerReader power_reader_;
     PowerState power_;
     StateFile state_file_;
+    StopFile stop_file_;
+    std::optional<StopOrder> saved_stop_; // what stop_file_ holds
     std::mt19937_64 random_{std::random_device{}()};
     std::shared_ptr<const Config> config_;
     std::unique_ptr<SchedulerRunner> runner_;
@@ -187,6 +192,7 @@ class Daemon {
     History history_;
     nlohmann::json last_exit_;
     std::string last_reason_;
+    CleanLine bus_problem_;
     std::vector<std::function<void()>> changed_;
     std::vector<std::function<void(const HistoryEntry&)>> events_;
     std::optional<RunRecord> run_; // what runs, as the next daemon will read it

@@ -3,10 +3,10 @@
 #include "rustland/common/clock.hpp"
 #include "supervisor/system/daemon.hpp"
 #include "supervisor/system/explanation.hpp"
+#include "supervisor/system/request_fields.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 namespace rustland::supervisor {
@@ -14,58 +14,6 @@ namespace rustland::supervisor {
 using nlohmann::json;
 
 namespace {
-
-json refused(const std::string& why) { return {{"ok", false}, {"error", why}}; }
-
-// A hold costs little, but not nothing.
-constexpr int kMostHoldsPerUser = 16;
-constexpr std::size_t kLongestReason = 200;
-
-std::string text_of(const json& body, const char* key) {
-    const auto it = body.find(key);
-    return it != body.end() && it->is_string() ? it->get<std::string>() : std::string();
-}
-
-// "scheduler" and "arguments" of a request; nothing where neither is given.
-Result<std::optional<SchedulerSpec>> spec_of(const json& body, const SchedulerSpec& standard) {
-    const bool path = body.contains("scheduler");
-    const bool args = body.contains("arguments");
-    if (!path && !args)
-        return std::optional<SchedulerSpec>();
-    SchedulerSpec spec = standard;
-    if (path) {
-        const std::string name = text_of(body, "scheduler");
-        if (!name.starts_with('/'))
-            return Error("\"scheduler\" must be an absolute path");
-        if (name != spec.path)
-            spec = {name, {}};
-    }
-    if (args) {
-        if (!body["arguments"].is_array())
-            return Error("\"arguments\" must be a list of texts");
-        spec.args.clear();
-        for (const json& argument : body["arguments"]) {
-            if (!argument.is_string() ||
-                argument.get_ref<const std::string&>().find('\0') != std::string::npos)
-                return Error("\"arguments\" must be a list of texts");
-            spec.args.push_back(argument.get<std::string>());
-        }
-    }
-    return std::optional(spec);
-}
-
-constexpr const char* kUnnamed =
-    "only root may run a program, or arguments, that the configuration "
-    "does not name (on the bus, the action org.rustland1.run-program)";
-
-std::optional<std::int32_t> pid_of(const json& body) {
-    const auto it = body.find("pid");
-    if (it == body.end() || !it->is_number_integer())
-        return std::nullopt;
-    const auto number = it->get<std::int64_t>();
-    return number > 0 && number <= 0x7fffffff ? std::optional(static_cast<std::int32_t>(number))
-                                              : std::nullopt;
-}
 
 // The answer stays what it is; what it says of others' ancestors does not name them.
 void hide_others_ancestors(const ProcReader& proc, const Matcher& matcher, ProcessInfo process,
@@ -156,7 +104,7 @@ void Daemon::do_start(Request& request) {
 void Daemon::do_stop(Request& request) {
     record("command", "stop");
     waiters_.push_back({request.peer, false, request.reply});
-    send(event::StopRequested{});
+    send(event::StopRequested{StopOrder{request.peer.uid, wall_clock_ms()}});
 }
 
 void Daemon::do_resume(Request& request) {
@@ -175,118 +123,6 @@ void Daemon::do_restart(Request& request) {
     apply(core_->on(event, monotonic_now()));
     waiters_.push_back({request.peer, true, request.reply});
     settle();
-}
-
-// Notes whose hold it is: a client's, or a process's.
-Status Daemon::own_hold(Request& request, std::uint64_t id, const event::HoldAdded& hold) {
-    const Peer& peer = request.peer;
-    const auto same = std::count_if(hold_owners_.begin(), hold_owners_.end(),
-                                    [&](const auto& h) { return h.second.uid == peer.uid; });
-    if (!request.may(Right::Manage) && same >= kMostHoldsPerUser)
-        return Error(fmt::format("this user has {} holds already", same));
-    HoldOwner owner{peer.id, peer.uid, {}, hold.spec, hold.reason, {}, {}};
-    if (const auto pid = pid_of(request.body)) {
-        const auto group = detector_->proc().thread_group(Pid{*pid});
-        if (!group)
-            return group.error();
-        Needs owner_of;
-        owner_of.uid = true;
-        const auto info = detector_->proc().read(*group, owner_of, false);
-        if (!info)
-            return info.error();
-        // The foreground is for one's own programs.
-        if (!request.may(Right::Manage) && info->uid != peer.uid)
-            return Error(fmt::format("process {} belongs to another user", *pid));
-        owner.process = info->key;
-    }
-    if (request.pidfd)
-        if (Status status = bind_hold(id, owner, std::move(request.pidfd)); !status)
-            return status;
-    hold_owners_.insert_or_assign(id, std::move(owner));
-    return {};
-}
-
-Status Daemon::bind_hold(std::uint64_t id, HoldOwner& owner, UniqueFd pidfd) {
-    auto exit = loop_.io(pidfd.get(), EPOLLIN,
-                         [this, id](std::uint32_t) { end_hold(id, "its process ended"); });
-    if (!exit)
-        return exit.error();
-    owner.pidfd = std::move(pidfd);
-    owner.exit = *std::move(exit);
-    return {};
-}
-
-// The holds of processes that an earlier daemon knew. Their clients' connections ended with it, so
-// that from now on the processes themselves count.
-std::vector<event::HoldAdded> Daemon::take_back_holds() {
-    std::vector<event::HoldAdded> holds;
-    for (const HoldRecord& hold : run_->holds) {
-        auto pidfd = options_.detector.open_pidfd ? options_.detector.open_pidfd(hold.process.pid)
-                                                  : open_pidfd(hold.process.pid);
-        const auto key = detector_->proc().key(hold.process.pid);
-        HoldOwner owner{0, hold.uid, hold.process, hold.spec, hold.reason, {}, {}};
-        if (!pidfd || !key || *key != hold.process || !bind_hold(hold.id, owner, *std::move(pidfd)))
-            continue;
-        next_hold_ = std::max(next_hold_, hold.id + 1);
-        hold_owners_.insert_or_assign(hold.id, std::move(owner));
-        holds.push_back({hold.id, hold.spec, hold.reason});
-    }
-    return holds;
-}
-
-bool Daemon::hold_in_time(uid_t user) {
-    const Nanos now = monotonic_now();
-    hold_rate_.came(user, now);
-    const bool in_time = hold_rate_.take_request(user, now);
-    hold_rate_.left(user); // its allowance is remembered
-    return in_time;
-}
-
-void Daemon::do_hold(Request& request) {
-    const auto spec = spec_of(request.body, config_->settings.scheduler);
-    if (!spec)
-        return request.reply(refused(spec.error().message()));
-    // To choose the program is to run anything as root.
-    if (*spec && !request.may(Right::Manage))
-        return request.reply(refused("only an administrator may hold another scheduler"));
-    if (unnamed_scheduler(request.body) && !request.may(Right::RunProgram))
-        return request.reply(refused(kUnnamed));
-    if (!request.may(Right::Manage) && !hold_in_time(request.peer.uid))
-        return request.reply(refused("too many holds in a short time; wait a moment"));
-    event::HoldAdded hold{next_hold_, *spec,
-                          CleanLine(text_of(request.body, "reason"), kLongestReason),
-                          request.may(Right::Manage)};
-    if (hold.reason.empty())
-        hold.reason = "no reason given";
-    if (const Status status = own_hold(request, hold.id, hold); !status)
-        return request.reply(refused(status.error().message()));
-    ++next_hold_;
-    record("hold", fmt::format("{} taken: {}", hold.id, hold.reason));
-    last_reason_.clear();
-    // The cookie counts from now on, whether or not the scheduler comes up: the answer says so.
-    waiters_.push_back(
-        {request.peer, true, [reply = request.reply, id = hold.id](const json& answer) {
-             json with_cookie = answer;
-             with_cookie["cookie"] = id;
-             reply(with_cookie);
-         }});
-    send(hold);
-    if (run_)
-        save_run();
-    tell_classes();
-}
-
-void Daemon::do_release(Request& request) {
-    const auto it = request.body.find("cookie");
-    const bool number = it != request.body.end() && it->is_number_integer() && *it > 0;
-    const std::uint64_t id = number ? it->get<std::uint64_t>() : 0;
-    const auto owner = hold_owners_.find(id);
-    if (owner == hold_owners_.end())
-        return request.reply(refused(fmt::format("there is no hold {}", id)));
-    if (!request.may(Right::Manage) && owner->second.uid != request.peer.uid)
-        return request.reply(refused(fmt::format("hold {} belongs to another user", id)));
-    end_hold(id, "");
-    request.reply({{"ok", true}});
 }
 
 void Daemon::do_reset_failed(Request& request) {
@@ -365,15 +201,6 @@ void Daemon::client_left(ClientId id) {
             released.push_back(hold);
     for (const std::uint64_t hold : released)
         end_hold(hold, "its owner left");
-}
-
-void Daemon::end_hold(std::uint64_t id, const std::string& why) {
-    hold_owners_.erase(id);
-    record("hold", fmt::format("{} released{}{}", id, why.empty() ? "" : ": ", why));
-    send(event::HoldReleased{id});
-    if (run_)
-        save_run();
-    tell_classes();
 }
 
 } // namespace rustland::supervisor

@@ -114,6 +114,9 @@ json Daemon::status() const {
     for (const auto& entry : core_->failures().quarantine())
         quarantine.push_back({{"scheduler", entry.command}, {"reason", entry.reason}});
     const TaskClasses& told = scheduler_->confirmed();
+    json stopped;
+    if (const auto order = core_->stop_order())
+        stopped = {{"uid", order->uid}, {"since_ms", order->since_ms}};
     const DetectorStatistics& counts = detector_->statistics();
     const auto& current = core_->current();
     const auto since = core_->on_since();
@@ -133,6 +136,7 @@ json Daemon::status() const {
                 {"workloads", workloads},
                 {"companions", companions()},
                 {"holds", holds},
+                {"stopped", stopped},
                 {"quarantined", quarantine},
                 {"last_exit", last_exit_},
                 {"power",
@@ -150,8 +154,17 @@ json Daemon::status() const {
                   {"scans", counts.scans},
                   {"judged", counts.judged},
                   {"postponed", counts.postponed}}},
+                {"bus", {{"problem", bus_problem_}}},
                 {"configuration", config_->files}};
     return out;
+}
+
+void Daemon::bus_problem(const CleanLine& problem) {
+    if (problem == bus_problem_)
+        return;
+    bus_problem_ = problem;
+    record("bus", problem.empty() ? CleanLine("served on the message bus") : problem);
+    changed();
 }
 
 CleanLine Daemon::status_line() const {

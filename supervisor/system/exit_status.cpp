@@ -27,7 +27,23 @@ ExitKind kind_of_ours(int exit_code) {
     }
 }
 
-ExitKind kind_of(const ProcessEnd& end, bool ours) {
+// Nothing of this is another at the next try.
+bool hopeless(int exit_code, const Run& run) {
+    if (run.attached)
+        return false;
+    switch (static_cast<ExitCode>(exit_code)) {
+    case ExitCode::Usage:
+        return true;
+    case ExitCode::NoPrivilege:
+    case ExitCode::NoSchedExt:
+    case ExitCode::KernelTypes:
+        return run.ours;
+    default:
+        return false;
+    }
+}
+
+ExitKind kind_of(const ProcessEnd& end, const Run& run) {
     // What an administrator sends; it did not come from us.
     if (end.signal == SIGINT || end.signal == SIGTERM || end.signal == SIGHUP)
         return ExitKind::Outside;
@@ -35,7 +51,9 @@ ExitKind kind_of(const ProcessEnd& end, bool ours) {
         return ExitKind::Crashed;
     if (!end.known)
         return ExitKind::Failed;
-    if (ours)
+    if (hopeless(end.exit_code, run))
+        return ExitKind::Misconfigured;
+    if (run.ours)
         return kind_of_ours(end.exit_code);
     return end.exit_code == 0 ? ExitKind::Outside : ExitKind::Failed;
 }
@@ -66,6 +84,8 @@ const char* exit_kind_name(ExitKind kind) {
         return "stalled";
     case ExitKind::Ejected:
         return "ejected";
+    case ExitKind::Misconfigured:
+        return "misconfigured";
     case ExitKind::NotTried:
         return "not-tried";
     }
@@ -78,10 +98,9 @@ std::string last_line(const std::string& text) {
     return std::string(newline == std::string_view::npos ? rest : rest.substr(newline + 1));
 }
 
-ExitInfo describe_exit(const ProcessEnd& end, bool ours, bool requested,
-                       const std::string& output) {
+ExitInfo describe_exit(const ProcessEnd& end, const Run& run, const std::string& output) {
     ExitInfo info;
-    info.kind = requested ? ExitKind::Requested : kind_of(end, ours);
+    info.kind = run.requested ? ExitKind::Requested : kind_of(end, run);
     info.exit_code = end.exit_code;
     info.signal = end.signal;
     std::string reason = what_happened(end);
@@ -90,6 +109,11 @@ ExitInfo describe_exit(const ProcessEnd& end, bool ours, bool requested,
     if (const std::string line = last_line(output);
         !line.empty() && line.find(": info: ") == std::string::npos)
         reason += ": " + line;
+    if (info.kind == ExitKind::Misconfigured)
+        reason +=
+            fmt::format("; {}, then rustlandctl reload or resume",
+                        end.exit_code == static_cast<int>(ExitCode::Usage) ? "correct its options"
+                                                                           : "mend that");
     info.reason = reason;
     return info;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // How a scheduler's end is read. Our own scheduler's exit codes are an interface (its
-// exit_code.hpp); of any other program only "0: ended cleanly" and "else: failed" is believed.
+// exit_code.hpp); of any other program only "0: ended cleanly", "else: failed" and, before it is
+// attached, the custom of ending with 2 for a bad option are believed.
 #pragma once
 
 #include "supervisor/core/event.hpp"
@@ -15,9 +16,14 @@ struct ProcessEnd {
     int signal = 0;
 };
 
-// `ours`: the program is rustland. `requested`: we had asked it to stop. `output` is what it last
-// wrote; its last line is taken for the reason.
-ExitInfo describe_exit(const ProcessEnd& end, bool ours, bool requested, const std::string& output);
+struct Run {
+    bool ours = false;      // the program is rustland
+    bool requested = false; // we had asked it to stop
+    bool attached = true;   // it had got into the kernel
+};
+
+// `output` is what it last wrote; its last line is taken for the reason.
+ExitInfo describe_exit(const ProcessEnd& end, const Run& run, const std::string& output);
 
 // "stalled", "crashed" …
 const char* exit_kind_name(ExitKind kind);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/system/journal.hpp"
 
+#include "rustland/common/log.hpp"
+
 #include <cstdlib>
-#include <deque>
-#include <memory>
-#include <string_view>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <systemd/sd-journal.h>
 #include <unistd.h>
@@ -15,46 +15,35 @@ namespace {
 
 constexpr int kLines = 200;
 constexpr std::size_t kBytes = 16384;
-
-struct Close {
-    void operator()(sd_journal* journal) const { sd_journal_close(journal); }
-};
-
-std::string message_of(sd_journal* journal) {
-    const void* data = nullptr;
-    std::size_t size = 0;
-    if (sd_journal_get_data(journal, "MESSAGE", &data, &size) < 0)
-        return "";
-    const std::string_view field(static_cast<const char*>(data), size);
-    return std::string(field.substr(std::string_view("MESSAGE=").size()));
-}
+// Of runs that ended one after the other while the disk was slow.
+constexpr std::size_t kMostReaders = 4;
 
 } // namespace
 
-std::string unit_output(const std::string& unit, const std::string& invocation) {
-    sd_journal* opened = nullptr;
-    // Other machines' journals and users' are of no interest.
-    if (sd_journal_open(&opened, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM) < 0)
-        return "";
-    const std::unique_ptr<sd_journal, Close> journal(opened);
-    const std::string by_unit = "_SYSTEMD_UNIT=" + unit;
-    const std::string by_run = "_SYSTEMD_INVOCATION_ID=" + invocation;
-    sd_journal_add_match(journal.get(), by_unit.data(), by_unit.size());
+void JournalReader::read(const std::string& unit, const std::string& invocation,
+                         const std::function<void(std::string)>& deliver) {
+    // The machine's own journal: other machines' and users' are of no interest.
+    std::vector<std::string> command{program_,
+                                     "--quiet",
+                                     "--no-pager",
+                                     "--system",
+                                     "--all",
+                                     "--output=cat",
+                                     fmt::format("--lines={}", kLines),
+                                     "_SYSTEMD_UNIT=" + unit};
     if (!invocation.empty())
-        sd_journal_add_match(journal.get(), by_run.data(), by_run.size());
-    sd_journal_set_data_threshold(journal.get(), kBytes);
-    if (sd_journal_seek_tail(journal.get()) < 0)
-        return "";
-    std::deque<std::string> lines;
-    std::size_t size = 0;
-    for (int i = 0; i < kLines && size < kBytes && sd_journal_previous(journal.get()) > 0; ++i) {
-        lines.push_front(message_of(journal.get()) + "\n");
-        size += lines.front().size();
+        command.push_back("_SYSTEMD_INVOCATION_ID=" + invocation);
+    if (reading_.size() >= kMostReaders)
+        return deliver("");
+    const int id = next_++;
+    auto reader = CommandOutput::start(loop_, command, {kBytes, patience_},
+                                       {deliver, [this, id] { reading_.erase(id); }});
+    if (reader) {
+        reading_[id] = *std::move(reader);
+        return;
     }
-    std::string text;
-    for (const std::string& line : lines)
-        text += line;
-    return text;
+    log::warn("{}; what {} wrote is not shown", reader.error().message(), unit);
+    deliver("");
 }
 
 bool logs_to_journal() {

@@ -195,8 +195,8 @@ void StagedRunner::check() {
         }
         return;
     case Stage::Detaching:
-        if (!kernel.attached() || kernel.enable_seq > seq_before_)
-            return finish(*std::exchange(ending_, std::nullopt));
+        if ((!kernel.attached() || kernel.enable_seq > seq_before_) && ending_->output)
+            return finish(outcome(*ending_));
         return check_later();
     case Stage::Idle:
     case Stage::Ejected:
@@ -213,8 +213,6 @@ void StagedRunner::stop() {
         stage_ = Stage::Idle;
         return report_later(runner::Stopped{});
     }
-    if (stage_ == Stage::Detaching)
-        ending_ = runner::Stopped{exit_, ""};
     if (stage_ == Stage::Stopping || stage_ == Stage::Detaching)
         return;
     stage_ = Stage::Stopping;
@@ -244,8 +242,10 @@ void StagedRunner::deadline() {
     case Stage::Stopping:
         return signal_next();
     case Stage::Detaching: {
-        RunnerEvent event = *std::exchange(ending_, std::nullopt);
-        if (auto* stopped = std::get_if<runner::Stopped>(&event))
+        RunnerEvent event = outcome(*ending_);
+        auto* stopped = std::get_if<runner::Stopped>(&event);
+        const KernelState kernel = kernel_.read();
+        if (stopped != nullptr && kernel.attached() && kernel.enable_seq <= seq_before_)
             stopped->problem = "its process is gone, but the kernel still shows a scheduler";
         return finish(event);
     }
@@ -256,51 +256,62 @@ void StagedRunner::deadline() {
     const bool starting = stage_ == Stage::Starting;
     stage_ = Stage::Stopping;
     check_timer_.disarm();
-    exit_.kind = starting ? ExitKind::Failed : ExitKind::Ejected;
+    give_up_kind_ = starting ? ExitKind::Failed : ExitKind::Ejected;
     step_ = 0;
     signal_next();
 }
 
-void StagedRunner::ended(const ProcessEnd& end, const std::string& output) {
+void StagedRunner::ended(const ProcessEnd& end) {
     if (stage_ == Stage::Idle || stage_ == Stage::Detaching)
         return;
-    const Stage was = stage_;
-    const bool ours = has_control_socket(record_.spec.path);
-    check_timer_.disarm();
-    if (!give_up_.empty() && !stop_requested_) {
-        const ExitKind kind = exit_.kind;
-        exit_ = describe_exit(end, ours, false, output);
-        exit_.kind = kind;
-        exit_.reason = give_up_ + "; " + exit_.reason.str();
-        return await_detached(kind == ExitKind::Failed ? RunnerEvent(runner::StartFailed{exit_})
-                                                       : RunnerEvent(runner::Exited{exit_}));
-    }
-    exit_ = describe_exit(end, ours, was == Stage::Stopping, output);
-    if (was == Stage::Starting) {
-        // Not being attached is a failure, however politely it left.
-        if (exit_.kind == ExitKind::Outside)
-            exit_.kind = ExitKind::Failed;
-        return await_detached(runner::StartFailed{exit_});
-    }
-    if (was == Stage::Ejected && exit_.kind == ExitKind::Failed)
-        exit_.kind = ExitKind::Ejected;
-    await_detached(was == Stage::Stopping ? RunnerEvent(runner::Stopped{exit_, ""})
-                                          : RunnerEvent(runner::Exited{exit_}));
+    await_detached(end);
 }
 
 // The kernel takes some milliseconds to give the tasks back after its scheduler has died. Nothing
 // is reported before: another start would be refused, and the dying one taken for a foreign one.
-void StagedRunner::await_detached(RunnerEvent event) {
-    ending_ = std::move(event);
+// What the process wrote is read meanwhile; where that takes too long, it is reported without.
+void StagedRunner::await_detached(const ProcessEnd& end) {
+    ending_ = Ending{end, stage_, std::nullopt};
     stage_ = Stage::Detaching;
     seq_before_ = kernel_.read().enable_seq;
     deadline_timer_.arm(monotonic_now() + options_.stop_timeout);
     check_delay_ = kFirstCheck;
+    read_output([this](std::string output) {
+        if (!ending_)
+            return;
+        ending_->output = std::move(output);
+        check_timer_.arm(monotonic_now());
+    });
     check();
+}
+
+RunnerEvent StagedRunner::outcome(const Ending& ending) const {
+    const bool starting = ending.was == Stage::Starting;
+    const Run run{has_control_socket(record_.spec.path),
+                  stop_requested_ && ending.was == Stage::Stopping, !starting};
+    ExitInfo exit = describe_exit(ending.end, run, ending.output.value_or(""));
+    if (stop_requested_)
+        return runner::Stopped{exit, ""};
+    if (!give_up_.empty()) {
+        exit.kind = give_up_kind_;
+        exit.reason = give_up_ + "; " + exit.reason.str();
+        return give_up_kind_ == ExitKind::Failed ? RunnerEvent(runner::StartFailed{exit})
+                                                 : RunnerEvent(runner::Exited{exit});
+    }
+    if (starting) {
+        // Not being attached is a failure, however politely it left.
+        if (exit.kind == ExitKind::Outside)
+            exit.kind = ExitKind::Failed;
+        return runner::StartFailed{exit};
+    }
+    if (ending.was == Stage::Ejected && exit.kind == ExitKind::Failed)
+        exit.kind = ExitKind::Ejected;
+    return runner::Exited{exit};
 }
 
 void StagedRunner::finish(const RunnerEvent& event) {
     stage_ = Stage::Idle;
+    ending_.reset();
     check_timer_.disarm();
     deadline_timer_.disarm();
     report(event);

@@ -17,6 +17,8 @@
 #include "supervisor/system/runner.hpp"
 #include "supervisor/system/sched_ext.hpp"
 
+#include <functional>
+#include <optional>
 #include <string>
 
 namespace rustland::supervisor {
@@ -50,6 +52,8 @@ class StagedRunner : public SchedulerRunner {
     virtual Status evict();
     // Watches a process that an earlier daemon started; false where it is not there any more.
     virtual bool take(const RunRecord& record) = 0;
+    // Hands over what the process that has ended last wrote, now or later.
+    virtual void read_output(const std::function<void(std::string)>& deliver) = 0;
 
     // For the backend to say.
     // It is about to be started under this name; the record of it must outlive this daemon.
@@ -63,8 +67,8 @@ class StagedRunner : public SchedulerRunner {
     void launch_failed(const std::string& reason);
     // The same, where it is no fault of the scheduler's.
     void not_tried(const std::string& reason);
-    // The process is gone; `output` is what it last wrote.
-    void ended(const ProcessEnd& end, const std::string& output);
+    // The process is gone. What it last wrote is asked for by read_output().
+    void ended(const ProcessEnd& end);
 
     [[nodiscard]] const std::string& sysrq_path() const { return options_.sysrq_path; }
 
@@ -73,6 +77,12 @@ class StagedRunner : public SchedulerRunner {
 
   private:
     enum class Stage { Idle, Evicting, Starting, Running, Ejected, Stopping, Detaching };
+    // What is known of a process that is gone.
+    struct Ending {
+        ProcessEnd end;
+        Stage was = Stage::Idle;           // when it ended
+        std::optional<std::string> output; // nothing: not read yet
+    };
 
     void begin_launch();
     void no_process(const std::string& reason, ExitKind kind);
@@ -80,7 +90,8 @@ class StagedRunner : public SchedulerRunner {
     void check();       // the kernel's state against what we wait for
     void check_later(); // soon, and ever later, while a start or a stop is under way
     void deadline();
-    void await_detached(RunnerEvent event);
+    void await_detached(const ProcessEnd& end);
+    [[nodiscard]] RunnerEvent outcome(const Ending& ending) const;
     void signal_next();
     void finish(const RunnerEvent& event);
     void fail(const std::string& reason, ExitKind kind = ExitKind::Failed);
@@ -96,13 +107,13 @@ class StagedRunner : public SchedulerRunner {
     Source later_timer_;
     Nanos check_delay_;
     std::uint64_t seq_before_ = 0;
-    std::uint64_t seq_attached_ = 0; // the kernel's counter since it is attached
-    int step_ = 0;                   // which signal was sent last
-    std::string give_up_;            // why a start is being broken off by ourselves
+    std::uint64_t seq_attached_ = 0;           // the kernel's counter since it is attached
+    int step_ = 0;                             // which signal was sent last
+    std::string give_up_;                      // why it is made to end by ourselves …
+    ExitKind give_up_kind_ = ExitKind::Failed; // … and what that counts as
     bool take_over_ = false;
     bool stop_requested_ = false;
-    ExitInfo exit_;
-    std::optional<RunnerEvent> ending_; // what to report once the kernel has let go
+    std::optional<Ending> ending_; // to be reported once the kernel has let go
     std::optional<RunnerEvent> later_;
 };
 

@@ -49,6 +49,21 @@ HoldRecord read_hold(const json& from) {
     return hold;
 }
 
+Error not_understood(const std::string& path) { return Error(path + ": not understood"); }
+
+// Null where there is no such file; an error where it cannot be trusted or holds no object.
+Result<json> read_object(const std::string& path) {
+    if (::access(path.c_str(), F_OK) != 0)
+        return json();
+    const auto text = read_trusted_file(path);
+    if (!text)
+        return text.error().with(path);
+    json object = json::parse(*text, nullptr, false);
+    if (!object.is_object())
+        return not_understood(path);
+    return object;
+}
+
 } // namespace
 
 Status StateFile::save(const RunRecord& record) const {
@@ -69,29 +84,46 @@ Status StateFile::save(const RunRecord& record) const {
 void StateFile::clear() const { ::unlink(path_.c_str()); }
 
 Result<std::optional<RunRecord>> StateFile::load() const {
-    if (::access(path_.c_str(), F_OK) != 0)
+    const auto state = read_object(path_);
+    if (!state)
+        return state.error();
+    if (state->is_null())
         return std::optional<RunRecord>();
-    const auto text = read_trusted_file(path_);
-    if (!text)
-        return text.error().with(path_);
-    const json state = json::parse(*text, nullptr, false);
-    const Error bad(path_ + ": not understood");
-    if (!state.is_object())
-        return bad;
     try {
         RunRecord record;
-        record.spec = read_spec(state);
-        record.process = read_process(state);
-        record.ops = state.at("ops").get<std::string>();
-        record.backend = state.at("backend").get<std::string>();
-        record.unit = state.value("unit", std::string());
-        record.by_command = state.value("by_command", false);
-        for (const json& hold : state.value("holds", json::array()))
+        record.spec = read_spec(*state);
+        record.process = read_process(*state);
+        record.ops = state->at("ops").get<std::string>();
+        record.backend = state->at("backend").get<std::string>();
+        record.unit = state->value("unit", std::string());
+        record.by_command = state->value("by_command", false);
+        for (const json& hold : state->value("holds", json::array()))
             record.holds.push_back(read_hold(hold));
         return std::optional(record);
     } catch (const json::exception&) {
-        return bad;
+        return not_understood(path_);
     }
+}
+
+Status StopFile::save(const StopOrder& order) const {
+    const json state = {{"version", 1}, {"uid", order.uid}, {"since_ms", order.since_ms}};
+    return replace_file(path_, state.dump(2) + "\n", 0600);
+}
+
+void StopFile::clear() const { ::unlink(path_.c_str()); }
+
+Result<std::optional<StopOrder>> StopFile::load() const {
+    const auto state = read_object(path_);
+    if (!state)
+        return state.error();
+    if (state->is_null())
+        return std::optional<StopOrder>();
+    const auto uid = state->find("uid");
+    const auto since = state->find("since_ms");
+    if (uid == state->end() || since == state->end() || !uid->is_number_unsigned() ||
+        !since->is_number_unsigned())
+        return not_understood(path_);
+    return std::optional(StopOrder{uid->get<std::uint32_t>(), since->get<std::int64_t>()});
 }
 
 } // namespace rustland::supervisor

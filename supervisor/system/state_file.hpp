@@ -22,4 +22,18 @@ class StateFile {
     std::string path_;
 };
 
+// By whose command the scheduler stays off, which outlives the daemon in the same way.
+class StopFile {
+  public:
+    explicit StopFile(std::string path) : path_(std::move(path)) {}
+
+    [[nodiscard]] Status save(const StopOrder& order) const;
+    void clear() const;
+    // As StateFile::load().
+    [[nodiscard]] Result<std::optional<StopOrder>> load() const;
+
+  private:
+    std::string path_;
+};
+
 } // namespace rustland::supervisor

@@ -23,48 +23,12 @@ namespace {
 // nobody knows how it ended.
 constexpr Nanos kReapTime = seconds(1);
 constexpr int kMostReapTimes = 10;
-constexpr std::uint64_t kMemoryLimit = 1ULL << 30U;
 
 Status write_environment(const std::string& path, const std::vector<std::string>& arguments) {
     const auto text = environment_file(arguments);
     if (!text)
         return text.error();
     return replace_file(path, *text);
-}
-
-// Failures end up in `r`, where the last one counts as much as the first.
-int append_command(sd_bus_message* m, const SchedulerSpec& spec) {
-    std::vector<std::string> argv{without_variables(spec.path)};
-    for (const std::string& argument : spec.args)
-        argv.push_back(without_variables(argument));
-    int r = sd_bus_message_open_container(m, 'r', "sv");
-    r = r < 0 ? r : sd_bus_message_append(m, "s", "ExecStart");
-    r = r < 0 ? r : sd_bus_message_open_container(m, 'v', "a(sasb)");
-    r = r < 0 ? r : sd_bus_message_open_container(m, 'a', "(sasb)");
-    r = r < 0 ? r : sd_bus_message_open_container(m, 'r', "sasb");
-    r = r < 0 ? r : sd_bus_message_append(m, "s", spec.path.c_str());
-    r = r < 0 ? r : append_strings(m, argv);
-    r = r < 0 ? r : sd_bus_message_append(m, "b", 0);
-    for (int level = 0; level < 4 && r >= 0; ++level)
-        r = sd_bus_message_close_container(m);
-    return r;
-}
-
-// A scheduler of others needs what it needs: only limits that none of them runs into.
-int append_transient(sd_bus_message* m, const std::string& unit, const SchedulerSpec& spec) {
-    const std::string description = fmt::format("CPU scheduler {} (rustlandd)", spec.path);
-    int r = sd_bus_message_append(m, "ss", unit.c_str(), "fail");
-    r = r < 0 ? r : sd_bus_message_open_container(m, 'a', "(sv)");
-    r = r < 0 ? r
-              : sd_bus_message_append(m, "(sv)(sv)(sv)(sv)(sv)(sv)(sv)(sv)(sv)(sv)", "Description",
-                                      "s", description.c_str(), "Type", "s", "exec", "Restart", "s",
-                                      "no", "KillSignal", "i", SIGINT, "CollectMode", "s",
-                                      "inactive-or-failed", "AddRef", "b", 1, "NoNewPrivileges",
-                                      "b", 1, "ProtectHome", "s", "read-only", "MemoryMax", "t",
-                                      kMemoryLimit, "LimitMEMLOCK", "t", UINT64_MAX);
-    r = r < 0 ? r : append_command(m, spec);
-    r = r < 0 ? r : sd_bus_message_close_container(m);
-    return r < 0 ? r : sd_bus_message_append(m, "a(sa(sv))", 0);
 }
 
 bool same_program(const std::string& a, const std::string& b) {
@@ -360,20 +324,31 @@ void SystemdRunner::no_word() {
 }
 
 void SystemdRunner::over(const ProcessEnd& end) {
-    const std::string unit = std::exchange(unit_, "");
+    last_unit_ = std::exchange(unit_, "");
     run_ = std::make_shared<int>();
     fallback_timer_.disarm();
     unit_signals_.reset();
     pidfd_source_.reset();
     pidfd_.reset();
     // An administrator who starts the unit later has the arguments of /etc in mind.
-    if (unit == kOurUnit)
+    if (last_unit_ == kOurUnit)
         ::unlink(environment_path_.c_str());
     if (BusMessage m = manager("UnrefUnit")) {
-        sd_bus_message_append(m.get(), "s", unit.c_str());
+        sd_bus_message_append(m.get(), "s", last_unit_.c_str());
         bus_.post(std::move(m));
     }
-    ended(end, read_output_ ? read_output_(unit, invocation_) : "");
+    ended(end);
+}
+
+void SystemdRunner::read_output(const std::function<void(std::string)>& deliver) {
+    if (!read_unit_output_)
+        return deliver("");
+    // What comes when another run has begun is nobody's any more.
+    const std::weak_ptr<int> run = run_;
+    read_unit_output_(last_unit_, invocation_, [run, deliver](std::string text) {
+        if (!run.expired())
+            deliver(std::move(text));
+    });
 }
 
 void SystemdRunner::send_signal(int signal) {

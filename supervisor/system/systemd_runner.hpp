@@ -18,10 +18,13 @@
 
 namespace rustland::supervisor {
 
+using ReadUnitOutput = std::function<void(const std::string& unit, const std::string& invocation,
+                                          const std::function<void(std::string)>& deliver)>;
+
 struct SystemdRunnerOptions : StageOptions {
     std::string environment_path = "/run/rustland/rustland.env";
-    // What a unit's last run wrote; the journal.
-    std::function<std::string(const std::string& unit, const std::string& invocation)> output;
+    // Reads what a unit's last run wrote (the journal) and hands it over, now or later.
+    ReadUnitOutput output;
 };
 
 class SystemdRunner : public StagedRunner {
@@ -37,12 +40,13 @@ class SystemdRunner : public StagedRunner {
         : StagedRunner(loop, std::move(kernel), std::move(proc),
                        static_cast<const StageOptions&>(options)),
           bus_(bus), environment_path_(std::move(options.environment_path)),
-          read_output_(std::move(options.output)) {}
+          read_unit_output_(std::move(options.output)) {}
 
     void launch(const SchedulerSpec& spec, bool take_over) override;
     void send_signal(int signal) override;
     bool take(const RunRecord& record) override;
     Status evict() override;
+    void read_output(const std::function<void(std::string)>& deliver) override;
 
     void launch_ours(const UnitState& unit, bool take_over);
     void launch_transient();
@@ -63,12 +67,13 @@ class SystemdRunner : public StagedRunner {
 
     Bus& bus_;
     std::string environment_path_;
-    std::function<std::string(const std::string&, const std::string&)> read_output_;
+    ReadUnitOutput read_unit_output_;
     // Replaced for each run, so that answers meant for an earlier one are not heard any more.
     std::shared_ptr<int> run_ = std::make_shared<int>();
     std::shared_ptr<int> life_ = std::make_shared<int>();
     SchedulerSpec spec_;
     std::string unit_;
+    std::string last_unit_;    // of the run that has just ended
     std::string job_;          // the path of the start's job
     bool sent_ = false;        // systemd was asked to start
     bool began_ = false;       // the start has come to something: "inactive" means that it is over

@@ -3,10 +3,13 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdint>
 #include <fmt/format.h>
 
 namespace rustland::supervisor {
 namespace {
+
+constexpr std::uint64_t kMemoryLimit = 1ULL << 30U;
 
 bool plain(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -190,6 +193,40 @@ std::string without_variables(const std::string& argument) {
     for (const char c : argument)
         out += c == '$' ? std::string("$$") : std::string(1, c);
     return out;
+}
+
+// Failures end up in `r`, where the last one counts as much as the first.
+int append_command(sd_bus_message* m, const SchedulerSpec& spec) {
+    std::vector<std::string> argv{without_variables(spec.path)};
+    for (const std::string& argument : spec.args)
+        argv.push_back(without_variables(argument));
+    int r = sd_bus_message_open_container(m, 'r', "sv");
+    r = r < 0 ? r : sd_bus_message_append(m, "s", "ExecStart");
+    r = r < 0 ? r : sd_bus_message_open_container(m, 'v', "a(sasb)");
+    r = r < 0 ? r : sd_bus_message_open_container(m, 'a', "(sasb)");
+    r = r < 0 ? r : sd_bus_message_open_container(m, 'r', "sasb");
+    r = r < 0 ? r : sd_bus_message_append(m, "s", spec.path.c_str());
+    r = r < 0 ? r : append_strings(m, argv);
+    r = r < 0 ? r : sd_bus_message_append(m, "b", 0);
+    for (int level = 0; level < 4 && r >= 0; ++level)
+        r = sd_bus_message_close_container(m);
+    return r;
+}
+
+int append_transient(sd_bus_message* m, const std::string& unit, const SchedulerSpec& spec) {
+    const std::string description = fmt::format("CPU scheduler {} (rustlandd)", spec.path);
+    int r = sd_bus_message_append(m, "ss", unit.c_str(), "fail");
+    r = r < 0 ? r : sd_bus_message_open_container(m, 'a', "(sv)");
+    r = r < 0 ? r
+              : sd_bus_message_append(m, "(sv)(sv)(sv)(sv)(sv)(sv)(sv)(sv)(sv)(sv)", "Description",
+                                      "s", description.c_str(), "Type", "s", "exec", "Restart", "s",
+                                      "no", "KillSignal", "i", SIGINT, "CollectMode", "s",
+                                      "inactive-or-failed", "AddRef", "b", 1, "NoNewPrivileges",
+                                      "b", 1, "ProtectHome", "s", "read-only", "MemoryMax", "t",
+                                      kMemoryLimit, "LimitMEMLOCK", "t", UINT64_MAX);
+    r = r < 0 ? r : append_command(m, spec);
+    r = r < 0 ? r : sd_bus_message_close_container(m);
+    return r < 0 ? r : sd_bus_message_append(m, "a(sa(sv))", 0);
 }
 
 } // namespace rustland::supervisor

@@ -55,4 +55,11 @@ Result<std::string> environment_file(const std::vector<std::string>& arguments);
 // For ExecStart= over the bus, where systemd would put variables in.
 std::string without_variables(const std::string& argument);
 
+// The property ExecStart of a unit to be made: this one command. Negative: -errno.
+int append_command(sd_bus_message* m, const SchedulerSpec& spec);
+
+// The arguments of StartTransientUnit for a scheduler of others. It needs what it needs: only
+// limits that none of them runs into. Negative: -errno.
+int append_transient(sd_bus_message* m, const std::string& unit, const SchedulerSpec& spec);
+
 } // namespace rustland::supervisor

@@ -42,7 +42,7 @@ class BusTest : public testing::Test {
         daemon = *std::move(made);
         // Other users' clients must get to the socket.
         ::chmod(fixture.dir().root().c_str(), 0755);
-        service = BusService::create(*bus, *daemon);
+        service = *BusService::create(*bus, *daemon);
         ASSERT_TRUE(run_until(*loop, [this] { return on_the_bus(); }));
     }
 

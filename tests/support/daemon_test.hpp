@@ -66,7 +66,9 @@ class DaemonTest : public testing::Test {
         const_cast<Detector&>(daemon->detector())
             .handle({{ProcessEvent::Kind::Comm, Pid{pid}, Pid{tgid}}});
     }
-    template <typename Done> bool until(const Done& done) { return run_until(*loop, done); }
+    template <typename Done> bool until(const Done& done, Nanos within = kPatience) {
+        return run_until(*loop, done, within);
+    }
     json ask(const json& request, uid_t uid = 0, ClientId client = 1, Right right = Right::Look) {
         const std::size_t before = answers.size();
         daemon->request({client, uid, Pid{1}, right}, request,

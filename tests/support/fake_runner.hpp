@@ -53,10 +53,11 @@ class FakeRunner : public supervisor::SchedulerRunner {
         ASSERT_TRUE(spec);
         report(supervisor::runner::Launched{{*spec, {Pid{4242}, 1}, "", "fake", "", false, {}}});
     }
-    void fail(const std::string& reason) {
+    void fail(const std::string& reason, supervisor::ExitKind kind = supervisor::ExitKind::Failed) {
         ASSERT_TRUE(starting);
         starting.reset();
         supervisor::ExitInfo exit;
+        exit.kind = kind;
         exit.reason = reason;
         report(supervisor::runner::StartFailed{exit});
     }

@@ -13,7 +13,8 @@ STATS = {
     "resumed": 800, "handed_on": 90, "decided_share": 99.6, "foreground": 1200, "background": 30, "idle": 700,
     "bypass_kthread": 90, "bypass_self": 12, "stale": 4, "retried": 7, "kick_idle": 300,
     "kick_preempt": 620, "kick_dry": 40, "stolen": 11, "notified": 450, "reenqueued": 3,
-    "errors": 0, "lease_active": 0, "cpu_max_set": 0, "rounds": 2100, "received": 5000,
+    "errors": 0, "lease_active": 0, "limit_periods": 12, "held_back": 40,
+    "held_time": 0.8, "limits_missed": 0, "rounds": 2100, "received": 5000,
     "moved": 4980, "given_up": 0, "no_room": 0, "budget_sleeps": 0, "thread_cpu": 0.155,
     "realtime": 1, "page_faults": 0, "allocations": None, "resident": 10590618,
 }
@@ -25,7 +26,7 @@ WAITS = {
     "background": ([0, 0, 1, 2, 3, 2, 1, 1, 2, 3, 4, 5, 8, 9, 12, 18, 11, 6, 2, 1], 5.2),
 }
 GAUGES = ("online_cpus", "runnable", "pending", "policy_waiting", "decided_share", "lease_active",
-          "realtime", "page_faults", "resident", "errors", "cpu_max_set", "given_up", "no_room")
+          "realtime", "page_faults", "resident", "errors", "limits_missed", "given_up", "no_room")
 STATUS = {
     "version": "0.1.0", "state": "on", "why": "a game runs", "uptime_ms": 61500,
     "kernel": {"supported": True, "state": "enabled", "ops": "rustland", "enable_seq": 3},

@@ -45,7 +45,8 @@ inline pid_t spawn(const std::vector<std::string>& command, int output = -1) {
 
 class PrivateBus {
   public:
-    PrivateBus() {
+    // `more`: policy that goes before the one that allows everything.
+    explicit PrivateBus(const std::string& more = "") {
         // Other users' clients must get to the socket.
         ::chmod(dir_.root().c_str(), 0755);
         dir_.write(
@@ -58,7 +59,8 @@ class PrivateBus {
                 "<allow user=\"*\"/><allow own=\"*\"/><allow send_type=\"method_call\"/>"
                 "<allow send_type=\"signal\"/><allow send_requested_reply=\"true\"/>"
                 "<allow receive_type=\"method_call\"/><allow receive_type=\"signal\"/>"
-                "<allow receive_requested_reply=\"true\"/></policy></busconfig>\n");
+                "<allow receive_requested_reply=\"true\"/>" +
+                more + "</policy></busconfig>\n");
         start();
     }
     PrivateBus(const PrivateBus&) = delete;

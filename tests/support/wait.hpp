@@ -6,9 +6,12 @@
 
 namespace rustland::test {
 
+// Longer than anything takes that a test waits for, on a busy machine, too.
+inline constexpr Nanos kPatience = seconds(60);
+
 // Runs the loop until `done` holds; false where it does not within the deadline.
 template <typename Done>
-bool run_until(supervisor::Loop& loop, const Done& done, Nanos within = seconds(10)) {
+bool run_until(supervisor::Loop& loop, const Done& done, Nanos within = kPatience) {
     const Nanos deadline = monotonic_now() + within;
     while (!done()) {
         if (monotonic_now() >= deadline)

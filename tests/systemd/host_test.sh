@@ -30,7 +30,7 @@ remove_supervisor() { # ACTION
 # A removal of the supervisor while the scheduler's own service runs.
 fresh
 sh "$host" prepare
-touch "$RUSTLAND_RUN_DIR"/{control.sock,state.json,state.json.new,rustland.env,rustlandd.lock}
+touch "$RUSTLAND_RUN_DIR"/{control.sock,state.json,state.json.new,stopped.json,rustland.env,rustlandd.lock}
 touch "$RUSTLAND_RUN_DIR/scheduler/scheduler.sock"
 for action in remove purge; do
     remove_supervisor $action
@@ -39,6 +39,7 @@ for action in remove purge; do
     expect "$action: its name" yes "$(there "$RUSTLAND_RUN_DIR/scheduler.sock")"
     expect "$action: the daemon's socket" no "$(there "$RUSTLAND_RUN_DIR/control.sock")"
     expect "$action: its state" no "$(there "$RUSTLAND_RUN_DIR/state.json")"
+    expect "$action: its stop" no "$(there "$RUSTLAND_RUN_DIR/stopped.json")"
 done
 sh "$host" restore
 expect "the knob after the scheduler's end" 1 "$(cat "$RUSTLAND_COMPACTION")"

@@ -50,16 +50,18 @@ TEST(Abi, DecisionRowHasNoHoles) {
 
 TEST(Abi, ControlPageHasItsFieldsInPlace) {
     EXPECT_EQ(offsetof(rl_control, nr_decisions), 0U);
-    EXPECT_EQ(offsetof(rl_control, self_tgid), 12U);
-    EXPECT_EQ(offsetof(rl_control, last_commit), 16U);
-    EXPECT_EQ(offsetof(rl_control, lease_since), 24U);
-    EXPECT_EQ(offsetof(rl_control, cpu_max_set), 32U);
-    EXPECT_EQ(offsetof(rl_control, exit_code), 40U);
-    EXPECT_EQ(offsetof(rl_control, exit_kind), 48U);
-    EXPECT_EQ(offsetof(rl_control, exit_seen), 52U);
-    EXPECT_EQ(offsetof(rl_control, exit_reason), 56U);
-    EXPECT_EQ(offsetof(rl_control, exit_msg), 184U);
-    EXPECT_EQ(sizeof(rl_control), 1208U);
+    EXPECT_EQ(offsetof(rl_control, limits_enforced), 8U);
+    EXPECT_EQ(offsetof(rl_control, self_pid), 12U);
+    EXPECT_EQ(offsetof(rl_control, self_tgid), 16U);
+    EXPECT_EQ(offsetof(rl_control, last_commit), 24U);
+    EXPECT_EQ(offsetof(rl_control, lease_since), 32U);
+    EXPECT_EQ(offsetof(rl_control, limits_missed), 40U);
+    EXPECT_EQ(offsetof(rl_control, exit_code), 48U);
+    EXPECT_EQ(offsetof(rl_control, exit_kind), 56U);
+    EXPECT_EQ(offsetof(rl_control, exit_seen), 60U);
+    EXPECT_EQ(offsetof(rl_control, exit_reason), 64U);
+    EXPECT_EQ(offsetof(rl_control, exit_msg), 192U);
+    EXPECT_EQ(sizeof(rl_control), 1216U);
     EXPECT_LE(sizeof(rl_control), 4096U) << "one page";
 }
 

@@ -231,8 +231,8 @@ constexpr ClientLimits kForAll{.privileged = 4711,
                                .per_user = 4,
                                .requests_per_second = 20,
                                .burst = 5,
-                               .first_request = millis(300),
-                               .idle = millis(600),
+                               .first_request = seconds(60),
+                               .idle = seconds(60),
                                .farewell = seconds(5)};
 
 TEST_F(StatsSocket, WhoIsTurnedAwayReadsWhyThoughItWroteFirst) {
@@ -249,7 +249,10 @@ TEST_F(StatsSocket, WhoIsTurnedAwayReadsWhyThoughItWroteFirst) {
 }
 
 TEST_F(StatsSocket, SilentClientsMakeRoom) {
-    const RunningServer server(path, "{\"stats\":{}}\n", kForAll);
+    ClientLimits impatient = kForAll;
+    impatient.first_request = millis(300);
+    impatient.idle = seconds(1);
+    const RunningServer server(path, "{\"stats\":{}}\n", impatient);
     TestClient idle(path);
     TestClient once(path);
     TestClient subscriber(path);

@@ -248,6 +248,68 @@ TEST_F(BusTest, ServesAgainAfterTheBusWasRestarted) {
     EXPECT_EQ(get("State"), "s \"on\"\n");
 }
 
+TEST_F(BusTest, AUsersCallsComeNoFasterThanTheRate) {
+    BusServiceOptions options;
+    options.limits = {.privileged = 4711, .requests_per_second = 0.001, .burst = 5};
+    service.reset();
+    bus = *Bus::create(*loop, private_bus.address());
+    service = *BusService::create(*bus, *daemon, options);
+    ASSERT_TRUE(until([&] { return on_the_bus(); }));
+    const auto life = std::make_shared<int>();
+    std::vector<std::string> answers;
+    // Over one connection or several.
+    std::vector<std::unique_ptr<Bus>> clients;
+    for (int i = 0; i < 8; ++i) {
+        if (i % 4 == 0)
+            clients.push_back(*Bus::create(*loop, private_bus.address()));
+        BusMessage m = clients.back()->method(kBusName, kBusPath, kBusInterface, "ListWorkloads");
+        clients.back()->call(std::move(m), life, [&](sd_bus_message*, const Bus::Failure* failure) {
+            answers.push_back(failure != nullptr ? failure->name.str() : "");
+        });
+    }
+    ASSERT_TRUE(until([&] { return answers.size() == 8; }));
+    EXPECT_EQ(std::count(answers.begin(), answers.end(), ""), 5);
+    EXPECT_EQ(std::count(answers.begin(), answers.end(), SD_BUS_ERROR_LIMITS_EXCEEDED), 3);
+    EXPECT_THAT(get("State"), HasSubstr("off")) << "properties are cheap";
+}
+
+TEST_F(BusTest, ANameThatAnotherHasIsAskedForAgainAndThenGivenUp) {
+    const auto other = *Bus::create(*loop, private_bus.address());
+    int taken = 0;
+    BusServiceOptions options;
+    options.name_patience = millis(500);
+    options.name_taken = [&] { ++taken; };
+    auto second = *BusService::create(*other, *daemon, options);
+    ASSERT_TRUE(until([&] { return taken > 0; }));
+    EXPECT_THAT(std::string(daemon->status()["bus"]["problem"]),
+                HasSubstr("another program has org.rustland1 on the bus"));
+    EXPECT_EQ(taken, 1);
+    second.reset();
+    // One that is on its way out, as at a restart.
+    options.name_patience = seconds(60);
+    second = *BusService::create(*other, *daemon, options);
+    EXPECT_FALSE(test::run_until(
+        *loop, [&] { return taken > 1; }, millis(300)));
+    service.reset();
+    bus = *Bus::create(*loop, private_bus.address());
+    ASSERT_TRUE(until([&] { return daemon->status()["bus"]["problem"] == ""; }));
+    EXPECT_THAT(get("State"), HasSubstr("off"));
+    EXPECT_EQ(taken, 1);
+}
+
+TEST_F(BusTest, ANameThatTheBusRefusesIsAProblemThatSaysWhatToDo) {
+    const test::PrivateBus strict("<deny own=\"org.rustland1\"/>");
+    const auto other = *Bus::create(*loop, strict.address());
+    bool taken = false;
+    BusServiceOptions options;
+    options.name_taken = [&] { taken = true; };
+    const auto second = *BusService::create(*other, *daemon, options);
+    ASSERT_TRUE(until([&] { return daemon->status()["bus"]["problem"] != ""; }));
+    EXPECT_THAT(std::string(daemon->status()["bus"]["problem"]),
+                HasSubstr("install the policy org.rustland1.conf"));
+    EXPECT_FALSE(taken) << "the daemon is of use without";
+}
+
 TEST_F(BusTest, SleepIsHeardOfAndDelayedWhileASchedulerIsOn) {
     int held = -1;
     std::string lock;

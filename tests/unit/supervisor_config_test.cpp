@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "supervisor/config/config.hpp"
-#include "supervisor/config/load.hpp"
 #include "supervisor/config/trust.hpp"
 
 #include "rustland/common/file.hpp"
+#include "support/bad_files.hpp"
 #include "support/temp_dir.hpp"
 
 #include <filesystem>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <set>
 #include <sstream>
 #include <sys/stat.h>
@@ -17,27 +14,11 @@
 
 using namespace rustland;
 using namespace rustland::supervisor;
+using test::build;
+using test::fake_user;
+using test::messages;
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-namespace {
-
-std::optional<uid_t> fake_user(const std::string& name) {
-    return name == "alice" ? std::optional<uid_t>(1000) : std::nullopt;
-}
-
-BuiltConfig build(const std::string& text) {
-    return build_config({parse_ini(text, "f")}, fake_user);
-}
-
-std::vector<std::string> messages(const Problems& problems) {
-    std::vector<std::string> out;
-    for (const Problem& p : problems)
-        out.push_back(p.message());
-    return out;
-}
-
-} // namespace
 
 TEST(Values, DurationsAreStrict) {
     EXPECT_EQ(*parse_duration("500ms"), millis(500));
@@ -122,19 +103,7 @@ on_battery = no
     EXPECT_EQ(config.spec_for(config.rules[1]).command(), "/usr/sbin/rustland");
 }
 
-struct BadFile {
-    const char* text;
-    const char* message;
-};
-
-class BadFiles : public testing::TestWithParam<BadFile> {};
-
-TEST_P(BadFiles, AreRefusedWithFileLineAndKey) {
-    EXPECT_THAT(messages(build(GetParam().text).problems), ElementsAre(GetParam().message));
-}
-
-const std::string kLong(250, 'x');
-const std::string kLongFile = "[supervisor]\nscheduler = /" + kLong + "\n";
+namespace rustland::test {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, BadFiles,
@@ -202,7 +171,6 @@ INSTANTIATE_TEST_SUITE_P(
                 "f:2: [supervisor] the line holds a control character; this is not a text file"},
         BadFile{"[supervisor]\nscheduler = rustland\n",
                 "f:2: [supervisor] scheduler: \"rustland\" is not an absolute path"},
-        BadFile{"[supervisor]\nfoo = 5s\n", "f:2: [supervisor] foo: unknown key"},
         BadFile{"[supervisor]\nscheduler_args = 'x\n",
                 "f:2: [supervisor] scheduler_args: the quote ' is not closed"},
         BadFile{"[supervisor]\nlog_level = loud\n",
@@ -247,6 +215,11 @@ INSTANTIATE_TEST_SUITE_P(
                 "f:3: [workload a] power_profile: \"turbo\" is not one of performance, balanced, "
                 "power-saver, custom"}),
     [](const auto& tested) { return std::to_string(tested.index); });
+
+} // namespace rustland::test
+
+const std::string kLong(250, 'x');
+const std::string kLongFile = "[supervisor]\nscheduler = /" + kLong + "\n";
 
 TEST(Config, RefusesOverlongLinesAndNulBytes) {
     EXPECT_THAT(messages(build(kLongFile).problems),

@@ -135,6 +135,30 @@ TEST_F(Core, AFailedStartIsTriedAgainWithGrowingDelaysAndThenQuarantined) {
     ASSERT_TRUE(is<Start>(at(1001, event::FailuresReset{})));
 }
 
+TEST_F(Core, WhatWouldFailTheSameWayAgainIsNotTriedAgain) {
+    for (const Event& undo : std::vector<Event>{event::ConfigReplaced{config},
+                                                event::FailuresReset{}, event::Resumed{}}) {
+        core = DecisionCore(config, [] { return 0.5; });
+        at(0, event::WorkloadStarted{"game"});
+        EXPECT_TRUE(is<Keep>(fail(1, ExitKind::Misconfigured)));
+        EXPECT_FALSE(wakeup());
+        EXPECT_EQ(core.why(), "/usr/sbin/rustland is in quarantine: broken");
+        EXPECT_EQ(core.refusal({}), "/usr/sbin/rustland is in quarantine: broken");
+        EXPECT_TRUE(is<Keep>(at(50, event::WorkloadEnded{"game"})));
+        EXPECT_TRUE(is<Keep>(at(100, event::WorkloadStarted{"game"}))) << "a new session";
+        const Decision other = at(101, event::WorkloadStarted{"big"});
+        ASSERT_TRUE(is<Start>(other)) << "another scheduler";
+        EXPECT_EQ(std::get<Start>(other).spec, kOther);
+        attach(102);
+        at(110, event::WorkloadEnded{"big"});
+        EXPECT_TRUE(is<Switch>(at(120, undo)) || core.current() == kMain);
+    }
+    core = DecisionCore(config, [] { return 0.5; });
+    at(0, event::StartRequested{});
+    fail(1, ExitKind::Misconfigured);
+    EXPECT_TRUE(is<Keep>(at(2, event::FailuresReset{}))) << "a person's start is not repeated";
+}
+
 TEST_F(Core, ANewConfigurationEndsTheQuarantineAndANewSessionDoesNot) {
     at(0, event::WorkloadStarted{"game"});
     fail(1);
@@ -215,6 +239,11 @@ TEST_F(Core, WhatEndsFromOutsideDuringAStopDoesNotWeakenTheStop) {
     at(2, event::StopRequested{});
     die(3, ExitKind::Outside);
     EXPECT_TRUE(is<Keep>(at(100, event::WorkloadStarted{"big"})));
+    // A start that is broken off.
+    at(101, event::Resumed{});
+    at(102, event::StopRequested{});
+    fail(103, ExitKind::Outside);
+    EXPECT_TRUE(is<Keep>(at(200, event::WorkloadStarted{"ac"})));
 }
 
 TEST_F(Core, ACommandToStopBreaksAStartOff) {

@@ -3,11 +3,17 @@
 #include "support/daemon_test.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/xattr.h>
 
 using namespace rustland;
 using namespace rustland::supervisor;
 using nlohmann::json;
 using test::DaemonTest;
+using testing::HasSubstr;
+
+namespace {
+constexpr uid_t kOperator = 1000;
+} // namespace
 
 TEST_F(DaemonTest, AGameTurnsTheSchedulerOnAndItsEndOff) {
     boot();
@@ -248,6 +254,46 @@ TEST_F(DaemonTest, AGameThatNoRuleKnowsIsFoundByWhatItDraws) {
     EXPECT_NE(workloads.find(Pid{60}), nullptr) << "a member stays one";
 }
 
+TEST_F(DaemonTest, AWorkloadLeavesTheForegroundWithTheUsersAttention) {
+    fixture.dir().write("conf", "[supervisor]\nscheduler = /opt/rustland\n"
+                                "[workload game]\nprogram = game\nfollow_focus = yes\n"
+                                "[workload other]\nprogram = other\n");
+    const std::string scope = "/user@1000.service/app.slice/app-game-1.scope";
+    const std::string folder = fixture.dir().path("cgroup") + scope;
+    std::filesystem::create_directories(folder);
+    const auto tell = [&](const std::string& text) {
+        return ::setxattr(folder.c_str(), "user.xdg.inactive-since", text.data(), text.size(), 0);
+    };
+    if (tell("-1") != 0)
+        GTEST_SKIP() << "this file system has no attributes";
+    // What plays the scheduler takes whatever it is told.
+    std::vector<int> foreground;
+    ControlServer* answers_to = nullptr;
+    const auto scheduler =
+        ControlServer::listen(*loop, options().scheduler_socket,
+                              {[&](const Peer& peer, const json& body) {
+                                   foreground = body["foreground"].get<std::vector<int>>();
+                                   answers_to->send(peer.id, {{"ok", true}});
+                               },
+                               [](ClientId) {}, [](ClientId) { return false; }},
+                              ControlServer::kLimits);
+    ASSERT_TRUE(scheduler);
+    answers_to = scheduler->get();
+    boot();
+    game(50, "game", 1, scope);
+    game(60, "other", 1, scope);
+    runner->attach();
+    const auto told = [&](const std::vector<int>& pids) {
+        return until([&] { return foreground == pids; });
+    };
+    EXPECT_TRUE(told({50, 60}));
+    ASSERT_EQ(tell("1764410000"), 0);
+    EXPECT_TRUE(told({60})) << "one whose rule does not follow stays";
+    EXPECT_TRUE(runner->running) << "the scheduler stays on";
+    ASSERT_EQ(tell("-1"), 0);
+    EXPECT_TRUE(told({50, 60}));
+}
+
 TEST_F(DaemonTest, SleepStopsAndWakingStartsAgain) {
     boot();
     game(50);
@@ -274,13 +320,98 @@ TEST_F(DaemonTest, WhatAPersonStartedOutlivesARestartOfTheDaemon) {
     EXPECT_TRUE(runner->stopping);
 }
 
-// What the daemon learns of the machine before it has begun must not take the start away.
-TEST_F(DaemonTest, TheDefaultActionStartsWithoutAWorkload) {
-    fixture.dir().write(
-        "conf", std::string(test::kConfig)
-                    .insert(std::string("[supervisor]\n").size(), "default_action = start\n"));
+TEST_F(DaemonTest, AStopByCommandOutlivesARestartOfTheDaemon) {
+    boot();
+    game(50);
+    runner->attach();
+    ask({{"request", "stop"}}, kOperator, 1, Right::Manage);
+    runner->stopped();
+    const json stopped = daemon->status()["stopped"];
+    ASSERT_TRUE(stopped.is_object()) << daemon->status().dump();
+    EXPECT_EQ(stopped["uid"], kOperator);
+    const std::int64_t since = stopped["since_ms"];
+    EXPECT_GT(since, 0);
+    boot(); // an upgrade, or a crash
+    EXPECT_FALSE(runner->starting) << "the game still runs";
+    game(60);
+    EXPECT_FALSE(runner->starting) << "a new one";
+    EXPECT_EQ(daemon->status()["stopped"]["since_ms"], since);
+    EXPECT_EQ(daemon->status()["stopped"]["uid"], kOperator);
+    EXPECT_EQ(daemon->status()["why"],
+              "stopped by command of user 1000, until rustlandctl resume or start");
+    EXPECT_EQ(ask({{"request", "resume"}})["ok"], true);
+    EXPECT_TRUE(runner->starting);
+    EXPECT_TRUE(daemon->status()["stopped"].is_null());
+    runner->attach();
+    runner->die(ExitKind::Restart);
+    boot();
+    EXPECT_TRUE(runner->starting) << "undone for the next daemon, too";
+}
+
+TEST_F(DaemonTest, WhatIsToRunAlwaysIsStartedAtOnceUnlessItWasStopped) {
+    fixture.dir().write("conf", std::string("[supervisor]\nscheduler = /opt/sched\n") +
+                                    "default_action = start\nmin_dwell = 0\n");
+    boot();
+    ASSERT_TRUE(runner->starting) << phase();
+    runner->attach();
+    ask({{"request", "stop"}});
+    runner->stopped();
+    boot();
+    EXPECT_FALSE(runner->starting);
+    EXPECT_EQ(phase(), "off");
+    ask({{"request", "resume"}});
+    EXPECT_TRUE(runner->starting);
+}
+
+TEST_F(DaemonTest, TheNextDaemonCompletesAStopThatWasUnderWay) {
+    boot();
+    game(50);
+    runner->attach();
+    ask({{"request", "stop"}});
+    ASSERT_TRUE(runner->stopping); // and the daemon is killed before it has stopped
+    adoptable = true;
+    boot();
+    EXPECT_TRUE(runner->stopping) << "taken over, and stopped";
+    runner->stopped();
+    EXPECT_EQ(phase(), "off");
+    EXPECT_EQ(daemon->status()["why"],
+              "stopped by command of root, until rustlandctl resume or start");
+}
+
+TEST_F(DaemonTest, TheEndOfTheDaemonIsNoStopByCommand) {
+    boot();
+    game(50);
+    runner->attach();
+    daemon->shutdown(false);
+    runner->stopped();
     boot();
     EXPECT_TRUE(runner->starting);
-    runner->attach();
-    EXPECT_EQ(phase(), "on");
+    EXPECT_TRUE(daemon->status()["stopped"].is_null());
+}
+
+TEST_F(DaemonTest, AnUnusableRecordOfAStopIsPutAside) {
+    for (const char* text : {"rubbish", "{}", R"({"version": 1, "since_ms": "x", "uid": -1})"}) {
+        fixture.dir().write("run/stopped.json", text);
+        boot();
+        game(50);
+        EXPECT_TRUE(runner->starting) << text;
+        EXPECT_FALSE(std::filesystem::exists(fixture.dir().path("run/stopped.json"))) << text;
+    }
+}
+
+TEST_F(DaemonTest, ASchedulerThatRefusesItsOptionsIsTriedOnceAndSaysWhatToDo) {
+    boot();
+    game(50);
+    runner->fail("exited with status 2: no such option", ExitKind::Misconfigured);
+    EXPECT_FALSE(until([&] { return runner->starts > 1; }, millis(300))) << "tried again";
+    const json status = daemon->status();
+    ASSERT_EQ(status["quarantined"].size(), 1U);
+    EXPECT_EQ(status["why"], "/opt/sched is in quarantine: exited with status 2: no such option");
+    EXPECT_THAT(std::string(ask({{"request", "start"}})["error"]), HasSubstr("no such option"));
+    EXPECT_EQ(ask({{"request", "reload"}})["ok"], true);
+    EXPECT_TRUE(runner->starting) << "a new configuration";
+    runner->fail("exited with status 2: no such option", ExitKind::Misconfigured);
+    EXPECT_FALSE(runner->starting);
+    EXPECT_EQ(ask({{"request", "resume"}})["ok"], true);
+    EXPECT_TRUE(runner->starting) << "a person who has mended the program";
 }

@@ -14,6 +14,9 @@ using namespace rustland::supervisor;
 
 namespace {
 
+// Only where a test is about a deadline may one come.
+constexpr Nanos kAmple = test::kPatience;
+
 class ChildRunnerTest : public testing::Test {
   protected:
     ChildRunnerTest() : loop_(*Loop::create()), runner_(make()) {}
@@ -32,8 +35,8 @@ class ChildRunnerTest : public testing::Test {
         ChildRunnerOptions options;
         options.log_path = fixture.dir().path("log");
         options.sysrq_path = fixture.dir().write("sysrq", "");
-        options.start_timeout = seconds(5);
-        options.stop_timeout = millis(150);
+        options.start_timeout = kAmple;
+        options.stop_timeout = kAmple;
         auto runner =
             ChildRunner::create(*loop_, SchedExtReader(fixture.sched_ext()), ProcReader(), options);
         (*runner)->on_event([this](const RunnerEvent& event) {
@@ -102,10 +105,18 @@ TEST_F(ChildRunnerTest, StartAnswersOnceTheKernelShowsTheOps) {
 }
 
 TEST_F(ChildRunnerTest, AStartThatFailsSaysWhatTheSchedulerSaid) {
-    runner_->start(spec({"--fail", "3"}), false);
+    runner_->start(spec({"--fail", "7"}), false);
     const auto& failed = next<runner::StartFailed>();
     EXPECT_EQ(failed.exit.kind, ExitKind::Failed);
-    EXPECT_EQ(failed.exit.reason, "exited with status 3: fake scheduler: cannot load");
+    EXPECT_EQ(failed.exit.reason, "exited with status 7: fake scheduler: cannot load");
+}
+
+TEST_F(ChildRunnerTest, OneThatRefusesItsOptionsSaysWhatToDo) {
+    runner_->start(spec({"--fail", "2"}), false);
+    const auto& failed = next<runner::StartFailed>();
+    EXPECT_EQ(failed.exit.kind, ExitKind::Misconfigured);
+    EXPECT_EQ(failed.exit.reason, "exited with status 2: fake scheduler: cannot load; correct its "
+                                  "options, then rustlandctl reload or resume");
 }
 
 TEST_F(ChildRunnerTest, AMissingProgramFails) {
@@ -138,6 +149,7 @@ TEST_F(ChildRunnerTest, OneThatNeverAttachesIsStoppedAtTheDeadline) {
 }
 
 TEST_F(ChildRunnerTest, ADeafOneIsKilledAndAKernelThatStaysOnIsReported) {
+    runner_->configure(kAmple, millis(150));
     runner_->start(spec({"--deaf"}), false);
     next<runner::Attached>();
     runner_->stop();
@@ -148,6 +160,7 @@ TEST_F(ChildRunnerTest, ADeafOneIsKilledAndAKernelThatStaysOnIsReported) {
 }
 
 TEST_F(ChildRunnerTest, AKilledOneIsReportedAsCrashed) {
+    runner_->configure(kAmple, millis(150)); // the played kernel never lets go
     runner_->start(spec({}), false);
     next<runner::Attached>();
     ::kill(last_pid, SIGKILL);
@@ -157,7 +170,6 @@ TEST_F(ChildRunnerTest, AKilledOneIsReportedAsCrashed) {
 }
 
 TEST_F(ChildRunnerTest, AnExitIsReportedOnlyOnceTheKernelHasLetGo) {
-    runner_->configure(seconds(5), seconds(5));
     runner_->start(spec({}), false);
     next<runner::Attached>();
     ::kill(last_pid, SIGKILL);
@@ -171,7 +183,6 @@ TEST_F(ChildRunnerTest, AnExitIsReportedOnlyOnceTheKernelHasLetGo) {
 }
 
 TEST_F(ChildRunnerTest, AStopWhileTheKernelLetsGoIsAnsweredByStopped) {
-    runner_->configure(seconds(5), seconds(5));
     runner_->start(spec({}), false);
     next<runner::Attached>();
     ::kill(last_pid, SIGKILL);

@@ -23,8 +23,8 @@ constexpr ClientLimits kForAll{.privileged = 4711,
                                .per_user = 4,
                                .requests_per_second = 50,
                                .burst = 5,
-                               .first_request = millis(200),
-                               .idle = millis(500),
+                               .first_request = test::kPatience,
+                               .idle = test::kPatience,
                                .farewell = seconds(5)};
 
 UniqueFd connect_to(const std::string& path) {
@@ -39,14 +39,16 @@ UniqueFd connect_to(const std::string& path) {
 
 class CrowdedServer : public testing::Test {
   protected:
-    CrowdedServer() : loop(*Loop::create()) {
+    CrowdedServer() : loop(*Loop::create()) { serve(kForAll); }
+    void serve(const ClientLimits& limits) {
+        server.reset();
         ControlServer::Handlers handlers;
         handlers.request = [this](const Peer& peer, const nlohmann::json&) {
             ++asked;
             server->send(peer.id, {{"ok", true}});
         };
         handlers.busy = [this](ClientId) { return busy; };
-        server = *ControlServer::listen(*loop, dir.path("s"), handlers, kForAll);
+        server = *ControlServer::listen(*loop, dir.path("s"), handlers, limits);
     }
     // What has come until `expected` is in it.
     std::string wait_for(const UniqueFd& fd, const std::string& expected) {
@@ -90,6 +92,10 @@ TEST_F(CrowdedServer, WhoIsTurnedAwayReadsWhyThoughItWroteFirst) {
 }
 
 TEST_F(CrowdedServer, SilentClientsMakeRoomUnlessTheyHoldSomething) {
+    ClientLimits impatient = kForAll;
+    impatient.first_request = millis(200);
+    impatient.idle = millis(500);
+    serve(impatient);
     const UniqueFd silent = connect_to(dir.path("s"));
     EXPECT_THAT(wait_for(silent, "\n"), HasSubstr("connect again"));
     EXPECT_EQ(server->clients(), 0U);
@@ -107,11 +113,13 @@ TEST_F(CrowdedServer, AFloodOfRequestsIsAnsweredAtTheUsersRate) {
     std::string flood;
     for (int i = 0; i < 1000; ++i)
         flood += kStatus;
+    const Nanos began = monotonic_now();
     send(client, flood);
     test::run_until(
         *loop, [] { return false; }, millis(500));
+    const double passed = static_cast<double>((monotonic_now() - began).value) / 1e9;
     EXPECT_GE(asked, 5);
-    EXPECT_LE(asked, 5 + 50) << "half a second at fifty a second, and what it takes at once";
+    EXPECT_LE(asked, 5 + 50 * passed + 1) << "fifty a second, and what it takes at once";
 }
 
 TEST(InstanceLock, OneAtATimeHoweverTheOneBeforeEnded) {

@@ -1,99 +1,76 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What a configuration may look like and can never match or mean.
-#include "supervisor/config/config.hpp"
-#include "supervisor/config/load.hpp"
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
+#include "support/bad_files.hpp"
 
 using namespace rustland::supervisor;
+using rustland::test::build;
+using rustland::test::fake_user;
+using rustland::test::messages;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-namespace {
-
-std::optional<uid_t> no_user(const std::string&) { return std::nullopt; }
-
-BuiltConfig build(const std::string& text) { return build_config({parse_ini(text, "f")}, no_user); }
-
-std::vector<std::string> messages(const Problems& problems) {
-    std::vector<std::string> out;
-    for (const Problem& p : problems)
-        out.push_back(p.message());
-    return out;
-}
-
-} // namespace
-
-struct Refused {
-    const char* text;
-    const char* message;
-};
-
-class Shapes : public testing::TestWithParam<Refused> {};
-
-TEST_P(Shapes, AreRefusedWithTheReasonAndWhatToWrite) {
-    EXPECT_THAT(messages(build(GetParam().text).problems), ElementsAre(GetParam().message));
-}
+namespace rustland::test {
 
 INSTANTIATE_TEST_SUITE_P(
-    Table, Shapes,
+    Shapes, BadFiles,
     testing::Values(
-        Refused{
+        BadFile{
             "[workload a]\ncomm = *sixteen-bytes-[x]?\n",
             "f:2: [workload a] comm: \"*sixteen-bytes-[x]?\" is longer than the 15 bytes that a "
             "comm has; use program for full names"},
-        Refused{"[workload a]\nprogram = /usr/bin/game\n",
+        BadFile{"[workload a]\nprogram = /usr/bin/game\n",
                 "f:2: [workload a] program: \"/usr/bin/game\" holds a slash, which no file name "
                 "does; write exe = /usr/bin/game"},
-        Refused{"[workload a]\nprogram = */game\n",
+        BadFile{"[workload a]\nprogram = */game\n",
                 "f:2: [workload a] program: \"*/game\" holds a slash, which no file name does; "
                 "write exe = */game"},
-        Refused{"[workload a]\nprogram = C:\\g\\Game.exe\n",
+        BadFile{"[workload a]\nprogram = C:\\g\\Game.exe\n",
                 "f:2: [workload a] program: \"C:\\g\\Game.exe\" is a path; write the file name "
                 "alone, Game.exe"},
-        Refused{"[workload a]\nprogram = Game.exe;Other.exe\n",
+        BadFile{"[workload a]\nprogram = Game.exe;Other.exe\n",
                 "f:2: [workload a] program: \"Game.exe;Other.exe\" is one item, because commas "
                 "separate items; write Game.exe, Other.exe, or put it into double quotes"},
-        Refused{"[workload a]\ncomm = ok, a;b\n",
+        BadFile{"[workload a]\ncomm = ok, a;b\n",
                 "f:2: [workload a] comm: \"a;b\" is one item, because commas separate items; write "
                 "a, b, or put it into double quotes"},
-        Refused{"[workload a]\nancestor = /usr/bin/heroic\n",
+        BadFile{"[workload a]\nancestor = /usr/bin/heroic\n",
                 "f:2: [workload a] ancestor: \"/usr/bin/heroic\" is a path, and names are compared "
                 "here; write heroic"},
-        Refused{"[workload a]\nexe = $HOME/Games/foo/game\n",
+        BadFile{"[workload a]\nexe = $HOME/Games/foo/game\n",
                 "f:2: [workload a] exe: \"$HOME/Games/foo/game\" holds a variable, and nothing is "
                 "expanded; write the path, such as /home/*/Games/foo/game"},
-        Refused{"[workload a]\nexe = /opt/${GAME}/x\n",
+        BadFile{"[workload a]\nexe = /opt/${GAME}/x\n",
                 "f:2: [workload a] exe: \"/opt/${GAME}/x\" holds a variable, and nothing is "
                 "expanded; write the path, such as /home/*/game"},
-        Refused{"[workload a]\nexe = game\n",
+        BadFile{"[workload a]\nexe = game\n",
                 "f:2: [workload a] exe: \"game\" does not begin with a slash, as every path does; "
                 "write */game, or program = game"},
-        Refused{"[workload a]\nexe = /opt/game/\n",
+        BadFile{"[workload a]\nexe = /opt/game/\n",
                 "f:2: [workload a] exe: \"/opt/game/\" ends with a slash, as no file does; write "
                 "/opt/game/*"},
-        Refused{"[workload a]\nexe = C:\\g\\Game.exe\n",
+        BadFile{"[workload a]\nexe = C:\\g\\Game.exe\n",
                 "f:2: [workload a] exe: \"C:\\g\\Game.exe\" is a path of Windows, and the "
                 "executable is Wine's; write program = Game.exe"},
-        Refused{"[workload a]\ncgroup = app-flatpak-org.x.X-*.scope\n",
+        BadFile{"[workload a]\ncgroup = app-flatpak-org.x.X-*.scope\n",
                 "f:2: [workload a] cgroup: \"app-flatpak-org.x.X-*.scope\" does not begin with a "
                 "slash, as every cgroup does; write */app-flatpak-org.x.X-*.scope"},
-        Refused{"[workload a]\ngpu = yes\n",
+        BadFile{"[workload a]\ngpu = yes\n",
                 "f:1: [workload a] gpu: is no evidence by itself; give at least one of comm, "
                 "program, exe, cmdline, cgroup, steam_appid, parent, ancestor, user"},
-        Refused{"[workload a]\ncomm = a\ngpu = 0%\n",
+        BadFile{"[workload a]\ncomm = a\ngpu = 0%\n",
                 "f:3: [workload a] gpu: \"0%\" is neither yes nor no nor a share from 1% to 100%"},
-        Refused{"[supervisor]\nscheduler = /usr/bin/scx_x --autopilot\n",
+        BadFile{"[supervisor]\nscheduler = /usr/bin/scx_x --autopilot\n",
                 "f:2: [supervisor] scheduler: \"/usr/bin/scx_x --autopilot\" is more than a path; "
                 "write the rest as scheduler_args = --autopilot"},
-        Refused{"[supervisor]\nscheduler_args = \"--slice-us 5000\"\n",
+        BadFile{"[supervisor]\nscheduler_args = \"--slice-us 5000\"\n",
                 "f:2: [supervisor] scheduler_args: \"--slice-us 5000\" is one argument, because it "
                 "is quoted as a whole; leave the quotes out"},
-        Refused{"[supervisor]\nscheduler_args = --slice-us=5000,--lease-ms=10\n",
+        BadFile{"[supervisor]\nscheduler_args = --slice-us=5000,--lease-ms=10\n",
                 "f:2: [supervisor] scheduler_args: \"--slice-us=5000,--lease-ms=10\" is one "
                 "argument, because spaces separate arguments, not commas"}),
     [](const auto& tested) { return std::to_string(tested.index); });
+
+} // namespace rustland::test
 
 TEST(Shape, TakesPatternsThatLookOddAndCanMatch) {
     const BuiltConfig built = build("[workload a]\n"
@@ -118,7 +95,7 @@ TEST(Shape, CheckMissesAProgramThatIsNotThereAndTheDaemonDoesNot) {
     const std::string text = "[supervisor]\nscheduler = /opt/none\n[workload a]\ncomm = a\n"
                              "scheduler = /opt/none\n";
     EXPECT_THAT(
-        messages(build_config({parse_ini(text, "f")}, no_user, none).problems),
+        messages(build_config({parse_ini(text, "f")}, fake_user, none).problems),
         ElementsAre("f:2: [supervisor] scheduler: there is no program /opt/none; install it "
                     "or correct the path",
                     "f:5: [workload a] scheduler: there is no program /opt/none; install it "

@@ -158,9 +158,9 @@ TEST(StateFile, KeepsARunAndRefusesRubbish) {
 
 TEST(ExitStatus, TellsWhyARunEnded) {
     const auto kind = [](const ProcessEnd& end, bool ours = true) {
-        return describe_exit(end, ours, false, "").kind;
+        return describe_exit(end, {ours}, "").kind;
     };
-    EXPECT_EQ(describe_exit({true, 0, 0}, true, true, "").kind, ExitKind::Requested);
+    EXPECT_EQ(describe_exit({true, 0, 0}, {true, true}, "").kind, ExitKind::Requested);
     EXPECT_EQ(kind({true, 0, 0}), ExitKind::Outside);
     EXPECT_EQ(kind({true, static_cast<int>(ExitCode::SysRq), 0}), ExitKind::Outside);
     EXPECT_EQ(kind({true, static_cast<int>(ExitCode::Watchdog), 0}), ExitKind::Stalled);
@@ -171,10 +171,30 @@ TEST(ExitStatus, TellsWhyARunEnded) {
     EXPECT_EQ(kind({true, 1, 0}), ExitKind::Failed);
     EXPECT_EQ(kind({true, 0, SIGKILL}), ExitKind::Crashed);
     EXPECT_EQ(kind({true, 0, SIGTERM}), ExitKind::Outside);
-    EXPECT_EQ(describe_exit({true, 1, 0}, true, false, "first\nlast words\n\n").reason,
+    EXPECT_EQ(describe_exit({true, 1, 0}, {true}, "first\nlast words\n\n").reason,
               "exited with status 1: last words");
-    EXPECT_EQ(describe_exit({true, 0, SIGKILL}, true, false, "rustland: info: attached\n").reason,
+    EXPECT_EQ(describe_exit({true, 0, SIGKILL}, {true}, "rustland: info: attached\n").reason,
               "killed by SIGKILL");
+}
+
+TEST(ExitStatus, TellsWhatWouldFailAgain) {
+    const auto kind = [](ExitCode code, bool ours, bool attached = false) {
+        return describe_exit({true, static_cast<int>(code), 0}, {ours, false, attached}, "").kind;
+    };
+    for (const ExitCode code :
+         {ExitCode::Usage, ExitCode::NoPrivilege, ExitCode::NoSchedExt, ExitCode::KernelTypes}) {
+        EXPECT_EQ(kind(code, true), ExitKind::Misconfigured) << int(code);
+        EXPECT_EQ(kind(code, true, true), ExitKind::Failed) << "it had run: " << int(code);
+    }
+    for (const ExitCode code :
+         {ExitCode::Failure, ExitCode::OtherScheduler, ExitCode::LoadFailed, ExitCode::Refused})
+        EXPECT_EQ(kind(code, true), ExitKind::Failed) << "may pass: " << int(code);
+    EXPECT_EQ(kind(ExitCode::Usage, false), ExitKind::Misconfigured) << "as programs have it";
+    EXPECT_EQ(kind(ExitCode::KernelTypes, false), ExitKind::Failed) << "means something else";
+    EXPECT_EQ(describe_exit({true, 2, 0}, {true, false, false}, "").reason,
+              "exited with status 2; correct its options, then rustlandctl reload or resume");
+    EXPECT_EQ(describe_exit({true, 5, 0}, {true, false, false}, "no BTF").reason,
+              "exited with status 5: no BTF; mend that, then rustlandctl reload or resume");
 }
 
 TEST(Request, IsOneJsonObjectWithAName) {

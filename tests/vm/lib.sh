@@ -143,26 +143,10 @@ undecided_at_least() { [ $(($(counter fallback) + $(counter unasked))) -ge "$1" 
 # Each task that was given to user space has been decided, has run without a decision or was taken
 # away; true only while nothing is on its way. Leaves the numbers in AGREEMENT.
 AGREEMENT=
-counters_agree() {
-    local queued decided fallback dequeued name value
-    while read -r name value; do
-        case $name in
-        stats.queued) queued=$value ;;
-        stats.decided) decided=$value ;;
-        stats.fallback) fallback=$value ;;
-        stats.dequeued) dequeued=$value ;;
-        esac
-    done < <(vm-tasks stats)
-    AGREEMENT="queued $queued, decided $decided + fallback $fallback + dequeued $dequeued"
-    [ "$queued" -gt 0 ] && [ "$queued" -eq $((decided + fallback + dequeued)) ]
-}
 wait_counters_agree() {
-    local deadline=$(($(now_ms) + 10000)) tries=0
-    until counters_agree; do
-        [ "$(now_ms)" -lt $deadline ] || fail "the counters do not agree after 10 s of rest: $AGREEMENT"
-        # In the deterministic mode, equal pauses could meet the same task on its way each time.
-        sleep 0.$((100 + tries++ * 37 % 100))
-    done
+    local agreement
+    agreement=$(vm-tasks agree --limit-s 10) ||
+        fail "the counters do not agree after 10 s of rest: $agreement"
 }
 
 # --- tasks to schedule -------------------------------------------------------------------

@@ -56,7 +56,7 @@ int main(int argc, char** argv) {
     InteractiveFirst policy;
     const LockedMemory locked = need(LockedMemory::lock());
     const auto thread = need(SchedulerThread::start(*kernel, kernel->queued_fd(), policy, {}));
-    if (const auto done = kernel->attach(); !done) {
+    if (const auto done = kernel->attach(thread->tid()); !done) {
         std::fprintf(stderr, "%s\n", done.error().message().c_str());
         thread->request_stop();
         return thread->join_for(seconds(1)) ? 1 : 2;

@@ -53,6 +53,10 @@ int set_class(const std::string& name, const std::vector<pid_t>& pids);
 // with dots.
 int ask(const std::string& socket_path, const std::string& request);
 
+// Asks the running scheduler until each task that was given to user space is accounted for. One
+// process, because whatever else runs meanwhile may be waiting for a decision itself.
+int agree(const std::string& socket_path, int limit_s);
+
 // Prints each loaded BPF program with the kernel's run-time statistics; 1 if there is none.
 int bpf_programs();
 

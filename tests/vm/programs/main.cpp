@@ -57,6 +57,12 @@ int main(int argc, char** argv) {
     auto* stats_command = app.add_subcommand("stats", "what the running scheduler has counted");
     stats_command->add_option("--socket", socket_path);
 
+    int agree_limit_s = 10;
+    auto* agree_command =
+        app.add_subcommand("agree", "waits until the scheduler's counters of tasks agree");
+    agree_command->add_option("--socket", socket_path);
+    agree_command->add_option("--limit-s", agree_limit_s)->check(CLI::PositiveNumber);
+
     std::string request;
     auto* ask_command = app.add_subcommand("ask", "sends a request to the running scheduler");
     ask_command->add_option("--socket", socket_path);
@@ -113,5 +119,7 @@ int main(int argc, char** argv) {
         return hogs(hogging);
     if (waits_command->parsed())
         return waits(waiting);
+    if (agree_command->parsed())
+        return agree(socket_path, agree_limit_s);
     return ask(socket_path, ask_command->parsed() ? request : R"({"request":"stats"})");
 }

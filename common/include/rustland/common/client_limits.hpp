@@ -37,6 +37,14 @@ class ClientBook {
     // Takes one request out of the user's allowance. False: not yet, ask again a moment later.
     bool take_request(uid_t user, Nanos now);
 
+    // The same for one who has no connection here, or is not asked for it.
+    bool take_single(uid_t user, Nanos now) {
+        came(user, now);
+        const bool taken = take_request(user, now);
+        left(user); // its allowance is remembered
+        return taken;
+    }
+
     [[nodiscard]] bool privileged(uid_t user) const { return user == limits_.privileged; }
     // Whether a connection has been silent for too long. `asked`: it has had a request answered.
     [[nodiscard]] bool silent_too_long(uid_t user, bool asked, Nanos last_heard, Nanos now) const;

@@ -66,8 +66,9 @@ class BpfScheduler final : public Kernel {
     BpfScheduler& operator=(BpfScheduler&&) = delete;
     ~BpfScheduler() override;
 
-    // Takes over the machine's scheduling. EBUSY: another scheduler is attached.
-    Status attach();
+    // Takes over the machine's scheduling. EBUSY: another scheduler is attached. The thread that
+    // calls receive() and commit() comes before all others; it must be there already.
+    Status attach(Pid scheduling_thread);
     // Gives it back; returns when the kernel's own scheduler runs everything again.
     void detach();
 
@@ -87,6 +88,8 @@ class BpfScheduler final : public Kernel {
     [[nodiscard]] int queued_fd() const;
     // Becomes readable when the kernel has ended us.
     [[nodiscard]] int news_fd() const;
+    // Becomes readable, and stays so, when there is a CPU limit (cpu.max) that is not enforced.
+    [[nodiscard]] int limits_fd() const;
 
     // How the kernel ended the scheduling; kind is None while attached.
     [[nodiscard]] ExitInfo exit_info() const;
@@ -111,6 +114,7 @@ class BpfScheduler final : public Kernel {
     ring_buffer* exited_ring_ = nullptr; // only where exits are reported
     int queued_fd_ = -1;
     int news_fd_ = -1;
+    int limits_fd_ = -1;
     int dump_fd_ = -1;
     int commit_fd_ = -1;
     int process_classes_fd_ = -1;

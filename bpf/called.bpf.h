@@ -38,7 +38,8 @@ static __always_inline void note_caller(struct task_struct* p) {
     to = task_ctx_of(p);
     if (!from || !to || class_of(waker, from) != RL_CLASS_FOREGROUND)
         return;
-    to->called = class_of(p, to) == RL_CLASS_NORMAL && !in_interrupt();
+    /* What serves the foreground is the one step that there is. */
+    to->called = from->class_root != ALONE && class_of(p, to) == RL_CLASS_NORMAL && !in_interrupt();
 }
 
 #endif

@@ -4,7 +4,8 @@
  * its process, else of the nearest ancestor that has one, else of the process that it was forked
  * under (which may have lost it to a reaper since), else of the nearest cgroup. It looks these up
  * when it is next enqueued after a change, and children inherit what their parent has, so that
- * nothing is searched while nothing changes.
+ * nothing is searched while nothing changes. A class with RL_CLASS_ALONE is that of its process and
+ * of nobody else: half of a desktop may descend from a compositor.
  */
 #ifndef RUSTLAND_CLASS_BPF_H
 #define RUSTLAND_CLASS_BPF_H
@@ -13,8 +14,10 @@
 #include "groups.bpf.h"
 
 #define ANCESTORS 16
+/* In place of the process that a class comes from: nobody inherits it. */
+#define ALONE (-1)
 
-/* enum rl_class by process. */
+/* enum rl_class by process, perhaps with RL_CLASS_ALONE. */
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, RL_MAX_CLASSED_PROCESSES);
@@ -41,8 +44,12 @@ static u32* class_by_ancestor(struct task_struct* p, s32* root) {
         if (tgid <= 1)
             break;
         class = bpf_map_lookup_elem(&process_classes, &tgid);
-        if (class) {
+        if (class && !(*class & RL_CLASS_ALONE)) {
             *root = tgid;
+            return class;
+        }
+        if (class && tgid == p->tgid) {
+            *root = ALONE;
             return class;
         }
         at = BPF_CORE_READ(at, real_parent);
@@ -84,14 +91,16 @@ VERIFIED_ALONE u32 class_look_up(struct task_struct* p __arg_trusted) {
     tc->class_generation = c->class_generation;
     tc->class_root = 0;
     class = class_by_ancestor(p, &tc->class_root);
-    if (!class && root) {
+    if (!class && root > 0) {
         class = bpf_map_lookup_elem(&process_classes, &root);
+        if (class && (*class & RL_CLASS_ALONE))
+            class = NULL;
         if (class)
             tc->class_root = root;
     }
     if (!class)
         class = class_by_cgroup(tc->cgroup_id);
-    now_in = class ? *class : RL_CLASS_NORMAL;
+    now_in = class ? *class & ~RL_CLASS_ALONE : RL_CLASS_NORMAL;
     /* What was said about the task was said about one of its old class: ask again. */
     if (now_in != tc->task_class)
         tc->key = tc->decided_key = tc->granted = tc->decision_flags = 0;
@@ -107,7 +116,7 @@ static __always_inline u32 class_of(struct task_struct* p, struct task_ctx* tc) 
     return class_look_up(p);
 }
 
-/* A new task starts in the class of the one that forked it. */
+/* A new task starts in the class of the one that forked it, or looks for its own. */
 static __always_inline void class_inherit(struct task_ctx* child) {
     struct task_struct* parent = (void*)bpf_get_current_task_btf();
     struct task_ctx* tc = task_ctx_of(parent);
@@ -115,6 +124,10 @@ static __always_inline void class_inherit(struct task_ctx* child) {
     if (!tc)
         return;
     child->task_class = class_of(parent, tc);
+    if (tc->class_root == ALONE) {
+        child->task_class = RL_CLASS_NORMAL;
+        return;
+    }
     child->class_generation = tc->class_generation;
     child->class_root = tc->class_root;
 }

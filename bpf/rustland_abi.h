@@ -42,6 +42,8 @@ enum rl_class {
     RL_CLASS_BACKGROUND = 2,
     RL_CLASSES = 3,
 };
+/* Beside the class of a process: it is for the process itself, not for what descends from it. */
+#define RL_CLASS_ALONE 0x100
 
 enum rl_queued_flags {
     RL_QUEUED_WAKEUP = 1 << 0,     /* it slept and was woken; otherwise it used its slice up */

@@ -131,7 +131,7 @@ struct task_ctx {
     s32 woke;       /* the last one that it woke on its way to sleep */
     u32 task_class; /* valid for class_generation, see class.bpf.h */
     u32 class_generation;
-    s32 class_root; /* the process that it has its class from, 0: none */
+    s32 class_root; /* the process that it has its class from, 0: none, below: see class.bpf.h */
 };
 
 struct {

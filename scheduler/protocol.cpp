@@ -64,10 +64,13 @@ Result<Request> parse_request(std::string_view line) {
         request.kind = Request::Kind::Classes;
         auto foreground = parse_pids(message, "foreground");
         auto background = parse_pids(message, "background");
-        if (!foreground || !background)
-            return foreground ? background.error() : foreground.error();
+        auto companions = parse_pids(message, "companions");
+        for (const auto* list : {&foreground, &background, &companions})
+            if (!*list)
+                return list->error();
         request.foreground = *std::move(foreground);
         request.background = *std::move(background);
+        request.companions = *std::move(companions);
     } else {
         return Error("unknown request: choose stats, subscribe, classes or stop");
     }

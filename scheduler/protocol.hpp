@@ -3,10 +3,12 @@
 //
 //   {"request":"stats"}                      -> one answer with the statistics
 //   {"request":"subscribe","interval":1.0}   -> one at once, then one each interval (seconds)
-//   {"request":"classes","foreground":[PID,…],"background":[PID,…]}
+//   {"request":"classes","foreground":[PID,…],"background":[PID,…],"companions":[PID,…]}
 //                                            -> {"ok":true}; the classes of these processes (thread
 //                                               group ids) and all that descends from them, instead
-//                                               of those given before; root alone
+//                                               of those given before; companions are in the
+//                                               foreground without what descends from them; root
+//                                               alone
 //   {"request":"stop"}                       -> {"ok":true}, and the scheduler ends; root alone
 //
 // Whatever cannot be done is answered with {"error":"…"}.
@@ -33,6 +35,7 @@ struct Request {
     Nanos interval;              // of Subscribe
     std::vector<Pid> foreground; // of Classes
     std::vector<Pid> background;
+    std::vector<Pid> companions;
 
     // Requests that change something are root's.
     [[nodiscard]] bool needs_root() const { return kind == Kind::Stop || kind == Kind::Classes; }

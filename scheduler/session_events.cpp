@@ -39,6 +39,8 @@ void print_if_ready(std::string_view text) {
 // Those of the request and those of the command line.
 Status Session::set_classes(const Request& request) {
     std::vector<ClassedProcess> processes;
+    for (const Pid pid : request.companions)
+        processes.push_back({pid, TaskClass::Foreground, true});
     for (const Pid pid : request.background)
         processes.push_back({pid, TaskClass::Background});
     for (const Pid pid : request.foreground)

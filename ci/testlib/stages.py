@@ -50,9 +50,10 @@ class Stages:
             if name in self._selected and not needs_build:
                 self._add("lint", name, lambda _, name=name, check=check: self._lint(name, check),
                           after=after)
-        if f"unit/{PRESETS[0]}" in self._selected or late or vm_cases is None or vm_cases:
+        for_vms = {"dev"} if vm_cases is None else {case.preset for case in vm_cases}
+        if f"unit/{PRESETS[0]}" in self._selected or late or "dev" in for_vms:
             self._add_build("dev", after)
-        if "unit/asan" in self._selected:
+        if "unit/asan" in self._selected or "asan" in for_vms:
             self._add_build("asan", after)
         if fuzz.NAME in self._selected:
             self._add("build", "build/fuzz", fuzz.build, cpus, cpus, after)
@@ -69,8 +70,8 @@ class Stages:
             self.add_vm_tests(vm_cases)
 
     def add_vm_tests(self, cases):
-        vm_tests.add_jobs(self._schedule, cases, self._report, (BUILD_DEV,),
-                          lambda: self._built["dev"])
+        vm_tests.add_jobs(self._schedule, cases, self._report, lambda preset: f"build/{preset}",
+                          lambda preset: self._built[preset])
 
     def add_kernels(self, plan, after):
         """Fetches the kernels while the rest goes on, looks at them and adds the tests on them.

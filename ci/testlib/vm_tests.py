@@ -12,7 +12,9 @@ line, say what it needs:
   # vm pending: REASON          reported as skipped; runs with --all or --only
   # vm realtime                else deterministic (`# vm seed: N`, default 1)
   # vm generic                 on the generic 6.18 kernel only
+  # vm preset: asan            with the programs of that build; default dev
   # vm root: systemd           in the Debian image; default minimal
+  # vm modules: vgem           of the kernel, loaded before the test
   # vm cpus: 4                 also a topology such as 4,cores=2,threads=2
   # vm memory: 1G
   # vm timeout: 60             seconds of the VM's clock
@@ -34,10 +36,11 @@ from testlib.schedule import Job
 
 MAIN_SERIES = "6.18"
 SKIP_STATUS = 77
-KEYS = {"kernels", "pending", "on", "realtime", "seed", "generic", "root", "cpus", "memory",
-        "timeout", "append", "qemu", "expect-sched-ext-error", "allow-log"}
-PASSED_ON = ("seed", "root", "cpus", "memory", "timeout", "append", "expect-sched-ext-error",
-             "allow-log")
+KEYS = {"kernels", "pending", "on", "realtime", "seed", "generic", "preset", "root", "cpus",
+        "memory", "timeout", "modules", "append", "qemu", "expect-sched-ext-error", "allow-log"}
+PRESETS = ("dev", "asan")
+PASSED_ON = ("seed", "preset", "root", "cpus", "memory", "timeout", "append",
+             "expect-sched-ext-error", "allow-log")
 
 
 class BadHeader(Exception):
@@ -61,6 +64,11 @@ class Case:
         """Why the test is left out by default; empty if it is not."""
         return self.needs.get("pending", "")
 
+    @property
+    def preset(self):
+        """The build whose programs it runs."""
+        return self.needs.get("preset", PRESETS[0])
+
     def in_any_case(self):
         """The same test, run although it is pending."""
         needs = {key: value for key, value in self.needs.items() if key != "pending"}
@@ -81,6 +89,7 @@ class Case:
         for key in PASSED_ON:
             if key in self.needs:
                 line.append(f"--{key}={self.needs[key]}")
+        line += [f"--module={name}" for name in self.needs.get("modules", "").split()]
         line += [f"--qemu={word}" for word in self.needs.get("qemu", "").split()]
         return line
 
@@ -99,6 +108,8 @@ def read_needs(script):
         raise BadHeader(f"{name}: unknown need '{sorted(unknown)[0]}'")
     if needs.get("kernels", "full") not in ("smoke", "full", "main"):
         raise BadHeader(f"{name}: kernels must be smoke, full or main, not '{needs['kernels']}'")
+    if needs.get("preset", PRESETS[0]) not in PRESETS:
+        raise BadHeader(f"{name}: preset must be {' or '.join(PRESETS)}, not '{needs['preset']}'")
     wanted = set(needs.get("on", kernels.OK).split())
     if not wanted or not wanted <= {kernels.OK, kernels.NONE, kernels.BROKEN, "any"}:
         raise BadHeader(f"{name}: on must be ok, none, broken or any, not '{needs.get('on')}'")
@@ -160,9 +171,9 @@ def run_case(case, report):
 
 
 def add_jobs(schedule, cases, report, after, built):
-    """`built`: tells whether there is something to test, once the jobs in `after` have ended."""
+    """`after(preset)`: the job that builds it. `built(preset)`: whether it has, once that has ended."""
     def run_one(case):
-        if built():
+        if case.pending or built(case.preset):
             run_case(case, report)
         else:
             report.add(SKIP, case.name, "the build failed")
@@ -170,4 +181,6 @@ def add_jobs(schedule, cases, report, after, built):
     # The longest first, so that none of them is left alone at the end.
     for case in sorted(cases, key=lambda case: -int(case.needs.get("timeout", 120))):
         # A VM keeps one CPU busy; one in real time a little more, and stands being held up.
-        schedule.add(Job("vm", case.name, lambda _cpus, case=case: run_one(case), after=after))
+        # What is left out waits for no build.
+        schedule.add(Job("vm", case.name, lambda _cpus, case=case: run_one(case),
+                         after=() if case.pending else (after(case.preset),)))

@@ -7,12 +7,15 @@ import shlex
 import shutil
 import subprocess
 
-from vmlib import cpio
+from vmlib import cpio, modules
 
 TOOLS = ("bash", "stress-ng", "hackbench", "chrt", "taskset", "setpriv", "prlimit", "unshare",
          "nsenter", "flock", "capsh", "timeout")
 BUSYBOX = "/bin/busybox"
 GUEST_BIN = "rustland/bin"
+# Source and place in the VM of what tests want beside the programs, as it is installed.
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+SHIPPED = {os.path.join(ROOT, "supervisor", "rustland.conf"): "rustland/rustland.conf"}
 MERGED = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}
 KEEP = 16  # cached archives; older ones are deleted
 
@@ -114,6 +117,9 @@ def base_archive(programs, tools, libraries, scratch):
         archive.file(merged(path), without_debug_info(path, scratch))
     for name, path in programs.items():
         archive.file(f"{GUEST_BIN}/{name}", without_debug_info(path, scratch))
+    for path, target in SHIPPED.items():
+        with open(path, "rb") as file:
+            archive.file(target, file.read(), 0o644)
     for name, target in (("guest-init", "init"), ("guest-run", "run/vm/run")):
         with open(beside(name), "rb") as file:
             archive.file(target, file.read())
@@ -128,7 +134,7 @@ def cached_base(build_dir, cache_dir):
     programs = built_programs(build_dir)
     tools = sorted(filter(None, (shutil.which(tool) for tool in TOOLS)))
     os.makedirs(cache_dir, exist_ok=True)
-    path = os.path.join(cache_dir, fingerprint([BUSYBOX, *tools, *programs.values()]) + ".cpio")
+    path = os.path.join(cache_dir, fingerprint([BUSYBOX, *tools, *SHIPPED, *programs.values()]) + ".cpio")
     if not os.path.exists(path):
         libraries = shared_libraries([*tools, *programs.values()])
         archive = base_archive(programs, tools, libraries, path + ".strip")
@@ -148,12 +154,14 @@ def forget_old(cache_dir):
         os.remove(path)
 
 
-def run_archive(command, timeout, root, share):
-    """What differs from run to run: the command, its surroundings and the shared directory."""
+def run_archive(command, timeout, root, share, module_files=()):
+    """What differs from run to run: the command, its surroundings, the shared directory and modules."""
     archive = cpio.Archive()
     line = " ".join(shlex.quote(word) for word in command)
     archive.file("run/vm/command", f"#!/bin/sh\nexec {line}\n".encode())
     archive.file("run/vm/settings", f"TIMEOUT={timeout}\nROOT={root}\n".encode(), 0o644)
+    for number, path in enumerate(module_files):
+        archive.file(f"run/vm/modules/{number:02}.ko", modules.content(path), 0o644)
     if share:
         archive.tree(share, "share")
     return archive

@@ -41,7 +41,8 @@ Status BpfScheduler::set_process_classes(std::span<const ClassedProcess> process
     clear(process_classes_fd_);
     Status done;
     for (const ClassedProcess& process : processes) {
-        const auto value = static_cast<std::uint32_t>(process.task_class);
+        const auto value = static_cast<std::uint32_t>(process.task_class) |
+                           (process.alone ? std::uint32_t{RL_CLASS_ALONE} : 0);
         if (bpf_map_update_elem(process_classes_fd_, &process.tgid.value, &value, BPF_ANY) != 0)
             done = Error::from_errno("setting the class of a process");
         // One that ended before it was entered is never taken out by the kernel side.

@@ -12,6 +12,14 @@ namespace rustland::supervisor {
 namespace {
 
 constexpr std::string_view kWorkloadPrefix = "workload ";
+constexpr std::string_view kCompanionPrefix = "companion ";
+constexpr std::string_view kMatchKeys =
+    "comm, program, exe, cmdline, cgroup, steam_appid, parent, ancestor, user";
+
+// "workload NAME" and the like.
+bool names_one(std::string_view section, std::string_view prefix) {
+    return section.starts_with(prefix) && section.size() > prefix.size();
+}
 
 // A section after all files were laid over each other.
 struct MergedSection {
@@ -39,6 +47,8 @@ class Builder {
                 apply_supervisor(section);
             else if (section.name.starts_with(kWorkloadPrefix))
                 apply_workload(section);
+            else if (section.name.starts_with(kCompanionPrefix))
+                apply_companion(section);
         }
         check_together();
         return std::move(out_);
@@ -49,12 +59,11 @@ class Builder {
         for (MergedSection& section : sections_)
             if (section.name == raw.name)
                 return &section;
-        const bool workload =
-            raw.name.starts_with(kWorkloadPrefix) && raw.name.size() > kWorkloadPrefix.size();
-        if (raw.name != "supervisor" && !workload)
-            out_.problems.push_back(
-                {raw.file, raw.line, raw.name, "",
-                 "unknown section; there are [supervisor] and [workload NAME]"});
+        if (raw.name != "supervisor" && !names_one(raw.name, kWorkloadPrefix) &&
+            !names_one(raw.name, kCompanionPrefix))
+            out_.problems.push_back({raw.file, raw.line, raw.name, "",
+                                     "unknown section; there are [supervisor], [workload NAME] and "
+                                     "[companion NAME]"});
         sections_.push_back({raw.name, raw.file, raw.line, {}});
         return &sections_.back();
     }
@@ -119,13 +128,27 @@ class Builder {
         return best.empty() ? "" : fmt::format("; is {} meant?", best);
     }
 
+    // What a later file has replaced has to be right, too.
+    template <typename Target>
+    void check_replaced(const MergedSection& section, const KeyTable<Target>& table) {
+        Target scratch;
+        for (const RawEntry* entry : replaced_)
+            if (entry->section == section.name)
+                apply(*entry, scratch, table);
+    }
+
+    static Rule rule_at(const MergedSection& section, std::string_view prefix) {
+        Rule rule;
+        rule.name = section.name.substr(prefix.size());
+        rule.file = section.file;
+        rule.line = section.line;
+        return rule;
+    }
+
     void apply_supervisor(const MergedSection& section) {
         for (const auto& [name, entry] : section.entries)
             apply(*entry, out_.config.settings, settings_table());
-        Settings scratch;
-        for (const RawEntry* entry : replaced_)
-            if (entry->section == section.name)
-                apply(*entry, scratch, settings_table());
+        check_replaced(section, settings_table());
         const Settings& s = out_.config.settings;
         if (s.restart_initial > s.restart_max)
             out_.problems.push_back({section.file, section.line, section.name, "restart_max",
@@ -133,10 +156,7 @@ class Builder {
     }
 
     void apply_workload(const MergedSection& section) {
-        Rule rule;
-        rule.name = section.name.substr(kWorkloadPrefix.size());
-        rule.file = section.file;
-        rule.line = section.line;
+        Rule rule = rule_at(section, kWorkloadPrefix);
         const std::size_t problems_before = out_.problems.size();
         // Deny rules come before others unless they say otherwise, whatever the order of keys.
         const auto deny = section.entries.find("deny");
@@ -146,13 +166,27 @@ class Builder {
         for (const auto& [name, entry] : section.entries)
             if (name != "deny")
                 apply(*entry, rule, workload_table());
-        Rule scratch;
-        for (const RawEntry* entry : replaced_)
-            if (entry->section == section.name)
-                apply(*entry, scratch, workload_table());
+        check_replaced(section, workload_table());
         if (out_.problems.size() == problems_before)
             check_rule(section, rule);
         out_.config.rules.push_back(std::move(rule));
+    }
+
+    void apply_companion(const MergedSection& section) {
+        Rule rule = rule_at(section, kCompanionPrefix);
+        const std::size_t problems_before = out_.problems.size();
+        for (const auto& [name, entry] : section.entries)
+            apply(*entry, rule, companion_table());
+        check_replaced(section, companion_table());
+        const bool good = out_.problems.size() == problems_before;
+        if (rule.name == kNoCompanions)
+            out_.problems.push_back({section.file, section.line, section.name, "",
+                                     fmt::format("\"{}\" is no name", kNoCompanions)});
+        else if (good && rule.enabled && rule.keys.empty())
+            out_.problems.push_back(
+                {section.file, section.line, section.name, "",
+                 fmt::format("has nothing to match by; give at least one of {}", kMatchKeys)});
+        out_.config.companions.push_back(std::move(rule));
     }
 
     void check_rule(const MergedSection& section, const Rule& rule) {
@@ -161,14 +195,13 @@ class Builder {
         if ((rule.enabled || by_gpu_alone) && rule.keys.empty())
             out_.problems.push_back(
                 {section.file, section.line, section.name, by_gpu_alone ? "gpu" : "",
-                 fmt::format("{}; give at least one of comm, program, exe, cmdline, cgroup, "
-                             "steam_appid, parent, ancestor, user",
-                             by_gpu_alone ? "is no evidence by itself"
-                                          : "has nothing to match by")});
+                 fmt::format("{}; give at least one of {}",
+                             by_gpu_alone ? "is no evidence by itself" : "has nothing to match by",
+                             kMatchKeys)});
         if (!rule.deny)
             return;
         for (const char* key : {"scheduler", "scheduler_args", "class", "linger", "session",
-                                "on_battery", "power_profile", "follow_focus"}) {
+                                "companions", "on_battery", "power_profile", "follow_focus"}) {
             const auto entry = section.entries.find(key);
             if (entry != section.entries.end())
                 problem(*entry->second, "has no meaning in a rule with deny = yes");
@@ -180,20 +213,56 @@ class Builder {
         for (Rule& rule : out_.config.rules)
             if (!rule.session)
                 rule.session = out_.config.settings.session;
+        for (Rule& rule : out_.config.companions)
+            if (!rule.session)
+                rule.session = out_.config.settings.session;
         for (const MergedSection& section : sections_) {
-            const auto entry = section.entries.find("class");
-            const Rule* rule =
-                section.name.starts_with(kWorkloadPrefix)
-                    ? out_.config.find_rule(section.name.substr(kWorkloadPrefix.size()))
-                    : nullptr;
-            if (rule == nullptr || entry == section.entries.end() || rule->deny)
-                continue;
-            const SchedulerSpec spec = out_.config.spec_for(*rule);
-            if (!has_control_socket(spec.path))
+            const Rule* rule = rule_of(section);
+            check_companions(section, rule);
+            if (rule != nullptr && !rule->deny)
+                check_told(section, *rule);
+        }
+        for (Rule& rule : out_.config.rules)
+            if (!rule.companions && !rule.deny && rule.workload_class == WorkloadClass::Foreground)
+                rule.companions = out_.config.settings.companions;
+    }
+
+    [[nodiscard]] const Rule* rule_of(const MergedSection& section) const {
+        return section.name.starts_with(kWorkloadPrefix)
+                   ? out_.config.find_rule(section.name.substr(kWorkloadPrefix.size()))
+                   : nullptr;
+    }
+
+    // What only a scheduler that can be told it, or only a workload in the foreground, has a use
+    // for.
+    void check_told(const MergedSection& section, const Rule& rule) {
+        const SchedulerSpec spec = out_.config.spec_for(rule);
+        for (const char* key : {"class", "companions"}) {
+            const auto entry = section.entries.find(key);
+            if (entry != section.entries.end() && !has_control_socket(spec.path))
                 problem(*entry->second, fmt::format("{} has no control socket to be told the class "
                                                     "of a workload; only rustland has",
                                                     spec.path));
         }
+        const auto named = section.entries.find("companions");
+        if (named != section.entries.end() && rule.companions && !rule.companions->empty() &&
+            rule.workload_class != WorkloadClass::Foreground)
+            problem(*named->second,
+                    "are those of a workload in the foreground; leave class out, or these");
+    }
+
+    // Each one that is named is there. `rule`: the section's; null for [supervisor].
+    void check_companions(const MergedSection& section, const Rule* rule) {
+        const auto entry = section.entries.find("companions");
+        if (entry == section.entries.end() || (rule == nullptr && section.name != "supervisor"))
+            return;
+        const std::vector<std::string> names =
+            rule == nullptr ? out_.config.settings.companions
+                            : rule->companions.value_or(std::vector<std::string>{});
+        for (const std::string& name : names)
+            if (std::none_of(out_.config.companions.begin(), out_.config.companions.end(),
+                             [&](const Rule& companion) { return companion.name == name; }))
+                problem(*entry->second, fmt::format("there is no section [companion {}]", name));
     }
 
     KeyContext context_;
@@ -222,6 +291,18 @@ const Rule* Config::find_rule(std::string_view name) const {
     return nullptr;
 }
 
+std::vector<Rule> Config::used_companions() const {
+    std::vector<Rule> used;
+    for (const Rule& companion : companions)
+        if (std::any_of(rules.begin(), rules.end(), [&](const Rule& rule) {
+                return rule.enabled && rule.companions &&
+                       std::find(rule.companions->begin(), rule.companions->end(),
+                                 companion.name) != rule.companions->end();
+            }))
+            used.push_back(companion);
+    return used;
+}
+
 SchedulerSpec Config::spec_for(const Rule& rule) const {
     SchedulerSpec spec = settings.scheduler;
     if (rule.scheduler && *rule.scheduler != spec.path)
@@ -248,5 +329,6 @@ BuiltConfig build_config(const std::vector<RawFile>& files, const UserLookup& lo
 
 std::vector<std::string> supervisor_keys() { return names(settings_table()); }
 std::vector<std::string> workload_keys() { return names(workload_table()); }
+std::vector<std::string> companion_keys() { return names(companion_table()); }
 
 } // namespace rustland::supervisor

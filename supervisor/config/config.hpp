@@ -38,6 +38,7 @@ struct Settings {
     RunnerKind runner = RunnerKind::Auto;
     SleepAction sleep_action = SleepAction::Stop;
     SessionCondition session = SessionCondition::Active;
+    std::vector<std::string> companions; // of workloads that do not say otherwise
     Nanos linger = seconds(10);
     Nanos min_dwell = seconds(5);
     Rate switch_limit{10, seconds(60)};
@@ -56,9 +57,12 @@ struct Settings {
 struct Config {
     Settings settings;
     std::vector<Rule> rules;
+    std::vector<Rule> companions;
     std::vector<std::string> files; // what it was read from, in order
 
     [[nodiscard]] const Rule* find_rule(std::string_view name) const;
+    // The companions that an enabled workload names.
+    [[nodiscard]] std::vector<Rule> used_companions() const;
     // The scheduler that this rule asks for. A rule that names a program of its own starts from no
     // arguments; one that gives arguments alone keeps the default program.
     [[nodiscard]] SchedulerSpec spec_for(const Rule& rule) const;
@@ -90,5 +94,6 @@ bool has_control_socket(const std::string& scheduler_path);
 // All keys of a section kind, for `check`, tests and the manual.
 std::vector<std::string> supervisor_keys();
 std::vector<std::string> workload_keys();
+std::vector<std::string> companion_keys();
 
 } // namespace rustland::supervisor

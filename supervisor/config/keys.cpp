@@ -4,6 +4,7 @@
 #include "supervisor/config/shapes.hpp"
 #include "supervisor/match/process_info.hpp"
 
+#include <algorithm>
 #include <array>
 #include <fmt/format.h>
 #include <utility>
@@ -150,6 +151,20 @@ Status store_profiles(std::vector<std::string>& target, Value value) {
     return {};
 }
 
+// Names of sections, or "none" alone.
+Status store_companions(std::vector<std::string>& target, Value value) {
+    auto names = parse_list(value);
+    if (!names)
+        return names.error();
+    if (std::find(names->begin(), names->end(), kNoCompanions) != names->end()) {
+        if (names->size() > 1)
+            return Error(fmt::format("\"{}\" stands alone", kNoCompanions));
+        names->clear();
+    }
+    target = *std::move(names);
+    return {};
+}
+
 constexpr std::array<std::pair<Value, LogLevel>, 4> kLogLevels{{{"error", LogLevel::Error},
                                                                 {"warning", LogLevel::Warning},
                                                                 {"info", LogLevel::Info},
@@ -191,6 +206,7 @@ const KeyTable<Settings>& settings_table() {
         {"sleep_action",
          [](S& s, Value v, C) { return store_choice(s.sleep_action, v, kSleepActions); }},
         {"session", [](S& s, Value v, C) { return store_session(s.session, v); }},
+        {"companions", [](S& s, Value v, C) { return store_companions(s.companions, v); }, true},
         {"linger", [](S& s, Value v, C) { return store_duration(s.linger, v, {}); }},
         {"min_dwell", [](S& s, Value v, C) { return store_duration(s.min_dwell, v, {}); }},
         {"switch_limit", [](S& s, Value v, C) { return store(s.switch_limit, parse_rate(v)); }},
@@ -264,11 +280,27 @@ const KeyTable<Rule>& workload_table() {
          [](R& r, Value v, C) {
              return store_session(r.session.emplace(SessionCondition::Active), v);
          }},
+        {"companions", [](R& r, Value v, C) { return store_companions(r.companions.emplace(), v); },
+         true},
         {"on_battery", [](R& r, Value v, C) { return store_choice(r.on_battery, v, kBattery); }},
         {"power_profile", [](R& r, Value v, C) { return store_profiles(r.power_profiles, v); },
          true},
         {"follow_focus", [](R& r, Value v, C) { return store(r.follow_focus, parse_bool(v)); }},
     };
+    return table;
+}
+
+const KeyTable<Rule>& companion_table() {
+    static const KeyTable<Rule> table = [] {
+        constexpr std::array<Value, 11> kept{"enabled",  "comm",   "program",     "exe",
+                                             "cmdline",  "cgroup", "steam_appid", "parent",
+                                             "ancestor", "user",   "session"};
+        KeyTable<Rule> out;
+        for (const auto& key : workload_table())
+            if (std::find(kept.begin(), kept.end(), key.name) != kept.end())
+                out.push_back(key);
+        return out;
+    }();
     return table;
 }
 

@@ -11,6 +11,9 @@ namespace rustland::supervisor {
 // not taken for it.
 inline constexpr int kDenyPriority = 1000;
 
+// What "companions" says where a workload is to have none; no section's name.
+inline constexpr std::string_view kNoCompanions = "none";
+
 // What reading a value needs from outside.
 struct KeyContext {
     const UserLookup& lookup;
@@ -28,5 +31,7 @@ template <typename Target> using KeyTable = std::vector<Key<Target>>;
 
 const KeyTable<Settings>& settings_table();
 const KeyTable<Rule>& workload_table();
+// Those of a workload that say which process is meant, but for gpu, which takes two looks.
+const KeyTable<Rule>& companion_table();
 
 } // namespace rustland::supervisor

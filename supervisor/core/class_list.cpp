@@ -2,7 +2,6 @@
 #include "supervisor/core/class_list.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <set>
 
@@ -13,10 +12,13 @@ namespace {
 // between that are gone or that nobody has told us of.
 constexpr int kMostSteps = 8;
 
+// What was asked for by name first, what only helps last.
+enum class Turn { Held, Member, Companion };
+
 struct Entry {
     ProcessKey process;
     uid_t user = 0;
-    bool held = false;
+    Turn turn = Turn::Member;
     WorkloadClass workload_class = WorkloadClass::Normal;
 };
 
@@ -34,7 +36,7 @@ class Roots {
         std::vector<Entry> out;
         for (const auto& [key, known] : members_)
             if (steps(key) == 0)
-                out.push_back({key, known.member->user, false, known.workload_class});
+                out.push_back({key, known.member->user, Turn::Member, known.workload_class});
         return out;
     }
 
@@ -69,6 +71,27 @@ class Roots {
     std::map<ProcessKey, Known> members_;
 };
 
+// The companions that somebody in the foreground names.
+std::set<std::string> companions_wanted(const std::vector<Member>& members, const Config& config) {
+    std::set<std::string> names;
+    for (const Member& member : members) {
+        const Rule* rule = config.find_rule(member.rule);
+        if (rule != nullptr && rule->workload_class == WorkloadClass::Foreground &&
+            rule->companions)
+            names.insert(rule->companions->begin(), rule->companions->end());
+    }
+    return names;
+}
+
+// Those of `pids` that are in neither list.
+std::vector<Pid> others(const std::set<Pid>& pids, const std::set<Pid>& a, const std::set<Pid>& b) {
+    std::vector<Pid> out;
+    for (const Pid pid : pids)
+        if (!a.contains(pid) && !b.contains(pid))
+            out.push_back(pid);
+    return out;
+}
+
 // How many each user may list, so that all fit.
 std::size_t fair_share(const std::map<uid_t, std::size_t>& wanted) {
     std::size_t share = kMostClassedPerUser;
@@ -86,14 +109,20 @@ std::size_t fair_share(const std::map<uid_t, std::size_t>& wanted) {
 } // namespace
 
 ClassList class_list(const std::vector<Member>& members, const Config& config,
-                     const std::vector<HeldProcess>& held) {
+                     const std::vector<HeldProcess>& held,
+                     const std::vector<Companion>& companions) {
     std::vector<Entry> entries = Roots(members, config).entries();
     for (const HeldProcess& hold : held)
-        entries.push_back({hold.process, hold.user, true, WorkloadClass::Foreground});
-    // What was asked for by name first, and the older before the younger.
+        entries.push_back({hold.process, hold.user, Turn::Held, WorkloadClass::Foreground});
+    const std::set<std::string> wanted_names = companions_wanted(members, config);
+    for (const Companion& companion : companions)
+        if (wanted_names.contains(companion.name))
+            entries.push_back(
+                {companion.key, companion.user, Turn::Companion, WorkloadClass::Foreground});
+    // The older before the younger.
     std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-        if (a.held != b.held)
-            return a.held;
+        if (a.turn != b.turn)
+            return a.turn < b.turn;
         return a.process.start_time < b.process.start_time;
     });
     std::map<uid_t, std::size_t> wanted;
@@ -104,20 +133,24 @@ ClassList class_list(const std::vector<Member>& members, const Config& config,
     std::set<uid_t> cut;
     std::set<Pid> foreground;
     std::set<Pid> background;
+    std::set<Pid> alone;
     for (const Entry& entry : entries) {
-        if (listed[entry.user] >= share || foreground.size() + background.size() >= kMostClassed) {
+        if (listed[entry.user] >= share ||
+            foreground.size() + background.size() + alone.size() >= kMostClassed) {
             cut.insert(entry.user);
             continue;
         }
         ++listed[entry.user];
-        auto& list = entry.workload_class == WorkloadClass::Foreground ? foreground : background;
+        auto& list = entry.turn == Turn::Companion                       ? alone
+                     : entry.workload_class == WorkloadClass::Foreground ? foreground
+                                                                         : background;
         list.insert(entry.process.pid);
     }
     ClassList out;
     out.classes.foreground.assign(foreground.begin(), foreground.end());
     // A held process may be one that a rule knows, too.
-    std::set_difference(background.begin(), background.end(), foreground.begin(), foreground.end(),
-                        std::back_inserter(out.classes.background));
+    out.classes.background = others(background, foreground, {});
+    out.classes.companions = others(alone, foreground, background);
     out.cut.assign(cut.begin(), cut.end());
     return out;
 }

@@ -119,6 +119,10 @@ void print_status(const json& status) {
     for (const json& workload : status["workloads"])
         fmt::print("workload:   {} ({} processes)\n", text(workload, "rule"),
                    text(workload, "processes"));
+    // A daemon that was not restarted yet may not know them.
+    for (const json& companion : status.value("companions", json::array()))
+        fmt::print("companion:  {} ({} processes)\n", text(companion, "companion"),
+                   text(companion, "processes"));
     for (const json& hold : status["holds"])
         fmt::print("hold {}:     {}\n", text(hold, "cookie"), text(hold, "reason"));
     for (const json& entry : status["quarantined"])
@@ -146,20 +150,25 @@ json start_request(const StartOptions& start, const std::string& verb) {
     return request;
 }
 
-void print_explanation(const json& e) {
-    fmt::print("process {} ({}): {}\n", text(e, "pid"), text(e, "comm"), text(e, "cmdline"));
-    for (const json& rule : e["rules"]) {
+void print_verdicts(const json& rules, const char* kind) {
+    for (const json& rule : rules) {
         const bool matched = rule["matched"] == true;
         const std::string verdict = rule["enabled"] != true ? "disabled"
                                     : matched               ? "matches"
                                                             : "does not match";
-        fmt::print("{} {}{} ({}:{})\n", coloured(verdict, matched ? Colour::Good : Colour::Dim),
-                   text(rule, "rule"), rule["deny"] == true ? " [deny]" : "", text(rule, "file"),
-                   text(rule, "line"));
+        fmt::print("{} {}{}{} ({}:{})\n", coloured(verdict, matched ? Colour::Good : Colour::Dim),
+                   kind, text(rule, "rule"), rule["deny"] == true ? " [deny]" : "",
+                   text(rule, "file"), text(rule, "line"));
         for (const json& key : rule["keys"])
             fmt::print("    {} {}: is {}; wanted {}\n", key["matched"] == true ? "+" : "-",
                        text(key, "key"), text(key, "actual"), text(key, "wanted"));
     }
+}
+
+void print_explanation(const json& e) {
+    fmt::print("process {} ({}): {}\n", text(e, "pid"), text(e, "comm"), text(e, "cmdline"));
+    print_verdicts(e["rules"], "");
+    print_verdicts(e.value("companions", json::array()), "companion ");
     if (e["denied"] == true)
         fmt::print("=> no workload: denied by {}\n", text(e, "decided_by"));
     else if (!e["decided_by"].is_null())
@@ -169,6 +178,9 @@ void print_explanation(const json& e) {
     if (!e["member_of"].is_null())
         fmt::print("   it is counted as {}{}\n", text(e, "member_of"),
                    e["inherited"] == true ? ", as a child" : "");
+    else if (e.contains("companion") && !e["companion"].is_null())
+        fmt::print("=> companion {}, while a workload that names it is in the foreground\n",
+                   text(e, "companion"));
 }
 
 } // namespace
@@ -333,9 +345,10 @@ int check(const CtlOptions& options, std::vector<std::string> files) {
         for (const Problem& p : built.problems)
             fmt::print("{}\n", p.message());
         if (built.problems.empty())
-            fmt::print("{} in {} file{}: {} workload rules\n",
+            fmt::print("{} in {} file{}: {} workload rules, {} companions\n",
                        coloured("no mistakes", Colour::Good), files.size(),
-                       files.size() == 1 ? "" : "s", built.config.rules.size());
+                       files.size() == 1 ? "" : "s", built.config.rules.size(),
+                       built.config.companions.size());
     }
     return built.problems.empty() ? kDone : kFailed;
 }

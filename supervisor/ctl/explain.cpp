@@ -42,7 +42,9 @@ Result<nlohmann::json> explain_by_itself(const Config& config, std::int32_t pid,
         const auto user = proc.user(process.key.pid);
         return user && sits_at_the_machine(*user, process.key.pid);
     };
-    return explanation_json(*info, matcher.explain(*info, seated));
+    const Matcher companions(config.used_companions());
+    return explanation_json(*info, matcher.explain(*info, seated),
+                            companions.explain(*info, seated));
 }
 
 } // namespace rustland::supervisor

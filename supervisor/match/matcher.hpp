@@ -24,6 +24,17 @@ struct Needs {
     bool gpu = false; // not read with the process: it takes two looks
 
     static constexpr Needs everything() { return {true, true, true, true, true, true, true, true}; }
+    // What either of the two needs.
+    friend constexpr Needs operator|(const Needs& a, const Needs& b) {
+        return {a.argv || b.argv,
+                a.exe || b.exe,
+                a.cgroup || b.cgroup,
+                a.uid || b.uid,
+                a.parent || b.parent,
+                a.ancestors || b.ancestors,
+                a.steam_appid || b.steam_appid,
+                a.gpu || b.gpu};
+    }
 };
 
 struct KeyVerdict {

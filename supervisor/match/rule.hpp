@@ -52,7 +52,7 @@ struct MatchKeys {
 // What "gpu = yes" means: more than a desktop's programs use over a scan interval.
 inline constexpr int kGpuPercent = 10;
 
-// One [workload NAME] section.
+// One [workload NAME] section, or a [companion NAME] one, which has the keys and the session alone.
 struct Rule {
     std::string name;
     std::string file;
@@ -69,6 +69,9 @@ struct Rule {
     std::optional<SessionCondition> session;
     BatteryCondition on_battery = BatteryCondition::Any;
     std::vector<std::string> power_profiles; // empty: any
+    // Names of [companion NAME] sections. Nothing: as [supervisor] says, which build_config() has
+    // put in here where the class is foreground.
+    std::optional<std::vector<std::string>> companions;
     // Out of the foreground while the desktop says that the user does something else.
     bool follow_focus = false;
 };

@@ -180,7 +180,7 @@ void Daemon::tell_classes() {
     for (const auto& [id, owner] : hold_owners_)
         if (owner.process.pid.value > 0)
             held.push_back({owner.process, owner.uid});
-    ClassList list = class_list(members_in_focus(), *config_, held);
+    ClassList list = class_list(members_in_focus(), *config_, held, detector_->companions().all());
     if (list.cut != cut_users_ && !list.cut.empty())
         log::warn(
             "{} users have more processes in workloads than are told to the scheduler, user {} "

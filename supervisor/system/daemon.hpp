@@ -109,6 +109,7 @@ class Daemon {
         Source exit;
     };
 
+    void use_rules();
     void send(const Event& event);
     void apply(const Decision& decision);
     void runner_event(const RunnerEvent& event);
@@ -152,6 +153,7 @@ class Daemon {
     // administrator's to see.
     [[nodiscard]] nlohmann::json status_for(const Peer& peer) const;
     [[nodiscard]] nlohmann::json list(const Peer& peer) const;
+    [[nodiscard]] nlohmann::json companions() const;
     [[nodiscard]] nlohmann::json history(bool with_dumps) const;
     [[nodiscard]] nlohmann::json own_pids(const std::vector<Pid>& pids, const Peer& peer) const;
 

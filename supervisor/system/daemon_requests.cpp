@@ -159,11 +159,16 @@ void Daemon::do_explain(Request& request) {
     if (!request.may(Right::Manage) && info->uid != request.peer.uid)
         return request.reply(refused("only root may explain other users' processes"));
     const Matcher matcher(config_->rules);
+    const Matcher companions(config_->used_companions());
     const auto seated = [this](const ProcessInfo& process) { return detector_->seated(process); };
     Explanation explanation = matcher.explain(*info, seated);
-    if (!request.may(Right::Manage))
-        hide_others_ancestors(detector_->proc(), matcher, *info, request.peer.uid, explanation);
-    json shown = explanation_json(*info, explanation);
+    Explanation serves = companions.explain(*info, seated);
+    if (!request.may(Right::Manage)) {
+        const ProcReader& proc = detector_->proc();
+        hide_others_ancestors(proc, matcher, *info, request.peer.uid, explanation);
+        hide_others_ancestors(proc, companions, *info, request.peer.uid, serves);
+    }
+    json shown = explanation_json(*info, explanation, serves);
     if (const Member* member = detector_->workloads().find(*group)) {
         shown["member_of"] = member->rule;
         shown["inherited"] = member->inherited;

@@ -110,7 +110,7 @@ Status Daemon::init() {
     const bool under_way = left && left->ops.empty();
     if (under_way)
         adopt(*left);
-    detector_->use(std::make_shared<Matcher>(config_->rules), config_->settings.scan_interval);
+    use_rules();
     if (left && !under_way)
         adopt(*left);
     kernel_changed();
@@ -188,6 +188,11 @@ void Daemon::adopt(const RunRecord& left) {
     tell_classes();
 }
 
+void Daemon::use_rules() {
+    detector_->use(std::make_shared<Matcher>(config_->rules), config_->settings.scan_interval,
+                   std::make_shared<Matcher>(config_->used_companions()));
+}
+
 Status Daemon::reload() {
     auto config = read_config();
     if (!config) {
@@ -200,7 +205,7 @@ Status Daemon::reload() {
     runner_->configure(config_->settings.start_timeout, config_->settings.stop_timeout);
     record("config", "reloaded");
     send(event::ConfigReplaced{config_});
-    detector_->use(std::make_shared<Matcher>(config_->rules), config_->settings.scan_interval);
+    use_rules();
     return {};
 }
 

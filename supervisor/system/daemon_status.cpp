@@ -39,6 +39,27 @@ json Daemon::list(const Peer& peer) const {
                        {"inherited", member.inherited},
                        {"class", rule != nullptr ? class_name(rule->workload_class) : "normal"}});
     }
+    const std::vector<Pid>& told = scheduler_->confirmed().companions;
+    for (const Companion& companion : detector_->companions().all()) {
+        if (companion.user != peer.uid && !peer.may(Right::Manage))
+            continue;
+        const bool now = std::find(told.begin(), told.end(), companion.key.pid) != told.end();
+        out.push_back({{"rule", "companion " + companion.name},
+                       {"pid", companion.key.pid.value},
+                       {"comm", companion.comm},
+                       {"inherited", false},
+                       {"class", now ? "foreground" : "normal"}});
+    }
+    return out;
+}
+
+json Daemon::companions() const {
+    std::map<std::string, int> processes;
+    for (const Companion& companion : detector_->companions().all())
+        ++processes[companion.name];
+    json out = json::array();
+    for (const auto& [name, count] : processes)
+        out.push_back({{"companion", name}, {"processes", count}});
     return out;
 }
 
@@ -61,7 +82,9 @@ json Daemon::own_pids(const std::vector<Pid>& pids, const Peer& peer) const {
             std::any_of(hold_owners_.begin(), hold_owners_.end(), [&](const auto& hold) {
                 return hold.second.process.pid == pid && hold.second.uid == peer.uid;
             });
-        if (held || (member != nullptr && member->user == peer.uid))
+        const Companion* companion = detector_->companions().find(pid);
+        if (held || (member != nullptr && member->user == peer.uid) ||
+            (companion != nullptr && companion->user == peer.uid))
             out.push_back(pid.value);
     }
     return out;
@@ -73,6 +96,7 @@ json Daemon::status_for(const Peer& peer) const {
         return out;
     out["classes"]["foreground"] = own_pids(scheduler_->confirmed().foreground, peer);
     out["classes"]["background"] = own_pids(scheduler_->confirmed().background, peer);
+    out["classes"]["companions"] = own_pids(scheduler_->confirmed().companions, peer);
     if (out["last_exit"].is_object())
         out["last_exit"].erase("dump");
     return out;
@@ -89,12 +113,7 @@ json Daemon::status() const {
     json quarantine = json::array();
     for (const auto& entry : core_->failures().quarantine())
         quarantine.push_back({{"scheduler", entry.command}, {"reason", entry.reason}});
-    json foreground = json::array();
-    for (const Pid pid : scheduler_->confirmed().foreground)
-        foreground.push_back(pid.value);
-    json background = json::array();
-    for (const Pid pid : scheduler_->confirmed().background)
-        background.push_back(pid.value);
+    const TaskClasses& told = scheduler_->confirmed();
     json stopped;
     if (const auto order = core_->stop_order())
         stopped = {{"uid", order->uid}, {"since_ms", order->since_ms}};
@@ -115,6 +134,7 @@ json Daemon::status() const {
                   {"enable_seq", kernel.enable_seq}}},
                 {"foreign", core_->foreign() ? json(*core_->foreign()) : json()},
                 {"workloads", workloads},
+                {"companions", companions()},
                 {"holds", holds},
                 {"stopped", stopped},
                 {"quarantined", quarantine},
@@ -123,8 +143,9 @@ json Daemon::status() const {
                  {{"on_battery", power_.on_battery ? json(*power_.on_battery) : json()},
                   {"profile", power_.profile}}},
                 {"classes",
-                 {{"foreground", foreground},
-                  {"background", background},
+                 {{"foreground", numbers(told.foreground)},
+                  {"background", numbers(told.background)},
+                  {"companions", numbers(told.companions)},
                   {"problem", scheduler_->problem()}}},
                 {"detection",
                  {{"source", detector_->source()},

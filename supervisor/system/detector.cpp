@@ -30,7 +30,8 @@ constexpr std::int64_t kTimerPriority = -10;
 
 Detector::Detector(Loop& loop, DetectorOptions options, Listener listener)
     : loop_(loop), options_(std::move(options)), listener_(std::move(listener)),
-      proc_(options_.proc_root), matcher_(std::make_shared<Matcher>()), tokens_(kMostTokens) {
+      proc_(options_.proc_root), matcher_(std::make_shared<Matcher>()),
+      companion_matcher_(matcher_), tokens_(kMostTokens) {
     options_.real_processes = options_.real_processes && options_.proc_root == "/proc";
     if (!options_.open_pidfd)
         options_.open_pidfd = open_pidfd;
@@ -182,8 +183,7 @@ void Detector::judge(Pid pid, Look look) {
     // Most processes of a storm are gone at their later looks: this is the cheapest way to know.
     if (options_.real_processes && ::kill(pid.value, 0) != 0 && errno == ESRCH)
         return;
-    auto info =
-        proc_.read_program(pid, matcher_->needs(), !workloads_.empty(), parents_, monotonic_now());
+    auto info = proc_.read_program(pid, needs_, !workloads_.empty(), parents_, monotonic_now());
     if (!info)
         return;
     ++statistics_.judged;
@@ -192,10 +192,14 @@ void Detector::judge(Pid pid, Look look) {
     if (look == Look::WithGpu && !known)
         look_at_gpu(*info, test);
     if (!workloads_.judge(*matcher_, *info, pending_, test)) {
-        members_changed_ = members_changed_ || (known && workloads_.find(pid) == nullptr);
+        const bool member = workloads_.find(pid) != nullptr;
+        members_changed_ = members_changed_ || (known && !member);
+        if (!member)
+            judge_companion(*info, test);
         return;
     }
     members_changed_ = true;
+    companions_.gone(info->key); // what is a workload needs no other reason
     if (!watch_exit(info->key)) {
         workloads_.gone(info->key, pending_);
         return;
@@ -206,6 +210,21 @@ void Detector::judge(Pid pid, Look look) {
     log::info("process {} ({}) belongs to workload {}{}", pid.value, member->comm, member->rule,
               member->inherited ? " as a child" : "");
     judge_children(pid);
+}
+
+void Detector::judge_companion(const ProcessInfo& info, const SessionTest& test) {
+    if (!companions_.judge(*companion_matcher_, info, test))
+        return;
+    if (!watch_exit(info.key)) {
+        companions_.gone(info.key);
+        return;
+    }
+    members_changed_ = true;
+    const Pid pid = info.key.pid;
+    if (const auto user = proc_.user(pid))
+        companions_.note_user(pid, *user);
+    const Companion* companion = companions_.find(pid);
+    log::info("process {} ({}) is the companion {}", pid.value, companion->comm, companion->name);
 }
 
 bool Detector::seated(const ProcessInfo& process) const {
@@ -227,6 +246,12 @@ void Detector::drop_absent() {
             return out;
         },
         pending_);
+    const bool left = companions_.remove_if([this](const Companion& companion) {
+        const Rule* rule = companion_matcher_->find(companion.name);
+        return rule != nullptr && rule->session == SessionCondition::Active &&
+               !options_.seated(companion.user, companion.key.pid);
+    });
+    members_changed_ = members_changed_ || left;
 }
 
 void Detector::judge_children(Pid pid) {
@@ -253,6 +278,7 @@ bool Detector::watch_exit(const ProcessKey& key) {
 void Detector::member_gone(const ProcessKey& key) {
     exits_.erase(key);
     workloads_.gone(key, pending_);
+    companions_.gone(key);
     members_changed_ = true;
     flush();
 }
@@ -272,7 +298,9 @@ void Detector::scan() {
     // What was watched by a pid that has been used again.
     std::erase_if(exits_, [&](const auto& watched) {
         const Member* member = workloads_.find(watched.first.pid);
-        return member == nullptr || member->key != watched.first;
+        const Companion* companion = companions_.find(watched.first.pid);
+        return (member == nullptr || member->key != watched.first) &&
+               (companion == nullptr || companion->key != watched.first);
     });
     scan_timer_.arm(monotonic_now() + options_.scan_interval);
     flush();
@@ -280,20 +308,24 @@ void Detector::scan() {
         options_.on_scan();
 }
 
-void Detector::use(std::shared_ptr<const Matcher> matcher, Nanos scan_interval) {
+void Detector::use(std::shared_ptr<const Matcher> matcher, Nanos scan_interval,
+                   std::shared_ptr<const Matcher> companions) {
     matcher_ = std::move(matcher);
+    companion_matcher_ = companions ? std::move(companions) : std::make_shared<const Matcher>();
+    needs_ = matcher_->needs() | companion_matcher_->needs();
+    companions_.clear();      // the scan finds them again
     parents_.entries.clear(); // it may need other parts of them
     gpu_.clear();
     options_.scan_interval = scan_interval;
     workloads_.keep_rules(*matcher_, pending_);
     members_changed_ = true;
-    if (!matcher_->needs().cgroup) {
-        cgroups_.reset();
-    } else {
-        cgroups_.reset(); // what was of no interest before may be now
+    cgroups_.reset(); // what was of no interest before may be now
+    if (needs_.cgroup) {
         auto watch = CgroupWatch::create(
             loop_, options_.cgroup_root,
-            [this](const std::string& path) { return matcher_->wants_cgroup(path); },
+            [this](const std::string& path) {
+                return matcher_->wants_cgroup(path) || companion_matcher_->wants_cgroup(path);
+            },
             [this](const std::string& path) { cgroup_appeared(path); });
         if (watch)
             cgroups_ = *std::move(watch);

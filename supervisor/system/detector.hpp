@@ -4,6 +4,7 @@
 #pragma once
 
 #include "rustland/common/unique_fd.hpp"
+#include "supervisor/core/companions.hpp"
 #include "supervisor/core/workloads.hpp"
 #include "supervisor/match/gpu_use.hpp"
 #include "supervisor/match/matcher.hpp"
@@ -57,8 +58,9 @@ class Detector {
     static Result<std::unique_ptr<Detector>> create(Loop& loop, DetectorOptions options,
                                                     Listener listener);
 
-    // New rules; looks at every process again.
-    void use(std::shared_ptr<const Matcher> matcher, Nanos scan_interval);
+    // New rules; looks at every process again. `companions`: those of companions, null for none.
+    void use(std::shared_ptr<const Matcher> matcher, Nanos scan_interval,
+             std::shared_ptr<const Matcher> companions = nullptr);
     void scan();
     // What the kernel would have sent.
     void handle(const std::vector<ProcessEvent>& events);
@@ -72,6 +74,7 @@ class Detector {
     [[nodiscard]] bool seated(const ProcessInfo& process) const;
 
     [[nodiscard]] const Workloads& workloads() const { return workloads_; }
+    [[nodiscard]] const Companions& companions() const { return companions_; }
     [[nodiscard]] const ProcReader& proc() const { return proc_; }
     [[nodiscard]] const DetectorStatistics& statistics() const { return statistics_; }
     // How processes are found, for people: "process events (exec, rename)" or why it only scans.
@@ -90,6 +93,7 @@ class Detector {
     enum class Look { Quick, WithGpu };
     void judge(Pid pid, Look look = Look::Quick);
     void look_at_gpu(ProcessInfo& info, const SessionTest& test);
+    void judge_companion(const ProcessInfo& info, const SessionTest& test);
     void judge_children(Pid pid);
     bool watch_exit(const ProcessKey& key);
     void member_gone(const ProcessKey& key);
@@ -110,7 +114,10 @@ class Detector {
     AncestorCache parents_;
     GpuWatch gpu_;
     std::shared_ptr<const Matcher> matcher_;
+    std::shared_ptr<const Matcher> companion_matcher_;
+    Needs needs_; // of both
     Workloads workloads_;
+    Companions companions_;
     struct Watched {
         UniqueFd fd;
         Source source;

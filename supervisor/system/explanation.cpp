@@ -7,7 +7,9 @@ namespace rustland::supervisor {
 
 using nlohmann::json;
 
-json explanation_json(const ProcessInfo& process, const Explanation& explanation) {
+namespace {
+
+json rules_json(const Explanation& explanation) {
     json rules = json::array();
     for (const RuleVerdict& rule : explanation.rules) {
         json keys = json::array();
@@ -25,6 +27,13 @@ json explanation_json(const ProcessInfo& process, const Explanation& explanation
                          {"matched", rule.matched},
                          {"keys", keys}});
     }
+    return rules;
+}
+
+} // namespace
+
+json explanation_json(const ProcessInfo& process, const Explanation& explanation,
+                      const Explanation& companions) {
     json out = {{"pid", process.key.pid.value},
                 {"comm", CleanLine(process.comm)},
                 {"cmdline", CleanLine(process.cmdline())},
@@ -32,9 +41,13 @@ json explanation_json(const ProcessInfo& process, const Explanation& explanation
                 {"decided_by", nullptr},
                 {"member_of", nullptr},
                 {"inherited", false},
-                {"rules", rules}};
+                {"rules", rules_json(explanation)},
+                {"companion", nullptr},
+                {"companions", rules_json(companions)}};
     if (explanation.decided_by)
         out["decided_by"] = *explanation.decided_by;
+    if (companions.decided_by)
+        out["companion"] = *companions.decided_by;
     return out;
 }
 

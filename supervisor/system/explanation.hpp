@@ -9,6 +9,8 @@
 
 namespace rustland::supervisor {
 
-nlohmann::json explanation_json(const ProcessInfo& process, const Explanation& explanation);
+// `companions`: what the rules of companions say of it.
+nlohmann::json explanation_json(const ProcessInfo& process, const Explanation& explanation,
+                                const Explanation& companions);
 
 } // namespace rustland::supervisor

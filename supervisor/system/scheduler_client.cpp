@@ -21,14 +21,14 @@ constexpr Nanos kFirstRetry = millis(20);
 constexpr Nanos kLastRetry = seconds(10);
 constexpr std::size_t kLongestAnswer = 65536;
 
+} // namespace
+
 nlohmann::json numbers(const std::vector<Pid>& pids) {
     nlohmann::json out = nlohmann::json::array();
     for (const Pid pid : pids)
         out.push_back(pid.value);
     return out;
 }
-
-} // namespace
 
 Result<std::unique_ptr<SchedulerClient>> SchedulerClient::create(Loop& loop,
                                                                  std::string socket_path) {
@@ -44,6 +44,7 @@ Result<std::unique_ptr<SchedulerClient>> SchedulerClient::create(Loop& loop,
 void SchedulerClient::classes(TaskClasses groups) {
     std::sort(groups.foreground.begin(), groups.foreground.end());
     std::sort(groups.background.begin(), groups.background.end());
+    std::sort(groups.companions.begin(), groups.companions.end());
     if (active_ && groups == wanted_)
         return;
     wanted_ = std::move(groups);
@@ -93,7 +94,8 @@ Status SchedulerClient::try_send() {
         return Error(path_ + ": belongs to somebody else");
     const nlohmann::json request = {{"request", "classes"},
                                     {"foreground", numbers(wanted_.foreground)},
-                                    {"background", numbers(wanted_.background)}};
+                                    {"background", numbers(wanted_.background)},
+                                    {"companions", numbers(wanted_.companions)}};
     const std::string line = request.dump() + "\n";
     if (::send(fd_.get(), line.data(), line.size(), MSG_NOSIGNAL) !=
         static_cast<ssize_t>(line.size()))

@@ -2,18 +2,22 @@
 // Tells the running scheduler which thread groups are the foreground and which the background.
 //
 // The one place that knows the scheduler's control socket: one JSON line
-// {"request":"classes","foreground":[…],"background":[…]}, which replaces what was said before,
-// answered {"ok":true} or {"error":"…"}.
+// {"request":"classes","foreground":[…],"background":[…],"companions":[…]}, which replaces what was
+// said before, answered {"ok":true} or {"error":"…"}.
 #pragma once
 
 #include "rustland/common/unique_fd.hpp"
 #include "supervisor/core/class_list.hpp"
 #include "supervisor/system/loop.hpp"
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
 namespace rustland::supervisor {
+
+// A list of process ids.
+nlohmann::json numbers(const std::vector<Pid>& pids);
 
 class SchedulerClient {
   public:

@@ -192,6 +192,11 @@ TEST(Protocol, UnderstandsItsRequests) {
     EXPECT_TRUE(classes->needs_root());
     EXPECT_EQ(classes->foreground, (std::vector<Pid>{Pid{7}, Pid{8}}));
     EXPECT_TRUE(classes->background.empty());
+    const auto more = parse_request(R"({"request":"classes","companions":[9]})");
+    ASSERT_TRUE(more);
+    EXPECT_EQ(more->companions, std::vector<Pid>{Pid{9}});
+    EXPECT_TRUE(more->foreground.empty());
+    EXPECT_FALSE(parse_request(R"({"request":"classes","companions":[0]})"));
 }
 
 TEST(Protocol, RefusesTheRestWithAReason) {

@@ -108,15 +108,43 @@ namespace rustland::test {
 INSTANTIATE_TEST_SUITE_P(
     Table, BadFiles,
     testing::Values(
-        BadFile{"[supervisr]\n", "f:1: [supervisr] unknown section; there are [supervisor] and "
-                                 "[workload NAME]"},
-        BadFile{"[workload]\n", "f:1: [workload] unknown section; there are [supervisor] and "
-                                "[workload NAME]"},
+        BadFile{"[supervisr]\n", "f:1: [supervisr] unknown section; there are [supervisor], "
+                                 "[workload NAME] and [companion NAME]"},
+        BadFile{"[workload]\n", "f:1: [workload] unknown section; there are [supervisor], "
+                                "[workload NAME] and [companion NAME]"},
         BadFile{"[supervisor]\nlingre = 5s\n",
                 "f:2: [supervisor] lingre: unknown key; is linger meant?"},
         BadFile{"[supervisor]\nfoo = 5s\n", "f:2: [supervisor] foo: unknown key"},
         BadFile{"[supervisor]\nscheduler_arg = x\n",
                 "f:2: [supervisor] scheduler_arg: unknown key; is scheduler_args meant?"},
+        BadFile{"[companion]\n", "f:1: [companion] unknown section; there are [supervisor], "
+                                 "[workload NAME] and [companion NAME]"},
+        BadFile{"[companion x]\n",
+                "f:1: [companion x] has nothing to match by; give at least one of comm, program, "
+                "exe, cmdline, cgroup, steam_appid, parent, ancestor, user"},
+        BadFile{"[companion none]\ncomm = x\n", "f:1: [companion none] \"none\" is no name"},
+        BadFile{"[companion x]\ncomm = x\nclass = normal\n",
+                "f:3: [companion x] class: unknown key"},
+        BadFile{"[companion x]\ncomm = x\ngpu = yes\n", "f:3: [companion x] gpu: unknown key"},
+        BadFile{
+            "[companion x]\nprogram = /usr/bin/x\n",
+            "f:2: [companion x] program: \"/usr/bin/x\" holds a slash, which no file name does; "
+            "write exe = /usr/bin/x"},
+        BadFile{"[workload w]\ncomm = w\ncompanions = x\n",
+                "f:3: [workload w] companions: there is no section [companion x]"},
+        BadFile{"[supervisor]\ncompanions = x\n",
+                "f:2: [supervisor] companions: there is no section [companion x]"},
+        BadFile{"[workload w]\ncomm = w\ncompanions = none, x\n[companion x]\ncomm = x\n",
+                "f:3: [workload w] companions: \"none\" stands alone"},
+        BadFile{"[workload w]\ncomm = w\ncompanions = x\nclass = normal\n[companion x]\ncomm = x\n",
+                "f:3: [workload w] companions: are those of a workload in the foreground; leave "
+                "class out, or these"},
+        BadFile{"[workload w]\ncomm = w\ncompanions = x\ndeny = yes\n[companion x]\ncomm = x\n",
+                "f:3: [workload w] companions: has no meaning in a rule with deny = yes"},
+        BadFile{
+            "[workload w]\ncomm = w\ncompanions = x\nscheduler = /o/s\n[companion x]\ncomm = x\n",
+            "f:3: [workload w] companions: /o/s has no control socket to be told the class of a "
+            "workload; only rustland has"},
         BadFile{"[supervisor]\nlinger = 5\n",
                 "f:2: [supervisor] linger: \"5\" is not a duration; write a number with a unit "
                 "(ms, s, min, h), such as 500ms or 2min"},
@@ -258,6 +286,32 @@ TEST(Load, ReadsTheLayersInOrder) {
     EXPECT_THAT(messages(built.problems), IsEmpty());
     EXPECT_EQ(built.config.settings.linger, seconds(4));
     EXPECT_EQ(built.config.settings.min_dwell, seconds(1));
+}
+
+TEST(Companions, AreThoseOfTheSupervisorUnlessAWorkloadSaysOtherwise) {
+    const BuiltConfig built = build("[supervisor]\ncompanions = screen\nsession = any\n"
+                                    "[companion screen]\nprogram = kwin_wayland\n"
+                                    "[companion sound]\ncomm = pipewire\nsession = active\n"
+                                    "[companion spare]\ncomm = spare\n"
+                                    "[workload all]\ncomm = a\n"
+                                    "[workload own]\ncomm = o\ncompanions = sound, screen\n"
+                                    "[workload no]\ncomm = n\ncompanions = none\n"
+                                    "[workload calm]\ncomm = c\nclass = background\n"
+                                    "[workload off]\nenabled = no\ncompanions = spare\n");
+    ASSERT_THAT(messages(built.problems), IsEmpty());
+    const auto of = [&](const char* name) {
+        return built.config.find_rule(name)->companions.value_or(std::vector<std::string>{});
+    };
+    EXPECT_THAT(of("all"), ElementsAre("screen"));
+    EXPECT_THAT(of("own"), ElementsAre("sound", "screen"));
+    EXPECT_THAT(of("no"), IsEmpty());
+    EXPECT_THAT(of("calm"), IsEmpty());
+    std::vector<std::string> used;
+    for (const Rule& companion : built.config.used_companions())
+        used.push_back(companion.name);
+    EXPECT_THAT(used, ElementsAre("screen", "sound"));
+    EXPECT_EQ(built.config.companions[0].session, SessionCondition::Any) << "as [supervisor] says";
+    EXPECT_EQ(built.config.companions[1].session, SessionCondition::Active);
 }
 
 TEST(Load, RefusesWhatOthersCanWrite) {

@@ -179,6 +179,18 @@ TEST(SupervisorManPages, ConfigurationListsTheWorkloadsKeys) {
     EXPECT_EQ(man_items(kConfPage, "Workloads", ".It Ic "), rustland::supervisor::workload_keys());
 }
 
+TEST(SupervisorManPages, ConfigurationNamesTheCompanionsKeys) {
+    std::set<std::string> named;
+    for (const std::string& line : man_section(kConfPage, "Companions")) {
+        if (line == ".Pp")
+            break;
+        if (line.starts_with(".Ic "))
+            named.insert(line.substr(4, line.find(' ', 4) - 4));
+    }
+    const auto keys = rustland::supervisor::companion_keys();
+    EXPECT_EQ(named, std::set<std::string>(keys.begin(), keys.end()));
+}
+
 TEST(SupervisorManPages, DefaultsAreThoseOfTheParser) {
     using namespace rustland::supervisor;
     const Settings s;

@@ -9,6 +9,7 @@
 #include "supervisor/system/scheduler_client.hpp"
 #include "supervisor/system/state_file.hpp"
 #include "support/proc_fixture.hpp"
+#include "support/scheduler_socket.hpp"
 #include "support/wait.hpp"
 
 #include <csignal>
@@ -283,63 +284,31 @@ TEST(ControlServer, ASecondOneDoesNotTakeTheSocketAway) {
     EXPECT_EQ(second.error().message(), dir.path("s") + ": another rustlandd is running");
 }
 
-namespace {
-
-// Plays the scheduler's control socket.
-class FakeSchedulerSocket {
-  public:
-    FakeSchedulerSocket(Loop& loop, const std::string& path) {
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        path.copy(address.sun_path, sizeof(address.sun_path) - 1);
-        listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-        EXPECT_EQ(
-            ::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)),
-            0);
-        EXPECT_EQ(::listen(listener_.get(), 4), 0);
-        auto source = loop.io(listener_.get(), EPOLLIN, [this](std::uint32_t) {
-            const UniqueFd fd(::accept(listener_.get(), nullptr, nullptr));
-            std::array<char, 4096> buffer{};
-            const ssize_t n = ::recv(fd.get(), buffer.data(), buffer.size(), 0);
-            if (n > 0)
-                requests.emplace_back(buffer.data(), static_cast<std::size_t>(n));
-            ::send(fd.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
-        });
-        source_ = *std::move(source);
-    }
-    std::vector<std::string> requests;
-    std::string answer = "{\"ok\":true}\n";
-
-  private:
-    UniqueFd listener_;
-    Source source_;
-};
-
-} // namespace
-
 TEST(SchedulerClient, SendsTheClassesAndTriesAgainUntilTheyAreTaken) {
     test::TempDir dir;
     auto loop = Loop::create();
     auto made = SchedulerClient::create(**loop, dir.path("s"));
     ASSERT_TRUE(made);
     SchedulerClient& client = **made;
-    client.classes({{Pid{9}, Pid{5}}, {Pid{7}}});
+    client.classes({{Pid{9}, Pid{5}}, {Pid{7}}, {Pid{4}, Pid{3}}});
     EXPECT_NE(client.problem(), "") << "nobody listens yet";
-    FakeSchedulerSocket scheduler(**loop, dir.path("s"));
+    test::FakeSchedulerSocket scheduler(**loop, dir.path("s"));
     ASSERT_TRUE(test::run_until(**loop, [&] { return client.confirmed().foreground.size() == 2; }));
     EXPECT_THAT(scheduler.requests,
-                ElementsAre("{\"background\":[7],\"foreground\":[5,9],\"request\":\"classes\"}\n"));
+                ElementsAre("{\"background\":[7],\"companions\":[3,4],\"foreground\":[5,9],"
+                            "\"request\":\"classes\"}\n"));
     EXPECT_EQ(client.problem(), "");
-    client.classes({{Pid{5}, Pid{9}}, {Pid{7}}});
+    client.classes({{Pid{5}, Pid{9}}, {Pid{7}}, {Pid{3}, Pid{4}}});
     EXPECT_EQ(scheduler.requests.size(), 1U) << "nothing new";
     scheduler.answer = "{\"error\":\"too many\"}\n";
-    client.classes({{Pid{5}}, {}});
+    client.classes({{Pid{5}}, {}, {}});
     ASSERT_TRUE(test::run_until(**loop, [&] { return !client.problem().empty(); }));
     EXPECT_EQ(client.problem(), dir.path("s") + ": too many");
     scheduler.answer = "{\"ok\":true}\n";
     ASSERT_TRUE(test::run_until(**loop, [&] { return client.confirmed().foreground.size() == 1; }));
     EXPECT_EQ(scheduler.requests.back(),
-              "{\"background\":[],\"foreground\":[5],\"request\":\"classes\"}\n");
+              "{\"background\":[],\"companions\":[],\"foreground\":[5],\"request\":\"classes\"}"
+              "\n");
 }
 
 TEST(SchedulerClient, TellsNobodyBehindANameOfSomebodyElse) {
@@ -349,10 +318,10 @@ TEST(SchedulerClient, TellsNobodyBehindANameOfSomebodyElse) {
     auto loop = Loop::create();
     auto made = SchedulerClient::create(**loop, dir.path("name"));
     ASSERT_TRUE(made);
-    FakeSchedulerSocket scheduler(**loop, dir.path("name"));
+    test::FakeSchedulerSocket scheduler(**loop, dir.path("name"));
     constexpr uid_t kNobody = 65534;
     ASSERT_EQ(::chown(dir.path("name").c_str(), kNobody, kNobody), 0);
-    (*made)->classes({{Pid{5}}, {}});
+    (*made)->classes({{Pid{5}}, {}, {}});
     EXPECT_EQ((*made)->problem(), dir.path("name") + ": belongs to somebody else");
     EXPECT_TRUE(scheduler.requests.empty());
     // Root's link to it: what the unit of a scheduler with a user of its own makes.

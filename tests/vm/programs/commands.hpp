@@ -91,4 +91,12 @@ struct WaitOptions {
 };
 int waits(const WaitOptions& options);
 
+struct PoseOptions {
+    std::string comm;
+    std::string open;
+    std::vector<std::string> command; // argv[0] first
+};
+int pose(const PoseOptions& options);
+void pose_if_told();
+
 } // namespace rustland::vm

@@ -7,6 +7,7 @@
 using namespace rustland::vm;
 
 int main(int argc, char** argv) {
+    pose_if_told();
     CLI::App app("Tasks for the VM tests");
     app.require_subcommand(1);
 
@@ -39,6 +40,12 @@ int main(int argc, char** argv) {
     starts_command->add_option("--scheduler", games.scheduler)->required();
     starts_command->add_option("--count", games.count)->check(CLI::PositiveNumber);
     starts_command->add_option("command", games.command)->required();
+
+    PoseOptions poses;
+    auto* pose_command = app.add_subcommand("pose", "looks like another program");
+    pose_command->prefix_command();
+    pose_command->add_option("--open", poses.open, "a file that it holds open");
+    pose_command->add_option("comm", poses.comm, "the kernel's name of it")->required();
 
     std::string class_name;
     std::vector<pid_t> pids;
@@ -98,6 +105,10 @@ int main(int argc, char** argv) {
         return storm(storms);
     if (starts_command->parsed())
         return starts(games);
+    if (pose_command->parsed()) {
+        poses.command = pose_command->remaining();
+        return pose(poses);
+    }
     if (class_command->parsed())
         return set_class(class_name, pids);
     if (programs_command->parsed())

@@ -48,6 +48,7 @@ struct BpfSettings {
 struct ClassedProcess {
     Pid tgid;
     TaskClass task_class = TaskClass::Normal;
+    bool alone = false; // what descends from it does not get the class
 };
 
 // The loaded BPF program: owns the object, the link while attached, and the mapped tables.
@@ -71,10 +72,10 @@ class BpfScheduler final : public Kernel {
     // Gives it back; returns when the kernel's own scheduler runs everything again.
     void detach();
 
-    // Replaces the classes of processes: each named process, with all its threads and all that
-    // descends from it, is in the given class from its next wake-up on; every other one is Normal
-    // again, but for the cgroups' classes. A process that has ended is passed over. At most
-    // RL_MAX_CLASSED_PROCESSES; more is E2BIG, and nothing changes. Main thread.
+    // Replaces the classes of processes: each named process, with all its threads and, unless it is
+    // named alone, all that descends from it, is in the given class from its next wake-up on; every
+    // other one is Normal again, but for the cgroups' classes. A process that has ended is passed
+    // over. At most RL_MAX_CLASSED_PROCESSES; more is E2BIG, and nothing changes. Main thread.
     Status set_process_classes(std::span<const ClassedProcess> processes);
     // The same for one cgroup, by its inode number in cgroupfs, and those below it.
     Status set_cgroup_class(std::uint64_t id, TaskClass task_class);

@@ -146,15 +146,17 @@ static __always_inline bool enqueue_on_idle_cpu(struct task_struct* p, const cpu
 /*
  * Straight into deadline order, without user space: what it last said about the task still tells
  * whether it is urgent, and one of which it never said anything is in no hurry. The thread that
- * decides comes first, unless it has used a whole slice up.
+ * decides comes first. If it has used a whole slice up, it interrupts nobody: its CPU has taken the
+ * next task before it is queued here, so that one that never comes back leaves every second turn to
+ * others, and one that has much to do does not wait for all that are overdue because of it.
  */
 static __always_inline void enqueue_unasked(struct task_struct* p, const cpumask_t* allowed,
                                             struct task_ctx* tc, u64 enq_flags, bool wakeup,
                                             bool self, u64 now) {
     struct target target;
     bool urgent = self ? wakeup || tc->used < tc->granted : wakeup && !is_batch(p);
-    s64 ahead = self ? urgent ? SELF_KEY : tc->decided_key : unasked_ahead(tc);
-    s64 key = self || !tc->decided_key ? ahead : tc->decided_key;
+    s64 ahead = self ? SELF_KEY : unasked_ahead(tc);
+    s64 key = self && !urgent ? 0 : self || !tc->decided_key ? ahead : tc->decided_key;
     u64 dsq;
 
     grant(tc, slice_without_policy(), now + ahead);

@@ -143,9 +143,8 @@ static __always_inline s64 fair_ahead(struct task_ctx* tc) {
 /*
  * When a task of which user space is not asked is to be done, in ns from now: by the formulas of
  * fair shares. What user space last said of it counts instead if it gave a key and no request,
- * since it has another order then. At the earliest it is now, but for the foreground: the thread
- * that decides, if it has used a whole slice up, has that deadline, and is not to wait for all that
- * are owed something.
+ * since it has another order then. At the earliest it is now, but for the foreground: with nobody
+ * to decide, what is owed to a task is no reason to come before all that wait.
  */
 static __always_inline s64 unasked_ahead(struct task_ctx* tc) {
     s64 ahead;

@@ -82,7 +82,7 @@ STANDARD = {
     "optional": "hash in_place make_optional nullopt optional",
     "ostream": "ostream endl flush ios",
     "queue": "priority_queue queue",
-    "random": """mt19937 mt19937_64 random_device uniform_int_distribution uniform_real_distribution
+    "random": """minstd_rand mt19937 mt19937_64 random_device uniform_int_distribution uniform_real_distribution
         exponential_distribution""",
     "regex": "regex regex_match regex_search smatch sregex_iterator cmatch regex_error",
     "semaphore": "binary_semaphore counting_semaphore",

@@ -141,8 +141,7 @@ assert_clean() {
 undecided_at_least() { [ $(($(counter fallback) + $(counter unasked))) -ge "$1" ]; }
 
 # Each task that was given to user space has been decided, has run without a decision or was taken
-# away; true only while nothing is on its way. Leaves the numbers in AGREEMENT.
-AGREEMENT=
+# away; true only while nothing is on its way.
 wait_counters_agree() {
     local agreement
     agreement=$(vm-tasks agree --limit-s 10) ||

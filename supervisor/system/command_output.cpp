@@ -51,7 +51,7 @@ Result<std::unique_ptr<CommandOutput>> CommandOutput::start(Loop& loop,
 Status CommandOutput::watch(Loop& loop, Pid pid) {
     UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid.value, 0)));
     if (!pidfd)
-        return Error::from_errno("watch its process");
+        return Error::from_errno("wait for its end");
     auto exit = loop.io(pidfd.get(), EPOLLIN, [this](std::uint32_t) { ended(); });
     auto readable = loop.io(pipe_.get(), EPOLLIN, [this](std::uint32_t) { read(); });
     auto deadline = loop.timer([this] { too_late(); });

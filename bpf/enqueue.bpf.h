@@ -245,8 +245,9 @@ static __always_inline void enqueue_in_place(struct task_struct* p, struct task_
     count(bypass_kthread);
     if (!rest) {
         rest = config.slice_busy_ns;
-        grant(tc, rest, now + unasked_ahead(tc));
-        tc->start = START_FIRST;
+        /* What user space said takes the foreground into account, beside which nobody is to wait
+         * for longer than before. */
+        grant(tc, rest, now + (tc->decided_key ? tc->decided_key : unasked_ahead(tc)));
     }
     if (is_self(p) || is_offline(cpu)) {
         dsq_insert(p, SCX_DSQ_LOCAL, rest, enq_flags);

@@ -381,6 +381,25 @@ static __always_inline bool fetch_overdue(struct cpu_ctx* cc, s32 cpu, u32 own_l
     return true;
 }
 
+/* How often a CPU looks for tasks that only it may run and that are overdue, and by how much. */
+#define OWN_OVERDUE_NS 50000000ULL
+
+/*
+ * Takes a task that waits for this CPU alone and is overdue, whoever comes first. A foreground
+ * leaves others their share of the machine, and chance decides on which of the CPUs: a task that
+ * may run on a single one could wait for long. It is one slice in 50 ms at most, about as much of
+ * this CPU as that share is by default.
+ */
+static __always_inline bool consume_own_overdue(struct cpu_ctx* cc, s32 cpu, u64 now) {
+    if (!older_than(cc->looked_overdue_at, now, OWN_OVERDUE_NS))
+        return false;
+    cc->looked_overdue_at = now;
+    if (scx_bpf_dsq_nr_queued(DSQ_CPU(cpu)) <= 0 ||
+        !older_than(head_deadline(DSQ_CPU(cpu)), now, OWN_OVERDUE_NS))
+        return false;
+    return dsq_move_to_local(DSQ_CPU(cpu));
+}
+
 /* Own cache's DSQ and own DSQ, the earlier deadline first. */
 VERIFIED_ALONE int consume_own(s32 cpu, u64 llc_dsq) {
     u64 cpu_dsq = DSQ_CPU(cpu);

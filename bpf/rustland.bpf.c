@@ -102,6 +102,8 @@ void BPF_PROG(rl_dispatch, s32 cpu, struct task_struct* prev) {
                               (u32)scx_bpf_dsq_nr_queued(DSQ_LLC(llc)) <= nr_online / 2))
             wake_user_space();
     }
+    if (consume_own_overdue(cc, cpu, now))
+        return;
     if (prev && prev_goes_on && first_again(prev, cc, cpu, llc, now))
         return;
     if (fetch_overdue(cc, cpu, llc, now) || consume_own(cpu, DSQ_LLC(llc)) || steal(cpu, llc))

@@ -163,7 +163,8 @@ struct cpu_ctx {
     /* What limited.bpf.h keeps. */
     u64 cut_at;  /* when what runs here is to be stopped, 0: it has no such time */
     u32 limited; /* what runs here has a limit */
-    u32 pad2[3]; /* to whole cache lines */
+    u32 pad2[3];
+    u64 looked_overdue_at; /* for tasks that wait for this CPU alone; ends a cache line */
 };
 
 #define NO_TASK_INTERRUPTED ((s64)0x7fffffffffffffffLL)

@@ -232,6 +232,10 @@ static __always_inline bool resume_interrupted(struct task_struct* p, const cpum
     return true;
 }
 
+/* Farthest deadline of a task that waits in the middle of such a section: it may hold what others
+ * wait for, and cannot go where a CPU is free. */
+#define IN_PLACE_MAX_NS (RL_WAIT_MAX_NS / 2)
+
 /*
  * A task that may not leave its CPU for a moment waits for that one, without user space: in the
  * order of what was last said about it. Not before all others, since a program can spend all its
@@ -241,13 +245,13 @@ static __always_inline void enqueue_in_place(struct task_struct* p, struct task_
                                              u64 enq_flags, bool wakeup, u64 now) {
     s32 cpu = scx_bpf_task_cpu(p);
     u64 rest = wakeup ? 0 : rest_of_slice(tc, tc->used);
+    s64 ahead;
 
     count(bypass_kthread);
     if (!rest) {
         rest = config.slice_busy_ns;
-        /* What user space said takes the foreground into account, beside which nobody is to wait
-         * for longer than before. */
-        grant(tc, rest, now + (tc->decided_key ? tc->decided_key : unasked_ahead(tc)));
+        ahead = tc->decided_key ? tc->decided_key : unasked_ahead(tc);
+        grant(tc, rest, now + (ahead > IN_PLACE_MAX_NS ? IN_PLACE_MAX_NS : ahead));
     }
     if (is_self(p) || is_offline(cpu)) {
         dsq_insert(p, SCX_DSQ_LOCAL, rest, enq_flags);

@@ -143,19 +143,26 @@ static __always_inline bool enqueue_on_idle_cpu(struct task_struct* p, const cpu
     return true;
 }
 
+/* User space has committed of late. */
+static __always_inline bool is_deciding(u64 now) {
+    struct rl_control* c = the_control();
+
+    return c && !older_than(c->last_commit, now, 5 * config.lease_ns);
+}
+
 /*
  * Straight into deadline order, without user space: what it last said about the task still tells
  * whether it is urgent, and one of which it never said anything is in no hurry. The thread that
- * decides comes first. If it has used a whole slice up, it interrupts nobody: its CPU has taken the
- * next task before it is queued here, so that one that never comes back leaves every second turn to
- * others, and one that has much to do does not wait for all that are overdue because of it.
+ * decides comes first. If it has used a whole slice up, it interrupts nobody, and its CPU has taken
+ * the next task before it is queued here. Then it still comes before all others as long as it
+ * commits, because they are overdue for its sake; one that never comes back takes its turn.
  */
 static __always_inline void enqueue_unasked(struct task_struct* p, const cpumask_t* allowed,
                                             struct task_ctx* tc, u64 enq_flags, bool wakeup,
                                             bool self, u64 now) {
     struct target target;
     bool urgent = self ? wakeup || tc->used < tc->granted : wakeup && !is_batch(p);
-    s64 ahead = self ? SELF_KEY : unasked_ahead(tc);
+    s64 ahead = !self ? unasked_ahead(tc) : urgent || is_deciding(now) ? SELF_KEY : tc->decided_key;
     s64 key = self && !urgent ? 0 : self || !tc->decided_key ? ahead : tc->decided_key;
     u64 dsq;
 

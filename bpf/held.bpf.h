@@ -22,6 +22,7 @@
 #define RUSTLAND_HELD_BPF_H
 
 #include "limited.bpf.h"
+#include "queues.bpf.h"
 
 /* A task that is held back is looked at again after so long at the latest: its limit may have been
  * lifted. */
@@ -162,9 +163,10 @@ VERIFIED_ALONE u64 held_until(struct task_struct* p __arg_trusted, u64 now) {
  * checks this function by itself. */
 VERIFIED_ALONE u64 prepare_to_let_go(struct task_struct* p __arg_trusted, u64 now) {
     struct task_ctx* tc = task_ctx_of(p);
+    const cpumask_t* allowed;
     struct target target;
-    u64 dsq = 0;
     s64 ahead;
+    u64 dsq;
 
     if (!tc)
         return 0;
@@ -176,12 +178,9 @@ VERIFIED_ALONE u64 prepare_to_let_go(struct task_struct* p __arg_trusted, u64 no
         tc->key = ahead;
     tc->waits_since = now;
     bpf_rcu_read_lock();
-    {
-        const cpumask_t* allowed = p->cpus_ptr;
-
-        pick_target(allowed, scx_bpf_task_cpu(p), tc->key, !is_batch(p), now, &target);
-        dsq = destination(p, allowed, &target, -1);
-    }
+    allowed = p->cpus_ptr;
+    pick_target(allowed, scx_bpf_task_cpu(p), tc->key, !is_batch(p), now, &target);
+    dsq = destination(p, allowed, &target, -1);
     bpf_rcu_read_unlock();
     tc->target = pack_target(target.cpu, target.kick, target.own);
     tc->start = target.cpu >= 0 && target.kick == SCX_KICK_IDLE ? START_IDLE : START_FIRST;

@@ -14,6 +14,7 @@
 #include "scx_kfuncs.h"
 #include "state.bpf.h"
 #include "place.bpf.h"
+#include "queues.bpf.h"
 #include "lease.bpf.h"
 #include "cgroup.bpf.h"
 #include "class.bpf.h"

@@ -2,6 +2,7 @@
 #include "monitor.hpp"
 
 #include "protocol.hpp"
+#include "rustland/common/line_reader.hpp"
 #include "rustland/common/log.hpp"
 #include "stats.hpp"
 #include "stats_server.hpp"

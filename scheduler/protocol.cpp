@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "protocol.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -81,19 +80,6 @@ std::string error_line(std::string_view message) {
     return nlohmann::json{{"error", message}}.dump(-1, ' ', false,
                                                    nlohmann::json::error_handler_t::replace) +
            "\n";
-}
-
-std::optional<std::string> LineReader::next() {
-    if (!has_line())
-        return std::nullopt;
-    const std::size_t end = buffer_.find('\n');
-    std::string line = buffer_.substr(0, end);
-    buffer_.erase(0, end + 1);
-    return line;
-}
-
-bool LineReader::overflown() const {
-    return std::min(buffer_.find('\n'), buffer_.size()) > kMaxLine;
 }
 
 } // namespace rustland

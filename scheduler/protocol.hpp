@@ -17,8 +17,6 @@
 #include "rustland/common/result.hpp"
 #include "rustland/common/types.hpp"
 
-#include <cstddef>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,21 +43,5 @@ Result<Request> parse_request(std::string_view line);
 
 // {"error":"…"} with the end of the line.
 std::string error_line(std::string_view message);
-
-// Cuts a stream of bytes into lines of bounded length.
-class LineReader {
-  public:
-    static constexpr std::size_t kMaxLine = 65536;
-
-    void append(std::string_view bytes) { buffer_.append(bytes); }
-    [[nodiscard]] bool has_line() const { return buffer_.find('\n') <= kMaxLine; }
-    // The next complete line without its end, or nothing yet.
-    std::optional<std::string> next();
-    // A line has become too long: nothing sensible can follow.
-    [[nodiscard]] bool overflown() const;
-
-  private:
-    std::string buffer_;
-};
 
 } // namespace rustland

@@ -197,10 +197,12 @@ void StatsServer::on_client(int fd, std::uint32_t events) {
     const bool gone = (events & (EPOLLHUP | EPOLLERR)) != 0;
     if (!gone && (events & (EPOLLIN | EPOLLRDHUP)) != 0)
         read_from(client);
-    if (gone || (client.turned_away && client.closing))
+    if (gone || (client.turned_away && client.closing)) {
         drop(fd);
-    else if (!client.turned_away)
+    } else if (!client.turned_away) {
+        take_turn(client);
         flush(client);
+    }
     plan();
 }
 
@@ -212,22 +214,21 @@ void StatsServer::read_from(Client& client) {
     if (n <= 0 || client.closing || client.turned_away)
         return;
     client.reader.append({buffer.data(), static_cast<std::size_t>(n)});
-    answer_all(client);
 }
 
-void StatsServer::answer_all(Client& client) {
-    const Nanos now = monotonic_now();
+void StatsServer::take_turn(Client& client) {
     client.waiting = false;
-    while (client.reader.has_line()) {
-        if (!book_.take_request(client.user, now)) {
-            client.waiting = true;
+    if (!client.unsent.empty() || client.closing)
+        return;
+    if (client.reader.has_line()) {
+        const Nanos now = monotonic_now();
+        client.waiting = !book_.take_request(client.user, now);
+        if (client.waiting)
             return;
-        }
         client.heard = now;
         client.asked = true;
         answer(client, *client.reader.next());
-    }
-    if (client.reader.overflown()) {
+    } else if (client.reader.overflown()) {
         queue(client,
               error_line(fmt::format("a request is longer than {} bytes", LineReader::kMaxLine)));
         client.closing = true;
@@ -317,9 +318,10 @@ void StatsServer::flush(Client& client) {
         drop(fd);
         return;
     }
-    // A closing client is not read from any more; one with answers to take gets no new ones.
+    // A closing client is not read from any more, nor is one whose requests wait here: the others
+    // wait in its socket. One with answers to take gets no new ones.
     std::uint32_t wanted = 0;
-    if (!client.unsent.empty())
+    if (!client.unsent.empty() || (client.reader.has_line() && !client.waiting))
         wanted = EPOLLOUT;
     else if (!client.closing && !client.waiting)
         wanted = EPOLLIN | EPOLLRDHUP;
@@ -350,10 +352,15 @@ void StatsServer::look_after() {
             if (now - client.heard >= book_.limits().farewell)
                 drop(number);
         } else if (client.waiting) {
-            answer_all(client);
+            take_turn(client);
             flush(client);
-        } else if (!client.subscription && !client.closing &&
+        } else if (!client.subscription &&
                    book_.silent_too_long(client.user, client.asked, client.heard, now)) {
+            // What it does not read cannot be told.
+            if (!client.unsent.empty()) {
+                drop(number);
+                continue;
+            }
             queue(client, error_line("nothing was asked for too long: connect again"));
             client.closing = true;
             flush(client);

@@ -5,6 +5,7 @@
 #include "protocol.hpp"
 #include "rustland/common/acceptor.hpp"
 #include "rustland/common/client_limits.hpp"
+#include "rustland/common/line_reader.hpp"
 #include "rustland/common/result.hpp"
 #include "rustland/common/unique_fd.hpp"
 
@@ -19,9 +20,10 @@
 namespace rustland {
 
 // Answers requests on a UNIX socket (see protocol.hpp). Lives on the main thread's loop and never
-// waits for a client: what a client does not read in time is dropped, and then the client. Anybody
-// may connect, so that each user has so many connections and requests and root has places of its
-// own (client_limits.hpp): the classes of a game are told over the same socket.
+// waits for a client. Anybody may connect, so that each user has so many connections and requests
+// and root has places of its own (client_limits.hpp): the classes of a game are told over the same
+// socket. Clients take turns, a request each: the next one of a client is answered once its socket
+// takes an answer and all others that are ready have been served.
 class StatsServer {
   public:
     struct Callbacks {
@@ -35,7 +37,7 @@ class StatsServer {
     // One subscription at its fastest is within the rate.
     static constexpr ClientLimits kLimits{
         .all = 32, .kept = 8, .per_user = 8, .requests_per_second = 120};
-    // What a client may leave unread.
+    // What a subscriber may leave unread.
     static constexpr std::size_t kMaxUnread = std::size_t{64} * 1024;
 
     // Creates the socket, and its directory if that is missing. A socket that a dead process left
@@ -71,7 +73,8 @@ class StatsServer {
     void on_client(int fd, std::uint32_t events);
     void turn_away(Client& client, const std::string& why);
     void read_from(Client& client);
-    void answer_all(Client& client);
+    // Answers one request, unless the client has answers to take first.
+    void take_turn(Client& client);
     // Looks after those who wait, who are silent and who were turned away.
     void look_after();
     // Sets how soon look_after() is due; never while there are no clients.

@@ -4,6 +4,7 @@
 #include "rustland/common/clock.hpp"
 
 #include <array>
+#include <fmt/format.h>
 #include <optional>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -15,7 +16,6 @@
 namespace rustland::supervisor {
 namespace {
 
-constexpr std::size_t kLongestRequest = 65536;
 constexpr std::size_t kMostUnread = 1U << 20U;
 // How often the server looks after its clients: soon while somebody waits for it.
 constexpr Nanos kSoon = millis(100);
@@ -145,38 +145,46 @@ void ControlServer::ready(ClientId id, std::uint32_t events) {
     if (it == clients_.end())
         return;
     bool alive = true;
-    if ((events & EPOLLOUT) != 0)
+    // A client that has gone is noticed by what cannot be sent or read; first it has its turns.
+    if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0)
         alive = flush(it->second);
-    if (alive && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
+    if (alive && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && !queued(it->second))
         alive = read(it->second);
     if (alive)
-        answer_lines(id);
+        take_turn(id);
     else
         drop(id);
     plan();
 }
 
-void ControlServer::answer_lines(ClientId id) {
-    const Nanos now = monotonic_now();
-    // A handler may have dropped clients, this one too: look it up for each line.
-    for (auto here = clients_.find(id); here != clients_.end(); here = clients_.find(id)) {
-        Client& client = here->second;
-        client.waiting = false;
-        const std::size_t newline = client.in.find('\n');
-        if (newline == std::string::npos || !book_.take_request(client.peer.uid, now)) {
-            client.waiting = newline != std::string::npos;
+void ControlServer::take_turn(ClientId id) {
+    Client& client = clients_.at(id);
+    client.waiting = false;
+    if (!client.out.empty() || client.turned_away)
+        return watch(client);
+    if (client.in.has_line()) {
+        const Nanos now = monotonic_now();
+        client.waiting = !book_.take_request(client.peer.uid, now);
+        if (client.waiting)
             return watch(client);
-        }
-        const std::string line = client.in.substr(0, newline);
-        client.in.erase(0, newline + 1);
         client.heard = now;
         client.asked = true;
         const Peer peer = client.peer;
-        const auto request = parse_request(line);
+        const auto request = parse_request(*client.in.next());
         if (request)
             handlers_.request(peer, *request);
         else
             send(id, {{"ok", false}, {"error", request.error().message()}});
+        // A handler may have dropped clients, this one too.
+        if (const auto here = clients_.find(id); here != clients_.end())
+            watch(here->second);
+    } else if (client.in.overflown()) {
+        send(id,
+             {{"ok", false},
+              {"error", fmt::format("a request is longer than {} bytes", LineReader::kMaxLine)}});
+        drop(id);
+    } else {
+        watch(client);
     }
 }
 
@@ -185,9 +193,9 @@ bool ControlServer::read(Client& client) {
     const ssize_t n = ::recv(client.fd.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (n < 0)
         return errno == EAGAIN || errno == EINTR;
-    if (!client.turned_away)
-        client.in.append(buffer.data(), static_cast<std::size_t>(n));
-    return n > 0 && client.in.size() <= kLongestRequest;
+    if (n > 0 && !client.turned_away)
+        client.in.append({buffer.data(), static_cast<std::size_t>(n)});
+    return n > 0;
 }
 
 bool ControlServer::flush(Client& client) {
@@ -206,10 +214,15 @@ bool ControlServer::flush(Client& client) {
     return client.out.size() <= kMostUnread;
 }
 
-// One whose user has asked too much is not read from: it waits in its own socket, not here.
+// One whose requests wait here is not read from: the others wait in its own socket.
 void ControlServer::watch(Client& client) {
-    const std::uint32_t in = client.waiting ? 0U : static_cast<std::uint32_t>(EPOLLIN);
-    client.source.watch(client.out.empty() ? in : in | static_cast<std::uint32_t>(EPOLLOUT));
+    const bool turn = queued(client);
+    std::uint32_t wanted = 0;
+    if (!client.waiting && !turn)
+        wanted |= static_cast<std::uint32_t>(EPOLLIN);
+    if (!client.out.empty() || turn)
+        wanted |= static_cast<std::uint32_t>(EPOLLOUT);
+    client.source.watch(wanted);
 }
 
 void ControlServer::send(ClientId id, const nlohmann::json& answer) {
@@ -247,7 +260,7 @@ void ControlServer::look_after() {
             if (now - client.heard >= book_.limits().farewell)
                 drop(id);
         } else if (client.waiting) {
-            answer_lines(id);
+            take_turn(id);
         } else if (book_.silent_too_long(client.peer.uid, client.asked, client.heard, now) &&
                    !(handlers_.busy && handlers_.busy(id))) {
             send(id, {{"ok", false}, {"error", "nothing was asked for too long: connect again"}});

@@ -4,6 +4,7 @@
 
 #include "rustland/common/acceptor.hpp"
 #include "rustland/common/client_limits.hpp"
+#include "rustland/common/line_reader.hpp"
 #include "rustland/common/unique_fd.hpp"
 #include "supervisor/system/loop.hpp"
 
@@ -38,6 +39,8 @@ struct Peer {
     [[nodiscard]] bool may(Right wanted) const;
 };
 
+// Clients take turns, a request each: the next one of a client is answered once its socket takes
+// an answer and all others that are ready have been served.
 class ControlServer {
   public:
     struct Handlers {
@@ -67,7 +70,7 @@ class ControlServer {
         Peer peer;
         UniqueFd fd;
         Source source;
-        std::string in;
+        LineReader in;
         std::string out;
         Nanos heard;              // when it came, or asked last
         bool asked = false;       // has asked something
@@ -78,8 +81,13 @@ class ControlServer {
         : loop_(loop), path_(std::move(path)), handlers_(std::move(handlers)), book_(limits) {}
     // False where nobody waits.
     bool accept();
-    void answer_lines(ClientId id);
-    void watch(Client& client);
+    // Answers one request, unless the client has answers to take first.
+    void take_turn(ClientId id);
+    // Whether it waits for its turn.
+    [[nodiscard]] static bool queued(const Client& client) {
+        return (client.in.has_line() || client.in.overflown()) && !client.waiting;
+    }
+    static void watch(Client& client);
     // Looks after those who wait, who are silent and who were turned away.
     void look_after();
     void plan();

@@ -3,6 +3,7 @@
 // the cutting of a stream into lines.
 #include "check.hpp"
 #include "protocol.hpp"
+#include "rustland/common/line_reader.hpp"
 #include "supervisor/system/control_server.hpp"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "protocol.hpp"
+#include "rustland/common/line_reader.hpp"
 #include "stats.hpp"
 #include "stats_table.hpp"
 

@@ -6,6 +6,7 @@
 #include "support/temp_dir.hpp"
 #include "support/wait.hpp"
 
+#include <algorithm>
 #include <gmock/gmock.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -45,7 +46,7 @@ class CrowdedServer : public testing::Test {
         ControlServer::Handlers handlers;
         handlers.request = [this](const Peer& peer, const nlohmann::json&) {
             ++asked;
-            server->send(peer.id, {{"ok", true}});
+            server->send(peer.id, {{"ok", true}, {"text", filler}});
         };
         handlers.busy = [this](ClientId) { return busy; };
         server = *ControlServer::listen(*loop, dir.path("s"), handlers, limits);
@@ -72,6 +73,7 @@ class CrowdedServer : public testing::Test {
     std::unique_ptr<ControlServer> server;
     bool busy = false;
     int asked = 0;
+    std::string filler; // of each answer
 };
 
 constexpr const char* kStatus = "{\"request\":\"status\"}\n";
@@ -120,6 +122,86 @@ TEST_F(CrowdedServer, AFloodOfRequestsIsAnsweredAtTheUsersRate) {
     const double passed = static_cast<double>((monotonic_now() - began).value) / 1e9;
     EXPECT_GE(asked, 5);
     EXPECT_LE(asked, 5 + 50 * passed + 1) << "fifty a second, and what it takes at once";
+}
+
+// All have asked before the daemon answers the first of them.
+TEST_F(CrowdedServer, EachClientHasItsTurnHoweverMuchTheOthersAsk) {
+    constexpr int floods = 3;
+    constexpr int each = 50;
+    ClientLimits patient = kForAll;
+    patient.burst = 1000;
+    serve(patient);
+    std::vector<UniqueFd> clients;
+    for (int i = 0; i < floods + 1; ++i) {
+        clients.push_back(connect_to(dir.path("s")));
+        send(clients.back(), kStatus);
+        ASSERT_THAT(wait_for(clients.back(), "\n"), HasSubstr("\"ok\":true"));
+    }
+    const int before = asked;
+    std::string flood;
+    for (int i = 0; i < each; ++i)
+        flood += kStatus;
+    for (int i = 1; i <= floods; ++i)
+        send(clients[static_cast<std::size_t>(i)], flood);
+    send(clients.front(), kStatus);
+    wait_for(clients.front(), "\n");
+    EXPECT_LE(asked - before, 2 * (floods + 1)) << "of " << floods * each << " that came before";
+    EXPECT_TRUE(test::run_until(*loop, [&] { return asked - before == floods * each + 1; }))
+        << "none is lost: " << asked - before;
+}
+
+// One waits for its rate, and another has left while it did.
+TEST_F(CrowdedServer, WhoMustWaitIsWaitedForAsleep) {
+    std::string flood;
+    for (int i = 0; i < 100; ++i)
+        flood += kStatus;
+    const UniqueFd waiting = connect_to(dir.path("s"));
+    UniqueFd leaving = connect_to(dir.path("s"));
+    send(waiting, flood);
+    send(leaving, flood);
+    ASSERT_TRUE(test::run_until(*loop, [&] { return asked >= 5; }));
+    leaving.reset();
+    int rounds = 0;
+    for (const Nanos end = monotonic_now() + millis(500); monotonic_now() < end; ++rounds)
+        loop->run_once(millis(20));
+    EXPECT_LE(rounds, 200);
+    EXPECT_EQ(server->clients(), 1U);
+}
+
+// What it does not read waits in its own socket, with what it asks meanwhile.
+TEST_F(CrowdedServer, WhoDoesNotReadIsAnsweredOnceItDoes) {
+    ClientLimits patient = kForAll;
+    patient.burst = 1000;
+    serve(patient);
+    filler = std::string(50'000, 'x');
+    const UniqueFd client = connect_to(dir.path("s"));
+    std::string flood;
+    for (int i = 0; i < 100; ++i)
+        flood += kStatus;
+    send(client, flood);
+    int rounds = 0;
+    for (const Nanos end = monotonic_now() + millis(300); monotonic_now() < end; ++rounds)
+        loop->run_once(millis(20));
+    EXPECT_LE(rounds, 200);
+    EXPECT_LE(asked, 20);
+    std::size_t lines = 0;
+    test::run_until(*loop, [&] {
+        std::array<char, 65536> buffer{};
+        const ssize_t n = ::recv(client.get(), buffer.data(), buffer.size(), 0);
+        if (n > 0)
+            lines += static_cast<std::size_t>(std::count(buffer.data(), buffer.data() + n, '\n'));
+        return lines == 100;
+    });
+    EXPECT_EQ(lines, 100U);
+}
+
+TEST_F(CrowdedServer, AnOverlongRequestIsAnsweredBeforeItsConnectionEnds) {
+    const UniqueFd client = connect_to(dir.path("s"));
+    std::string piece(10'000, 'x');
+    for (int i = 0; i < 7; ++i)
+        send(client, piece);
+    EXPECT_THAT(wait_for(client, "\n"), HasSubstr("longer than 65536 bytes"));
+    EXPECT_TRUE(test::run_until(*loop, [&] { return server->clients() == 0; }));
 }
 
 TEST(InstanceLock, OneAtATimeHoweverTheOneBeforeEnded) {

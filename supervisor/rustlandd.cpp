@@ -7,7 +7,9 @@
 #include "supervisor/system/bus_service.hpp"
 #include "supervisor/system/child_runner.hpp"
 #include "supervisor/system/daemon.hpp"
+#include "supervisor/system/event_journal.hpp"
 #include "supervisor/system/journal.hpp"
+#include "supervisor/system/notifier.hpp"
 #include "supervisor/system/own_unit.hpp"
 #include "supervisor/system/runner_choice.hpp"
 #include "supervisor/system/sleep_watch.hpp"
@@ -18,7 +20,6 @@
 #include <cstdlib>
 #include <fmt/format.h>
 #include <systemd/sd-daemon.h>
-#include <systemd/sd-event.h>
 #include <unistd.h>
 
 using namespace rustland;
@@ -73,8 +74,8 @@ make_runner(Loop& loop, Bus& bus, const DaemonOptions& options, RunnerKind kind)
 
 // A stop takes the scheduler with it. A restart (an upgrade, too) leaves it to the next daemon,
 // where it runs as a unit of its own; a child would go with our control group.
-void stop(Bus& bus, Daemon& daemon, const std::shared_ptr<int>& life) {
-    ::sd_notify(0, "STOPPING=1");
+void stop(Bus& bus, Daemon& daemon, Notifier& manager, const std::shared_ptr<int>& life) {
+    manager.tell("STOPPING=1");
     if (std::string_view(daemon.backend()) != "systemd")
         return daemon.shutdown(false);
     ask_whether_restarting(bus, life, ::getpid(), [&daemon](bool restarting) {
@@ -84,19 +85,32 @@ void stop(Bus& bus, Daemon& daemon, const std::shared_ptr<int>& life) {
     });
 }
 
+// How often the service manager wants to hear from us; zero: never.
+Nanos watchdog_span() {
+    std::uint64_t micros = 0;
+    return ::sd_watchdog_enabled(0, &micros) > 0 ? Nanos{static_cast<std::int64_t>(micros) * 1000}
+                                                 : Nanos{};
+}
+
 // Blocks until the loop ends.
 Result<int> serve(const Options& options, Loop& loop, Bus& bus, Daemon& daemon) {
     const auto life = std::make_shared<int>();
-    const auto end = [&bus, &daemon, life] { stop(bus, daemon, life); };
+    const char* address = std::getenv("NOTIFY_SOCKET");
+    const auto notifier = Notifier::create(loop, address != nullptr ? address : "");
+    if (!notifier)
+        return notifier.error();
+    Notifier& manager = **notifier;
+    const auto end = [&bus, &daemon, &manager, life] { stop(bus, daemon, manager, life); };
     auto on_term = loop.signal(SIGTERM, end);
     auto on_int = loop.signal(SIGINT, end);
-    auto on_hup = loop.signal(SIGHUP, [&daemon] {
+    auto on_hup = loop.signal(SIGHUP, [&daemon, &manager] {
         // The time is what Type=notify-reload wants to see.
-        ::sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
-                     static_cast<long long>(monotonic_now().value / 1000));
-        if (const Status status = daemon.reload(); !status)
-            log::error("the old configuration stays:\n{}", status.error().message());
-        ::sd_notify(0, "READY=1");
+        manager.tell(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", monotonic_now().value / 1000));
+        daemon.reload([&manager](const Status& status) {
+            if (!status)
+                log::error("the old configuration stays:\n{}", status.error().message());
+            manager.tell("READY=1");
+        });
     });
     // An upgrade: the next daemon takes the scheduler over.
     auto on_usr2 = loop.signal(SIGUSR2, [&daemon] { daemon.shutdown(true); });
@@ -111,12 +125,12 @@ Result<int> serve(const Options& options, Loop& loop, Bus& bus, Daemon& daemon) 
                 set_log_level(daemon.settings().log_level);
         });
     }
-    daemon.on_change([&daemon, last = CleanLine()]() mutable {
+    daemon.on_change([&daemon, &manager, last = CleanLine()]() mutable {
         // One line of the message, whatever is in it: each further one would be another assignment.
         CleanLine line = daemon.status_line();
         if (line == last)
             return;
-        ::sd_notifyf(0, "STATUS=%s", line.str().c_str());
+        manager.tell("STATUS=" + line.str());
         last = std::move(line);
     });
     const auto sleep = SleepWatch::create(bus, [&daemon](bool asleep) { daemon.sleep(asleep); });
@@ -133,8 +147,8 @@ Result<int> serve(const Options& options, Loop& loop, Bus& bus, Daemon& daemon) 
     const auto service = BusService::create(bus, daemon, on_the_bus);
     if (!service)
         return service.error();
-    sd_event_set_watchdog(loop.raw(), 1);
-    ::sd_notify(0, "READY=1");
+    manager.keep_alive(watchdog_span());
+    manager.tell("READY=1");
     auto code = loop.run();
     // Two daemons would start and stop one scheduler.
     if (code && name_taken)

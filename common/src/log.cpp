@@ -2,12 +2,14 @@
 #include "rustland/common/log.hpp"
 
 #include "rustland/common/clean_text.hpp"
+#include "rustland/common/line_writer.hpp"
 
 #include <cstdlib>
 #include <ctime>
 #include <memory>
+#include <mutex>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,6 +54,24 @@ class PriorityFlag : public spdlog::custom_flag_formatter {
     }
 };
 
+// Standard error, without waiting for its reader: what is written here comes from loops that
+// others depend on.
+class StderrSink : public spdlog::sinks::base_sink<std::mutex> {
+  public:
+    explicit StderrSink(const std::string& begin) : writer_(STDERR_FILENO, begin) {}
+
+  protected:
+    void sink_it_(const spdlog::details::log_msg& msg) override {
+        spdlog::memory_buf_t line;
+        formatter_->format(msg, line);
+        writer_.write({line.data(), line.size()});
+    }
+    void flush_() override {}
+
+  private:
+    LineWriter writer_;
+};
+
 // systemd names the journal's socket by device and inode in JOURNAL_STREAM.
 bool stderr_is_journal() {
     const char* stream = std::getenv("JOURNAL_STREAM");
@@ -64,10 +84,11 @@ bool stderr_is_journal() {
 } // namespace
 
 void setup_logging(const std::string& program, LogLevel level) {
-    auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    const bool journal = stderr_is_journal();
+    auto sink = std::make_shared<StderrSink>(journal ? "<4>" : program + ": warning: ");
     auto logger = std::make_shared<spdlog::logger>(program, sink);
     auto formatter = std::make_unique<spdlog::pattern_formatter>();
-    formatter->add_flag<PriorityFlag>('*').set_pattern(stderr_is_journal() ? "%*%v" : "%n: %l: %v");
+    formatter->add_flag<PriorityFlag>('*').set_pattern(journal ? "%*%v" : "%n: %l: %v");
     logger->set_formatter(std::move(formatter));
     logger->set_level(to_spdlog(level));
     spdlog::set_default_logger(logger);

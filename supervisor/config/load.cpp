@@ -82,8 +82,7 @@ Result<std::string> read_trusted_file(const std::string& path) {
     }
 }
 
-BuiltConfig load_config(const std::vector<std::string>& files, const UserLookup& lookup,
-                        const ProgramLookup& has_program) {
+std::vector<RawFile> read_config_files(const std::vector<std::string>& files) {
     std::vector<RawFile> raw;
     for (const std::string& file : files) {
         const auto text = read_trusted_file(file);
@@ -94,7 +93,21 @@ BuiltConfig load_config(const std::vector<std::string>& files, const UserLookup&
             raw.back().problems.push_back({file, 0, "", "", text.error().message()});
         }
     }
-    BuiltConfig built = build_config(raw, lookup, has_program);
+    return raw;
+}
+
+std::set<std::string> users_named(const std::vector<RawFile>& files) {
+    std::set<std::string> names;
+    build_config(files, [&names](const std::string& name) {
+        names.insert(name);
+        return std::optional<uid_t>(0);
+    });
+    return names;
+}
+
+BuiltConfig load_config(const std::vector<std::string>& files, const UserLookup& lookup,
+                        const ProgramLookup& has_program) {
+    BuiltConfig built = build_config(read_config_files(files), lookup, has_program);
     built.config.files = files;
     return built;
 }

@@ -5,6 +5,9 @@
 
 #include "supervisor/config/config.hpp"
 
+#include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,7 +22,17 @@ struct ConfigPaths {
 // The files that exist, in the order in which they are laid over each other.
 std::vector<std::string> find_config_files(const ConfigPaths& paths);
 
-// Reads exactly these files; each of them must exist.
+// The content of exactly these files; each of them must exist.
+std::vector<RawFile> read_config_files(const std::vector<std::string>& files);
+
+// The users that they name, to be looked up before build_config() is asked for the whole: a lookup
+// may take long.
+std::set<std::string> users_named(const std::vector<RawFile>& files);
+
+// Users by their names, as far as that was found out; no uid: there is no such user.
+using UserTable = std::map<std::string, std::optional<uid_t>>;
+
+// Both in one, for a program that may wait.
 BuiltConfig load_config(const std::vector<std::string>& files, const UserLookup& lookup,
                         const ProgramLookup& has_program = any_program);
 
@@ -27,7 +40,7 @@ BuiltConfig load_config(const std::vector<std::string>& files, const UserLookup&
 // owner can change. The error says which of these does not hold.
 Result<std::string> read_trusted_file(const std::string& path);
 
-// getpwnam as a UserLookup.
+// getpwnam as a UserLookup. Waits for the name services, where they are in the network, too.
 std::optional<uid_t> system_user(const std::string& name);
 
 // A file that may be run, as a ProgramLookup.

@@ -21,10 +21,10 @@ constexpr std::array<Prefix, 4> kPrefixes{{{"drm-engine-capacity-", Fact::Capaci
                                            {"drm-total-cycles-", Fact::TotalCycles},
                                            {"drm-cycles-", Fact::Cycles}}};
 
-// A player of videos, an encoder of streams and a copy of textures keep these busy, and no game
-// needs them to draw.
+// A player of videos, an encoder of streams, a model and a copy of textures keep these busy, and no
+// game needs them to draw.
 bool draws_or_computes(std::string_view engine) {
-    constexpr std::array<std::string_view, 10> others{"video", "dec",  "enc",  "jpeg", "vpe",
+    constexpr std::array<std::string_view, 11> others{"video", "dec",  "enc",  "jpeg", "vpe", "npu",
                                                       "vcs",   "vecs", "copy", "bcs",  "dma"};
     return std::none_of(others.begin(), others.end(),
                         [&](std::string_view other) { return engine.starts_with(other); });

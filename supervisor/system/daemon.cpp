@@ -4,7 +4,6 @@
 #include "rustland/common/clock.hpp"
 #include "rustland/common/log.hpp"
 #include "supervisor/system/exit_status.hpp"
-#include "supervisor/system/journal.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -218,7 +217,7 @@ void Daemon::settle() {
 void Daemon::record(const std::string& kind, const CleanLine& text, const CleanBlock& dump) {
     const bool bad = kind == "failed" || (kind == "exited" && !dump.empty());
     if (options_.journal)
-        journal_event(bad ? 4 : 6, kind, text, dump);
+        journal_.write(bad ? 4 : 6, kind, text, dump);
     else if (bad)
         log::warn("{}: {}", kind, text);
     else

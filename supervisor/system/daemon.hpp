@@ -7,6 +7,7 @@
 #include "supervisor/core/decision_core.hpp"
 #include "supervisor/system/control_server.hpp"
 #include "supervisor/system/detector.hpp"
+#include "supervisor/system/event_journal.hpp"
 #include "supervisor/system/focus_watch.hpp"
 #include "supervisor/system/history.hpp"
 #include "supervisor/system/power.hpp"
@@ -14,6 +15,7 @@
 #include "supervisor/system/sched_ext.hpp"
 #include "supervisor/system/scheduler_client.hpp"
 #include "supervisor/system/state_file.hpp"
+#include "supervisor/system/user_names.hpp"
 
 #include <functional>
 #include <memory>
@@ -36,7 +38,8 @@ struct DaemonOptions {
     bool uevents = true;
     ClientLimits clients = ControlServer::kLimits; // root's places are those of whoever runs this
     bool journal = false;                          // events go there with fields of their own
-    UserLookup users = system_user;
+    UserLookup users = system_user;                // may wait; runs in a thread of its own …
+    Nanos user_patience = seconds(5);              // … which is given up after this long
     // Makes the runner that the configuration asks for; tests put a fake here.
     std::function<Result<std::unique_ptr<SchedulerRunner>>(Loop&, RunnerKind)> make_runner;
 };
@@ -47,8 +50,10 @@ class Daemon {
     // daemon left, and begins to watch.
     static Result<std::unique_ptr<Daemon>> create(Loop& loop, DaemonOptions options);
 
-    // Reads the configuration again. On an error the old one stays.
-    Status reload();
+    // Reads the configuration again. On an error the old one stays. `done` is called at once, or
+    // from the loop where users have to be looked up.
+    using ReloadDone = std::function<void(const Status&)>;
+    void reload(const ReloadDone& done);
     // Ends the loop, once the scheduler that was started here is gone; or at once with the
     // scheduler left running for the next daemon.
     void shutdown(bool keep_scheduler);
@@ -92,7 +97,20 @@ class Daemon {
   private:
     Daemon(Loop& loop, DaemonOptions options);
     Status init();
-    [[nodiscard]] Result<std::shared_ptr<const Config>> read_config() const;
+
+    // Reading the configuration (daemon_config.cpp).
+    struct ConfigText {
+        std::vector<std::string> files;
+        std::vector<RawFile> content;
+        std::set<std::string> users;
+    };
+    [[nodiscard]] ConfigText read_config() const;
+    [[nodiscard]] static Result<std::shared_ptr<const Config>> make_config(const ConfigText& text,
+                                                                           const UserTable& users);
+    void begin_reload();
+    Status replace_config(const ConfigText& text, const UserTable& users);
+    void use_rules();
+
     Status open_uevents();
     [[nodiscard]] std::optional<RunRecord> left_behind() const;
     void adopt(const RunRecord& left);
@@ -109,7 +127,6 @@ class Daemon {
         Source exit;
     };
 
-    void use_rules();
     void send(const Event& event);
     void apply(const Decision& decision);
     void runner_event(const RunnerEvent& event);
@@ -174,6 +191,9 @@ class Daemon {
     std::optional<StopOrder> saved_stop_; // what stop_file_ holds
     std::mt19937_64 random_{std::random_device{}()};
     std::shared_ptr<const Config> config_;
+    UserNames user_names_;
+    std::vector<ReloadDone> reloads_; // who asked for the one that is to come
+    bool reloading_ = false;
     std::unique_ptr<SchedulerRunner> runner_;
     std::unique_ptr<DecisionCore> core_;
     std::unique_ptr<Detector> detector_;
@@ -190,6 +210,7 @@ class Daemon {
     std::uint64_t next_hold_ = 1;
     std::map<ClientId, Reply> monitors_;
     History history_;
+    EventJournal journal_;
     nlohmann::json last_exit_;
     std::string last_reason_;
     CleanLine bus_problem_;

@@ -132,11 +132,12 @@ void Daemon::do_reset_failed(Request& request) {
 }
 
 void Daemon::do_reload(Request& request) {
-    const Status status = reload();
-    if (status)
-        request.reply({{"ok", true}, {"files", config_->files}});
-    else
-        request.reply(refused("the old configuration stays:\n" + status.error().message()));
+    reload([this, reply = request.reply](const Status& status) {
+        if (status)
+            reply({{"ok", true}, {"files", config_->files}});
+        else
+            reply(refused("the old configuration stays:\n" + status.error().message()));
+    });
 }
 
 void Daemon::do_dump(Request& request) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// How the daemon comes up, finds what an earlier one left, and reads its configuration.
+// How the daemon comes up, and finds what an earlier one left.
 #include "rustland/common/clock.hpp"
 #include "rustland/common/log.hpp"
 #include "supervisor/system/daemon.hpp"
@@ -25,7 +25,8 @@ constexpr ClientLimits kHoldRate{.requests_per_second = 0.5, .burst = 20};
 Daemon::Daemon(Loop& loop, DaemonOptions options)
     : loop_(loop), options_(std::move(options)), kernel_(options_.sysfs_root + "/kernel/sched_ext"),
       power_reader_(options_.sysfs_root), state_file_(options_.run_dir + "/state.json"),
-      stop_file_(options_.run_dir + "/stopped.json"), hold_rate_(kHoldRate) {}
+      stop_file_(options_.run_dir + "/stopped.json"),
+      user_names_(loop, options_.users, options_.user_patience), hold_rate_(kHoldRate) {}
 
 Result<std::unique_ptr<Daemon>> Daemon::create(Loop& loop, DaemonOptions options) {
     std::unique_ptr<Daemon> self(new Daemon(loop, std::move(options)));
@@ -35,10 +36,11 @@ Result<std::unique_ptr<Daemon>> Daemon::create(Loop& loop, DaemonOptions options
 }
 
 Status Daemon::init() {
-    auto config = read_config();
+    const ConfigText text = read_config();
+    auto config = make_config(text, user_names_.find_now(text.users));
     if (!config)
         return config.error();
-    config_ = *config;
+    config_ = *std::move(config);
     if (options_.clients.privileged == 0)
         options_.clients.privileged = ::geteuid();
     if (::mkdir(options_.run_dir.c_str(), 0755) != 0 && errno != EEXIST)
@@ -118,19 +120,6 @@ Status Daemon::init() {
     return {};
 }
 
-Result<std::shared_ptr<const Config>> Daemon::read_config() const {
-    const std::vector<std::string> files = options_.config_file
-                                               ? std::vector{*options_.config_file}
-                                               : find_config_files(options_.config_paths);
-    BuiltConfig built = load_config(files, options_.users);
-    if (built.problems.empty())
-        return std::make_shared<const Config>(std::move(built.config));
-    std::string all;
-    for (const Problem& problem : built.problems)
-        all += (all.empty() ? "" : "\n") + problem.message();
-    return Error(all);
-}
-
 Status Daemon::open_uevents() {
     auto opened = UeventSocket::open();
     if (!opened)
@@ -186,27 +175,6 @@ void Daemon::adopt(const RunRecord& left) {
     run_ = left;
     send(event::Attached{left.spec, {}, left.by_command, take_back_holds(), starting});
     tell_classes();
-}
-
-void Daemon::use_rules() {
-    detector_->use(std::make_shared<Matcher>(config_->rules), config_->settings.scan_interval,
-                   std::make_shared<Matcher>(config_->used_companions()));
-}
-
-Status Daemon::reload() {
-    auto config = read_config();
-    if (!config) {
-        std::string why = config.error().message();
-        std::replace(why.begin(), why.end(), '\n', ';');
-        record("config", "not reloaded, the old configuration stays: " + why);
-        return config.error();
-    }
-    config_ = *config;
-    runner_->configure(config_->settings.start_timeout, config_->settings.stop_timeout);
-    record("config", "reloaded");
-    send(event::ConfigReplaced{config_});
-    use_rules();
-    return {};
 }
 
 } // namespace rustland::supervisor

@@ -3,11 +3,7 @@
 
 #include "rustland/common/log.hpp"
 
-#include <cstdlib>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <systemd/sd-journal.h>
-#include <unistd.h>
 #include <vector>
 
 namespace rustland::supervisor {
@@ -44,25 +40,6 @@ void JournalReader::read(const std::string& unit, const std::string& invocation,
     }
     log::warn("{}; what {} wrote is not shown", reader.error().message(), unit);
     deliver("");
-}
-
-bool logs_to_journal() {
-    const char* stream = std::getenv("JOURNAL_STREAM");
-    struct stat st = {};
-    return stream != nullptr && ::fstat(STDERR_FILENO, &st) == 0 &&
-           std::to_string(st.st_dev) + ":" + std::to_string(st.st_ino) == stream;
-}
-
-void journal_event(int priority, const std::string& kind, const CleanLine& text,
-                   const CleanBlock& dump) {
-    const std::vector<std::string> fields{
-        "MESSAGE=" + kind + ": " + text.str(), "PRIORITY=" + std::to_string(priority),
-        "SYSLOG_IDENTIFIER=rustlandd", "RUSTLAND_EVENT=" + kind, "RUSTLAND_DUMP=" + dump.str()};
-    std::vector<iovec> parts;
-    for (const std::string& field : fields)
-        parts.push_back({const_cast<char*>(field.data()), field.size()});
-    sd_journal_sendv(parts.data(),
-                     static_cast<int>(dump.empty() ? parts.size() - 1 : parts.size()));
 }
 
 } // namespace rustland::supervisor

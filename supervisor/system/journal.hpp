@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The journal: what a unit wrote, and our own events with fields to search for.
+// The journal: what a unit wrote.
 #pragma once
 
-#include "rustland/common/clean_text.hpp"
 #include "supervisor/system/command_output.hpp"
 
 #include <functional>
@@ -31,12 +30,5 @@ class JournalReader {
     std::map<int, std::unique_ptr<CommandOutput>> reading_;
     int next_ = 0;
 };
-
-// True where standard error is the journal, so that events may go there with their fields.
-bool logs_to_journal();
-
-// One event: RUSTLAND_EVENT=kind, and RUSTLAND_DUMP= where a scheduler left one.
-void journal_event(int priority, const std::string& kind, const CleanLine& text,
-                   const CleanBlock& dump);
 
 } // namespace rustland::supervisor

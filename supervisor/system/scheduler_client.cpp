@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -81,16 +82,19 @@ Status SchedulerClient::try_send() {
     if (!fd_ ||
         ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
         return Error::from_errno(path_);
-    // Whoever listens learns which programs run, so it must be the process that we started, or the
-    // name must be one that only root, or who runs this, can have put there. The listener itself
-    // may be the scheduler's own user: to its socket the unit's privileged step makes a link.
+    // Whoever listens learns which programs run, so it must be the very process that runs as the
+    // scheduler. That the name is root's says little: behind root's link is a folder of the
+    // scheduler's own user. Where the process is not known, that is all there is to go by.
     ucred peer{};
     socklen_t size = sizeof(peer);
     struct stat name = {};
     if (::getsockopt(fd_.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
         ::lstat(path_.c_str(), &name) != 0)
         return Error::from_errno(path_);
-    if (Pid{peer.pid} != trusted_ && name.st_uid != 0 && name.st_uid != ::geteuid())
+    if (trusted_ != Pid{} && Pid{peer.pid} != trusted_)
+        return Error(fmt::format("{}: process {} listens there, not the scheduler (process {})",
+                                 path_, peer.pid, trusted_.value));
+    if (trusted_ == Pid{} && name.st_uid != 0 && name.st_uid != ::geteuid())
         return Error(path_ + ": belongs to somebody else");
     const nlohmann::json request = {{"request", "classes"},
                                     {"foreground", numbers(wanted_.foreground)},

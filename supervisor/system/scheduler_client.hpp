@@ -25,7 +25,7 @@ class SchedulerClient {
 
     // All of them, each time. Sent now, and again after a failure until it was taken or replaced.
     void classes(TaskClasses groups);
-    // The process that may listen besides root's: the scheduler's unit has a user of its own.
+    // The one process that may listen; none: whoever has a name that is root's or our own.
     void trust(Pid scheduler) { trusted_ = scheduler; }
     // The scheduler is gone: nothing is sent until classes() is called again.
     void disconnect();

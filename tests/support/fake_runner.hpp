@@ -7,6 +7,7 @@
 #include "support/proc_fixture.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace rustland::test {
 
@@ -40,18 +41,19 @@ class FakeRunner : public supervisor::SchedulerRunner {
     void configure(Nanos, Nanos) override {}
     [[nodiscard]] const char* backend() const override { return "fake"; }
 
-    // What the machine does next.
+    // What the machine does next. The scheduler is this process, which may play its socket, too.
     void attach() {
         ASSERT_TRUE(starting);
         running = std::exchange(starting, std::nullopt);
         fixture_.kernel("enabled", "fake", ++seq_);
         report(supervisor::runner::Attached{
-            {*running, {Pid{4242}, 1}, "fake", "fake", "", false, {}}});
+            {*running, {Pid{::getpid()}, 1}, "fake", "fake", "", false, {}}});
     }
     void launch() {
         const auto& spec = starting ? starting : running;
         ASSERT_TRUE(spec);
-        report(supervisor::runner::Launched{{*spec, {Pid{4242}, 1}, "", "fake", "", false, {}}});
+        report(
+            supervisor::runner::Launched{{*spec, {Pid{::getpid()}, 1}, "", "fake", "", false, {}}});
     }
     void fail(const std::string& reason, supervisor::ExitKind kind = supervisor::ExitKind::Failed) {
         ASSERT_TRUE(starting);

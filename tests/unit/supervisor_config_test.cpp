@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "supervisor/config/trust.hpp"
+#include "supervisor/config/config.hpp"
 
-#include "rustland/common/file.hpp"
 #include "support/bad_files.hpp"
-#include "support/temp_dir.hpp"
 
-#include <filesystem>
-#include <set>
-#include <sstream>
-#include <sys/stat.h>
-#include <tuple>
-#include <unistd.h>
+#include <gmock/gmock.h>
 
 using namespace rustland;
 using namespace rustland::supervisor;
@@ -19,58 +12,6 @@ using test::fake_user;
 using test::messages;
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-TEST(Values, DurationsAreStrict) {
-    EXPECT_EQ(*parse_duration("500ms"), millis(500));
-    EXPECT_EQ(*parse_duration("1.5s"), millis(1500));
-    EXPECT_EQ(*parse_duration("1h 30min"), seconds(5400));
-    EXPECT_EQ(*parse_duration("0"), Nanos{});
-    for (const char* bad : {"", "5", "12abc", "-1s", "1..5s", "s", "1s x", "5 ", "1e9s", "nan s",
-                            "999999999h", ".5s", "5.s"})
-        EXPECT_FALSE(parse_duration(bad)) << bad;
-    for (const Nanos d : {Nanos{}, millis(1), seconds(90), seconds(3600), micros(7)})
-        EXPECT_EQ(*parse_duration(format_duration(d)), d) << format_duration(d);
-}
-
-TEST(Values, SizesAreStrict) {
-    EXPECT_EQ(*parse_size("4096"), 4096U);
-    EXPECT_EQ(*parse_size("4MiB"), 4U << 20U);
-    EXPECT_EQ(*parse_size("64k"), 65536U);
-    for (const char* bad :
-         {"", "4X", "-1", "1.5M", "99999999999999999999", "18446744073709551615G"})
-        EXPECT_FALSE(parse_size(bad)) << bad;
-}
-
-TEST(Values, BooleansNumbersAndRatesAreStrict) {
-    EXPECT_TRUE(*parse_bool("yes"));
-    EXPECT_FALSE(*parse_bool("off"));
-    for (const char* bad : {"", "Yes!", "2", "y", "TRUE"})
-        EXPECT_FALSE(parse_bool(bad)) << bad;
-    EXPECT_EQ(*parse_rate("6/1min"), (Rate{6, seconds(60)}));
-    for (const char* bad : {"6", "/1s", "0/1s", "6/0", "6/1", "a/1s"})
-        EXPECT_FALSE(parse_rate(bad)) << bad;
-    EXPECT_FALSE(parse_integer("12abc", 0, 100));
-    EXPECT_FALSE(parse_integer("99999999999999999999", 0, 100));
-    EXPECT_FALSE(parse_number("1e999", 0, 1));
-}
-
-TEST(Values, ListsKeepQuotedCommasAndBackslashes) {
-    EXPECT_THAT(*parse_list("a, b c ,d"), ElementsAre("a", "b c", "d"));
-    EXPECT_THAT(*parse_list(R"("~x{1,2}\.y", "say \"hi\"")"),
-                ElementsAre(R"(~x{1,2}\.y)", "say \"hi\""));
-    EXPECT_THAT(*parse_list("a,"), ElementsAre("a"));
-    for (const char* bad : {"a,,b", ",a", "\"open", "\"a\" b"})
-        EXPECT_FALSE(parse_list(bad)) << bad;
-}
-
-TEST(Values, ArgumentsSplitAsInAShell) {
-    EXPECT_THAT(*split_arguments(R"(--a 'b c' "d \" e" f\ g '')"),
-                ElementsAre("--a", "b c", "d \" e", "f g", ""));
-    EXPECT_FALSE(split_arguments("'open"));
-    EXPECT_FALSE(split_arguments("end\\"));
-    const std::vector<std::string> words{"--a", "b c", "", "q\"\\x", "$x;y"};
-    EXPECT_EQ(*split_arguments(join_arguments(words)), words);
-}
 
 TEST(Config, ReadsAWholeFile) {
     const BuiltConfig built = build(R"(
@@ -272,22 +213,6 @@ TEST(Config, DenyRulesComeFirstWhateverTheOrderOfTheirKeys) {
     EXPECT_EQ(built.config.rules[1].priority, 7);
 }
 
-TEST(Load, ReadsTheLayersInOrder) {
-    test::TempDir dir;
-    dir.write("vendor/10-a.conf", "[supervisor]\nlinger = 1s\nmin_dwell = 1s\n");
-    dir.write("vendor/ignored.txt", "rubbish");
-    dir.write("etc/rustland.conf", "[supervisor]\nlinger = 2s\n");
-    dir.write("etc/rustland.conf.d/20-b.conf", "[supervisor]\nlinger = 4s\n");
-    dir.write("etc/rustland.conf.d/10-a.conf", "[supervisor]\nlinger = 3s\n");
-    const auto files = find_config_files(
-        {dir.path("vendor"), dir.path("etc/rustland.conf"), dir.path("etc/rustland.conf.d")});
-    EXPECT_EQ(files.size(), 4U);
-    const BuiltConfig built = load_config(files, fake_user);
-    EXPECT_THAT(messages(built.problems), IsEmpty());
-    EXPECT_EQ(built.config.settings.linger, seconds(4));
-    EXPECT_EQ(built.config.settings.min_dwell, seconds(1));
-}
-
 TEST(Companions, AreThoseOfTheSupervisorUnlessAWorkloadSaysOtherwise) {
     const BuiltConfig built = build("[supervisor]\ncompanions = screen\nsession = any\n"
                                     "[companion screen]\nprogram = kwin_wayland\n"
@@ -312,102 +237,4 @@ TEST(Companions, AreThoseOfTheSupervisorUnlessAWorkloadSaysOtherwise) {
     EXPECT_THAT(used, ElementsAre("screen", "sound"));
     EXPECT_EQ(built.config.companions[0].session, SessionCondition::Any) << "as [supervisor] says";
     EXPECT_EQ(built.config.companions[1].session, SessionCondition::Active);
-}
-
-TEST(Load, RefusesWhatOthersCanWrite) {
-    test::TempDir dir;
-    const std::string file = dir.write("a.conf", "[supervisor]\n");
-    ASSERT_EQ(::chmod(file.c_str(), 0666), 0);
-    EXPECT_THAT(messages(load_config({file}, fake_user).problems),
-                ElementsAre(file + ": can be written by others; chmod go-w it"));
-    ASSERT_EQ(::chmod(file.c_str(), 0644), 0);
-    EXPECT_THAT(messages(load_config({file}, fake_user).problems), IsEmpty());
-    ASSERT_EQ(::chmod(dir.root().c_str(), 0777), 0);
-    EXPECT_THAT(messages(load_config({file}, fake_user).problems),
-                ElementsAre(file + ": its directory " + dir.root() +
-                            " can be written by others; chmod go-w and chown root it"));
-}
-
-TEST(Load, RefusesWhatIsNoFile) {
-    test::TempDir dir;
-    const std::string fifo = dir.path("fifo.conf");
-    ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
-    EXPECT_THAT(messages(load_config({fifo}, fake_user).problems),
-                ElementsAre(fifo + ": is not a regular file"));
-    EXPECT_THAT(messages(load_config({"/nonexistent.conf"}, fake_user).problems),
-                ElementsAre("/nonexistent.conf: cannot be read: No such file or directory"));
-}
-
-TEST(DefaultConfig, IsValidAndMentionsEverySupervisorKeyWithItsDefault) {
-    const auto text = read_file(RUSTLAND_SOURCE_DIR "/supervisor/rustland.conf");
-    ASSERT_TRUE(text);
-    const BuiltConfig built = build(*text);
-    EXPECT_THAT(messages(built.problems), IsEmpty());
-    EXPECT_GT(built.config.rules.size(), 10U);
-    // The commented settings, made active, must be valid and change nothing.
-    std::string active = "[supervisor]\n";
-    std::set<std::string> mentioned;
-    std::istringstream lines(*text);
-    for (std::string line; std::getline(lines, line);) {
-        const std::size_t sign = line.find(" =");
-        if (!line.starts_with('#') || line.starts_with("# ") || sign == std::string::npos)
-            continue;
-        mentioned.insert(line.substr(1, sign - 1));
-        active += line.substr(1) + "\n";
-    }
-    const BuiltConfig defaults = build(active);
-    EXPECT_THAT(messages(defaults.problems), IsEmpty());
-    const Settings a = defaults.config.settings;
-    const Settings b;
-    EXPECT_EQ(a.scheduler, b.scheduler);
-    EXPECT_EQ(std::tie(a.linger, a.min_dwell, a.switch_limit, a.restart_initial, a.restart_factor,
-                       a.restart_max, a.restart_jitter, a.healthy_time, a.crash_limit),
-              std::tie(b.linger, b.min_dwell, b.switch_limit, b.restart_initial, b.restart_factor,
-                       b.restart_max, b.restart_jitter, b.healthy_time, b.crash_limit));
-    EXPECT_EQ(std::tie(a.scan_interval, a.start_timeout, a.stop_timeout, a.event_buffer,
-                       a.log_level, a.runner, a.sleep_action, a.default_action),
-              std::tie(b.scan_interval, b.start_timeout, b.stop_timeout, b.event_buffer,
-                       b.log_level, b.runner, b.sleep_action, b.default_action));
-    const auto keys = supervisor_keys();
-    EXPECT_EQ(mentioned, std::set<std::string>(keys.begin(), keys.end()));
-}
-
-// The program that root runs, and every step of the way to it.
-TEST(Trust, AFileIsAsGoodAsTheFoldersAndLinksThatLeadToIt) {
-    const test::TempDir dir;
-    const std::string program = dir.path("a/b/program");
-    dir.write("a/b/program", "");
-    const auto said = [&](const std::string& path) {
-        const Status status = check_trusted(path);
-        return status ? std::string("trusted") : status.error().message();
-    };
-    ASSERT_EQ(::chmod(program.c_str(), 0755), 0);
-    EXPECT_EQ(said(program), "trusted");
-    ASSERT_EQ(::chmod(program.c_str(), 0775), 0);
-    EXPECT_EQ(said(program), "can be written by others; chmod go-w it");
-    ASSERT_EQ(::chmod(program.c_str(), 0755), 0);
-    // Not the last folder alone.
-    ASSERT_EQ(::chmod(dir.path("a").c_str(), 0777), 0);
-    EXPECT_THAT(said(program),
-                testing::HasSubstr("its directory " + dir.path("a") + " can be written"));
-    ASSERT_EQ(::chmod(dir.path("a").c_str(), 01777), 0);
-    EXPECT_EQ(said(program), "trusted") << "where nobody can replace what is not his";
-    ASSERT_EQ(::chmod(dir.path("a").c_str(), 0755), 0);
-    // A link leads through a folder of others.
-    std::filesystem::create_directory(dir.path("open"));
-    ASSERT_EQ(::chmod(dir.path("open").c_str(), 0777), 0);
-    std::filesystem::create_symlink("../a/b/program", dir.path("open/link"));
-    std::filesystem::create_symlink(dir.path("open/link"), dir.path("a/link"));
-    EXPECT_THAT(said(dir.path("a/link")), testing::HasSubstr("open can be written by others"));
-    ASSERT_EQ(::chmod(dir.path("open").c_str(), 0755), 0);
-    EXPECT_EQ(said(dir.path("a/link")), "trusted");
-    std::filesystem::create_symlink("round", dir.path("round"));
-    EXPECT_THAT(said(dir.path("round")), testing::HasSubstr("Too many levels"));
-    EXPECT_THAT(said(dir.path("nowhere")), testing::HasSubstr("No such file"));
-    if (::geteuid() == 0) {
-        ASSERT_EQ(::lchown(dir.path("open/link").c_str(), 1000, 1000), 0);
-        EXPECT_THAT(said(dir.path("a/link")), testing::HasSubstr("belongs to uid 1000"));
-        ASSERT_EQ(::chown(dir.path("a/b").c_str(), 1000, 1000), 0);
-        EXPECT_THAT(said(program), testing::HasSubstr("a/b can be written by others"));
-    }
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What DRM drivers tell in fdinfo, in the form in which each of them writes it.
+// What DRM drivers tell in fdinfo, by records of real ones.
 #include "supervisor/match/gpu_use.hpp"
 #include "supervisor/system/gpu_reader.hpp"
 
 #include "support/proc_fixture.hpp"
+#include "support/recorded_fdinfo.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -15,35 +16,40 @@ namespace {
 
 const ProcessKey kGame{Pid{50}, 1};
 
-std::string amdgpu(std::uint64_t gfx_ns, int client = 12) {
-    return fmt::format(
-        "pos:\t0\nflags:\t02100002\nmnt_id:\t26\nino:\t711\ndrm-driver:\tamdgpu\n"
-        "drm-client-id:\t{}\ndrm-pdev:\t0000:03:00.0\npasid:\t32776\n"
-        "drm-total-vram:\t1048576 KiB\ndrm-memory-vram:\t1048576 KiB\n"
-        "drm-engine-gfx:\t{} ns\ndrm-engine-compute:\t0 ns\ndrm-engine-enc:\t900 ns\n",
-        client, gfx_ns);
+namespace fdinfo = test::fdinfo;
+
+std::string ns(std::uint64_t value) { return fmt::format("{} ns", value); }
+
+// The records with other counters.
+std::string amdgpu(std::uint64_t gfx_ns, int client = 217) {
+    return fdinfo::with(fdinfo::with(fdinfo::kAmdgpu, "drm-engine-gfx", ns(gfx_ns)),
+                        "drm-client-id", std::to_string(client));
 }
 std::string i915(std::uint64_t render_ns, std::uint64_t video_ns) {
-    return fmt::format("pos:\t0\nflags:\t02100002\ndrm-driver:\ti915\ndrm-client-id:\t7\n"
-                       "drm-pdev:\t0000:00:02.0\ndrm-total-system0:\t64 MiB\n"
-                       "drm-engine-render:\t{} ns\ndrm-engine-copy:\t{} ns\n"
-                       "drm-engine-video:\t{} ns\ndrm-engine-capacity-video:\t2\n"
-                       "drm-engine-video-enhance:\t{} ns\n",
-                       render_ns, video_ns, video_ns, video_ns);
+    std::string text = fdinfo::with(fdinfo::kI915, "drm-engine-render", ns(render_ns));
+    for (const char* other : {"copy", "video", "video-enhance"})
+        text = fdinfo::with(text, fmt::format("drm-engine-{}", other), ns(video_ns));
+    return text;
 }
+// Whose engines for video are busy all the time.
 std::string xe(std::uint64_t cycles, std::uint64_t total) {
-    return fmt::format(
-        "drm-driver:\txe\ndrm-client-id:\t42\ndrm-pdev:\t0000:00:02.0\n"
-        "drm-total-vram0:\t16 MiB\ndrm-cycles-rcs:\t{0}\ndrm-total-cycles-rcs:\t{1}\n"
-        "drm-cycles-vcs:\t{1}\ndrm-total-cycles-vcs:\t{1}\n"
-        "drm-engine-capacity-vcs:\t2\ndrm-cycles-ccs:\t{0}\n"
-        "drm-total-cycles-ccs:\t{1}\ndrm-engine-capacity-ccs:\t4\n",
-        cycles, total);
+    std::string text(fdinfo::kXe);
+    for (const char* engine : {"rcs", "bcs", "vcs", "vecs", "ccs"})
+        text =
+            fdinfo::with(text, fmt::format("drm-total-cycles-{}", engine), std::to_string(total));
+    text = fdinfo::with(text, "drm-cycles-vcs", std::to_string(total));
+    text = fdinfo::with(text, "drm-cycles-ccs", std::to_string(cycles));
+    return fdinfo::with(text, "drm-cycles-rcs", std::to_string(cycles));
 }
-std::string msm(std::uint64_t ns) {
-    return fmt::format("drm-driver:\tmsm\ndrm-client-id:\t3\ndrm-engine-gpu:\t{} ns\n"
-                       "drm-cycles-gpu:\t{}\ndrm-maxfreq-gpu:\t800000000 Hz\n",
-                       ns, ns / 2);
+std::string msm(std::uint64_t busy_ns) {
+    return fdinfo::with(fdinfo::kMsm, "drm-engine-gpu", ns(busy_ns));
+}
+std::string panfrost(std::uint64_t fragment_ns, std::uint64_t vertex_ns) {
+    return fdinfo::with(fdinfo::with(fdinfo::kPanfrost, "drm-engine-fragment", ns(fragment_ns)),
+                        "drm-engine-vertex-tiler", ns(vertex_ns));
+}
+std::string panthor(std::uint64_t busy_ns) {
+    return fdinfo::with(fdinfo::kPanthor, "drm-engine-panthor", ns(busy_ns));
 }
 // Memory and no engines; an open device that tells nothing at all, as in most virtual machines.
 const std::string kNouveau = "drm-driver:\tnouveau\ndrm-pdev:\t0000:01:00.0\ndrm-client-id:\t9\n"
@@ -79,6 +85,31 @@ TEST(Gpu, EveryDriversTimesBecomeAShare) {
     EXPECT_NEAR(percent({i915(1'000, 0)}, {i915(250'001'000, 900'000'000)}), 25, 0.1);
     EXPECT_NEAR(percent({xe(1'000, 100'000)}, {xe(4'000, 110'000)}), 30, 0.1);
     EXPECT_NEAR(percent({msm(0)}, {msm(400'000'000)}), 40, 0.1);
+    EXPECT_NEAR(percent({panthor(0)}, {panthor(350'000'000)}), 35, 0.1);
+}
+
+// As the records are: a second later the counter of the one engine has gone on by half a second.
+TEST(Gpu, TheRecordsAsTheyAreTellTheirEngines) {
+    EXPECT_NEAR(percent({std::string(fdinfo::kAmdgpu)}, {amdgpu(607'322'799)}), 50, 0.1);
+    EXPECT_NEAR(percent({std::string(fdinfo::kI915)}, {i915(500'346'249, 0)}), 50, 0.1);
+    EXPECT_NEAR(percent({std::string(fdinfo::kMsm)}, {msm(2'234'371'319)}), 50, 0.1);
+    EXPECT_NEAR(percent({std::string(fdinfo::kPanthor)}, {panthor(111'610'952'750)}), 50, 0.1);
+    EXPECT_NEAR(percent({std::string(fdinfo::kPanfrost)}, {panfrost(2'346'584'880, 71'932'239)}),
+                50, 0.1);
+    const auto xe_client = parse_drm_fdinfo(fdinfo::kXe);
+    ASSERT_TRUE(xe_client);
+    EXPECT_EQ(xe_client->engines.at("rcs").cycles, 28257900U);
+    EXPECT_EQ(xe_client->engines.at("rcs").total_cycles, 7655183225U);
+    EXPECT_EQ(xe_client->engines.at("ccs").capacity, 4U);
+}
+
+// Panthor's counters are off unless somebody profiles; an NPU draws nothing.
+TEST(Gpu, ADriverThatTellsNoTimesIsUnknown) {
+    const std::string off =
+        fdinfo::without(fdinfo::without(fdinfo::kPanthor, "drm-engine-"), "drm-cycles-");
+    EXPECT_EQ(after_a_second({off}, {off}).state, GpuUse::State::NotTold);
+    const std::string busy = fdinfo::with(fdinfo::kXdna, "drm-engine-npu-amdxdna", ns(900'000'000));
+    EXPECT_EQ(after_a_second({std::string(fdinfo::kXdna)}, {busy}).state, GpuUse::State::NotTold);
 }
 
 TEST(Gpu, WhatPlaysEncodesOrCopiesDoesNotCount) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What a configuration may look like and can never match or mean.
+#include "supervisor/config/load.hpp"
 #include "support/bad_files.hpp"
 
 using namespace rustland::supervisor;

@@ -12,6 +12,7 @@
 #include "support/scheduler_socket.hpp"
 #include "support/wait.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -27,6 +28,7 @@
 using namespace rustland;
 using namespace rustland::supervisor;
 using testing::ElementsAre;
+using testing::HasSubstr;
 
 TEST(SchedExt, ReadsTheKernelsState) {
     test::ProcFixture fixture;
@@ -252,9 +254,14 @@ TEST(ControlServer, AnswersLinesAndNoticesWhoLeaves) {
     EXPECT_THAT(seen, ElementsAre("a", "b"));
     EXPECT_EQ(last.uid, ::getuid());
     EXPECT_EQ(last.pid.value, ::getpid());
-    EXPECT_EQ(received(client.get()), "{\"ok\":true}\n{\"ok\":true}\n"
-                                      "{\"error\":\"a request is one line of JSON such as "
-                                      "{\\\"request\\\":\\\"status\\\"}\",\"ok\":false}\n");
+    std::string answers;
+    test::run_until(**loop, [&] {
+        answers += received(client.get());
+        return std::count(answers.begin(), answers.end(), '\n') == 3;
+    });
+    EXPECT_EQ(answers, "{\"ok\":true}\n{\"ok\":true}\n"
+                       "{\"error\":\"a request is one line of JSON such as "
+                       "{\\\"request\\\":\\\"status\\\"}\",\"ok\":false}\n");
     client.reset();
     EXPECT_TRUE(test::run_until(**loop, [&] { return left == last.id; }));
     EXPECT_EQ(server->clients(), 0U);
@@ -329,6 +336,25 @@ TEST(SchedulerClient, TellsNobodyBehindANameOfSomebodyElse) {
     ASSERT_EQ(::symlink("theirs", dir.path("name").c_str()), 0);
     ASSERT_TRUE(
         test::run_until(**loop, [&] { return (*made)->confirmed().foreground.size() == 1; }));
+}
+
+// Root's name leads to it, and yet it is not the scheduler.
+TEST(SchedulerClient, TellsNobodyButTheProcessThatRunsAsTheScheduler) {
+    test::TempDir dir;
+    auto loop = Loop::create();
+    auto made = SchedulerClient::create(**loop, dir.path("name"));
+    ASSERT_TRUE(made);
+    test::FakeSchedulerSocket impostor(**loop, dir.path("theirs"));
+    ASSERT_EQ(::symlink("theirs", dir.path("name").c_str()), 0);
+    (*made)->trust(Pid{::getppid()});
+    (*made)->classes({{Pid{5}}, {}, {}});
+    EXPECT_THAT((*made)->problem(),
+                HasSubstr("process " + std::to_string(::getpid()) + " listens there"));
+    EXPECT_TRUE(impostor.requests.empty());
+    (*made)->trust(Pid{::getpid()});
+    EXPECT_TRUE(
+        test::run_until(**loop, [&] { return (*made)->confirmed().foreground.size() == 1; }));
+    EXPECT_EQ(impostor.requests.size(), 1U);
 }
 
 // cgroupfs without a kernel: a folder with as many groups as one user likes.

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace rustland {
+
+// Writes lines to a descriptor and never waits for whoever reads them: the journal, a pipe or a
+// terminal that has been stopped. A line that is not taken is counted, and the number is written
+// before the next one that is; one that has been taken in part is completed first.
+class LineWriter {
+  public:
+    // The descriptor stays the caller's and blocking, for others write to it, too. `program` begins
+    // the line that tells the number; in a journal it is empty.
+    LineWriter(int fd, std::string program) : fd_(fd), program_(std::move(program)) {}
+
+    // `line` with its line feed.
+    void write(std::string_view line);
+    [[nodiscard]] std::uint64_t lost() const { return lost_; }
+
+  private:
+    // Takes from the front of `text` what the reader takes now.
+    void put(std::string_view& text) const;
+
+    int fd_;
+    std::string program_;
+    std::string rest_; // of a line of which a part has been taken
+    std::uint64_t lost_ = 0;
+};
+
+} // namespace rustland

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The daemon's configuration: read when it comes up, and again when it is told to.
+#include "rustland/common/log.hpp"
+#include "supervisor/system/daemon.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <utility>
+
+namespace rustland::supervisor {
+
+// From the answers about users alone; an error names every problem.
+Result<std::shared_ptr<const Config>> Daemon::make_config(const ConfigText& text,
+                                                          const UserTable& users) {
+    std::string all;
+    const auto say = [&all](const std::string& problem) {
+        all += (all.empty() ? "" : "\n") + problem;
+    };
+    for (const std::string& name : text.users)
+        if (users.count(name) == 0)
+            say(fmt::format("cannot look up user \"{}\": the name services of this machine "
+                            "(nsswitch.conf) do not answer; reload again when they do, or write "
+                            "the user's number",
+                            name));
+    BuiltConfig built = build_config(text.content, [&users](const std::string& name) {
+        const auto found = users.find(name);
+        // One without an answer has been named above.
+        return found == users.end() ? std::optional<uid_t>(0) : found->second;
+    });
+    for (const Problem& problem : built.problems)
+        say(problem.message());
+    if (!all.empty())
+        return Error(all);
+    built.config.files = text.files;
+    return std::make_shared<const Config>(std::move(built.config));
+}
+
+Daemon::ConfigText Daemon::read_config() const {
+    ConfigText text;
+    text.files = options_.config_file ? std::vector{*options_.config_file}
+                                      : find_config_files(options_.config_paths);
+    text.content = read_config_files(text.files);
+    text.users = users_named(text.content);
+    return text;
+}
+
+void Daemon::use_rules() {
+    detector_->use(std::make_shared<Matcher>(config_->rules), config_->settings.scan_interval,
+                   std::make_shared<Matcher>(config_->used_companions()));
+}
+
+// One at a time: who asks while users are looked up has the files read once more.
+void Daemon::reload(const ReloadDone& done) {
+    reloads_.push_back(done);
+    while (!reloading_ && !reloads_.empty())
+        begin_reload();
+}
+
+void Daemon::begin_reload() {
+    reloading_ = true;
+    const ConfigText text = read_config();
+    user_names_.find(text.users,
+                     [this, text, asked = std::exchange(reloads_, {})](const UserTable& users) {
+                         const Status status = replace_config(text, users);
+                         reloading_ = false;
+                         for (const ReloadDone& done : asked)
+                             done(status);
+                         while (!reloading_ && !reloads_.empty())
+                             begin_reload();
+                     });
+}
+
+Status Daemon::replace_config(const ConfigText& text, const UserTable& users) {
+    auto config = make_config(text, users);
+    if (!config) {
+        std::string why = config.error().message();
+        std::replace(why.begin(), why.end(), '\n', ';');
+        record("config", "not reloaded, the old configuration stays: " + why);
+        return config.error();
+    }
+    config_ = *std::move(config);
+    runner_->configure(config_->settings.start_timeout, config_->settings.stop_timeout);
+    record("config", "reloaded");
+    send(event::ConfigReplaced{config_});
+    use_rules();
+    return {};
+}
+
+} // namespace rustland::supervisor

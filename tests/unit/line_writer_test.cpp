@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Lines of the log for a reader that does not read.
+#include "rustland/common/line_writer.hpp"
+#include "rustland/common/log.hpp"
+#include "rustland/common/unique_fd.hpp"
+
+#include <array>
+#include <cstddef>
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace rustland;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+namespace {
+
+struct Ends {
+    UniqueFd reader;
+    UniqueFd writer; // blocking, as standard error is
+};
+
+Ends socket_pair() {
+    std::array<int, 2> fds{-1, -1};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()), 0);
+    return {UniqueFd(fds[0]), UniqueFd(fds[1])};
+}
+
+Ends pipe_pair() {
+    std::array<int, 2> fds{-1, -1};
+    EXPECT_EQ(::pipe2(fds.data(), O_CLOEXEC), 0);
+    return {UniqueFd(fds[0]), UniqueFd(fds[1])};
+}
+
+std::string read_all(const UniqueFd& fd) {
+    EXPECT_EQ(::fcntl(fd.get(), F_SETFL, O_NONBLOCK), 0);
+    std::string text;
+    std::array<char, 65536> buffer{};
+    for (ssize_t n = 0; (n = ::read(fd.get(), buffer.data(), buffer.size())) > 0;)
+        text.append(buffer.data(), static_cast<std::size_t>(n));
+    return text;
+}
+
+class WithoutReader : public testing::TestWithParam<Ends (*)()> {
+  protected:
+    // A writer that waits would do so for ever.
+    WithoutReader() { ::alarm(60); }
+    ~WithoutReader() override { ::alarm(0); }
+};
+
+} // namespace
+
+TEST_P(WithoutReader, LinesAreCountedAndTheRestIsWhole) {
+    const Ends ends = GetParam()();
+    LineWriter writer(ends.writer.get(), "x: ");
+    const std::string line = std::string(999, 'a') + "\n";
+    for (int i = 0; i < 1000; ++i)
+        writer.write(line);
+    const std::uint64_t lost = writer.lost();
+    ASSERT_GT(lost, 100U);
+    std::string text = read_all(ends.reader);
+    writer.write("the next one\n");
+    EXPECT_EQ(writer.lost(), 0U);
+    text += read_all(ends.reader);
+    EXPECT_THAT(text, EndsWith("x: " + std::to_string(lost) +
+                               " lines of the log are missing here: nobody read them in time\n"
+                               "the next one\n"));
+    // One that was taken in part was completed.
+    const std::string before = text.substr(0, text.find("x: "));
+    EXPECT_EQ(before.size() % line.size(), 0U);
+    EXPECT_EQ(before.size() / line.size() + lost, 1000U);
+}
+
+TEST_P(WithoutReader, LinesLongerThanItsBufferAreWhole) {
+    const Ends ends = GetParam()();
+    LineWriter writer(ends.writer.get(), "");
+    const std::string line = std::string(1'000'000, 'a') + "\n";
+    writer.write(line);
+    std::string text;
+    for (int i = 0; i < 100; ++i) {
+        text += read_all(ends.reader);
+        writer.write("b\n");
+    }
+    text += read_all(ends.reader);
+    EXPECT_THAT(text, StartsWith(line));
+    EXPECT_THAT(text, EndsWith("b\nb\n"));
+    EXPECT_THAT(text, HasSubstr("are missing here"));
+}
+
+INSTANTIATE_TEST_SUITE_P(LineWriter, WithoutReader, testing::Values(socket_pair, pipe_pair));
+
+TEST(LineWriter, WhereNobodyCanReadNothingIsKept) {
+    Ends ends = socket_pair();
+    ends.reader.reset();
+    LineWriter writer(ends.writer.get(), "");
+    writer.write("gone\n");
+    EXPECT_EQ(writer.lost(), 0U);
+}
+
+// The whole way, as a daemon does whose journal hangs.
+TEST(Log, WaitsForNoReader) {
+    const Ends ends = socket_pair();
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::alarm(60);
+        ::dup2(ends.writer.get(), STDERR_FILENO);
+        setup_logging("test", LogLevel::Info);
+        for (int i = 0; i < 10'000; ++i)
+            log::warn("a line that nobody reads, number {}", i);
+        ::_exit(0);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status)) << "ended by signal " << WTERMSIG(status);
+}

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "rustland/common/line_writer.hpp"
 
+#include "rustland/common/clock.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <climits>
@@ -17,9 +19,9 @@ namespace {
 ssize_t write_now(int fd, std::string_view text) {
     ssize_t n = ::send(fd, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0 && errno == ENOTSOCK) {
-        // A pipe that is ready takes so much without waiting, a terminal takes what it can.
+        // A pipe that is ready takes so much without waiting, and one without a reader says so.
         pollfd out{fd, POLLOUT, 0};
-        if (::poll(&out, 1, 0) != 1 || (out.revents & POLLOUT) == 0)
+        if (::poll(&out, 1, 0) != 1)
             return 0;
         n = ::write(fd, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
     }
@@ -30,26 +32,39 @@ ssize_t write_now(int fd, std::string_view text) {
 
 } // namespace
 
-void LineWriter::put(std::string_view& text) const {
+bool LineWriter::wait_until(Nanos deadline) {
+    constexpr std::int64_t kMilli = 1'000'000;
+    const Nanos left = deadline - monotonic_now();
+    pollfd out{fd_, POLLOUT, 0};
+    hangs_ = hangs_ || left.value < kMilli ||
+             ::poll(&out, 1, static_cast<int>(left.value / kMilli)) != 1;
+    return !hangs_;
+}
+
+void LineWriter::put(std::string_view& text, Nanos deadline) {
     while (!text.empty()) {
         const ssize_t n = write_now(fd_, text);
-        if (n == 0)
+        if (n == 0 && !wait_until(deadline))
             return;
+        if (n == 0)
+            continue;
+        hangs_ = false;
         text.remove_prefix(n > 0 ? static_cast<std::size_t>(n) : text.size());
     }
 }
 
 void LineWriter::write(std::string_view line) {
-    const auto take = [this](std::string_view whole) {
+    const Nanos deadline = monotonic_now() + patience_;
+    const auto take = [this, deadline](std::string_view whole) {
         std::string_view left = whole;
-        put(left);
+        put(left, deadline);
         // What has begun is a line of the log.
         if (left.size() < whole.size())
             rest_ = left;
         return left.size() < whole.size();
     };
     std::string_view rest = rest_;
-    put(rest);
+    put(rest, deadline);
     rest_ = std::string(rest);
     if (rest_.empty() && lost_ > 0) {
         const bool taken = take(fmt::format(

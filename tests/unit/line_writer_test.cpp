@@ -5,11 +5,13 @@
 #include "rustland/common/unique_fd.hpp"
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace rustland;
@@ -89,6 +91,28 @@ TEST_P(WithoutReader, LinesLongerThanItsBufferAreWhole) {
     EXPECT_THAT(text, StartsWith(line));
     EXPECT_THAT(text, EndsWith("b\nb\n"));
     EXPECT_THAT(text, HasSubstr("are missing here"));
+}
+
+TEST_P(WithoutReader, ASlowOneIsWaitedForAMoment) {
+    const Ends ends = GetParam()();
+    LineWriter writer(ends.writer.get(), "", seconds(30));
+    constexpr std::size_t all = 1'000'000;
+    std::size_t read = 0;
+    std::thread slow([&] {
+        std::array<char, 4096> buffer{};
+        while (read < all) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            const ssize_t n = ::read(ends.reader.get(), buffer.data(), buffer.size());
+            if (n <= 0)
+                break;
+            read += static_cast<std::size_t>(n);
+        }
+    });
+    for (std::size_t i = 0; i < all / 1000; ++i)
+        writer.write(std::string(999, 'a') + "\n");
+    EXPECT_EQ(writer.lost(), 0U);
+    slow.join();
+    EXPECT_EQ(read, all);
 }
 
 INSTANTIATE_TEST_SUITE_P(LineWriter, WithoutReader, testing::Values(socket_pair, pipe_pair));

@@ -169,7 +169,7 @@ static __always_inline void enqueue_unasked(struct task_struct* p, const cpumask
     grant(tc, slice_without_policy(), now + ahead);
     tc->key = key;
     if (!self)
-        tc->start = START_FIRST;
+        tc->start = unasked_start(ahead);
     pick_target(allowed, scx_bpf_task_cpu(p), key, urgent, now, &target);
     dsq = home_dsq(p, allowed, target.cpu);
     dsq_insert_vtime(p, dsq, slice_without_policy(), now + ahead, enq_flags);

@@ -144,15 +144,20 @@ static __always_inline s64 fair_ahead(struct task_ctx* tc) {
  * When a task of which user space is not asked is to be done, in ns from now: by the formulas of
  * fair shares. What user space last said of it counts instead if it gave a key and no request,
  * since it has another order then. At the earliest it is now, but for the foreground: with nobody
- * to decide, what is owed to a task is no reason to come before all that wait.
+ * to decide, what is owed to a task is no reason to come before all that wait. It ages in any case.
  */
 static __always_inline s64 unasked_ahead(struct task_ctx* tc) {
     s64 ahead;
 
     if (!tc->request && tc->decided_key)
-        return tc->decided_key;
+        return rl_aging_ahead(tc->decided_key);
     ahead = fair_ahead(tc);
-    return ahead < tc->bias ? tc->bias : ahead;
+    return rl_aging_ahead(ahead < tc->bias ? tc->bias : ahead);
+}
+
+/* How a task starts that waited with such a deadline. */
+static __always_inline u32 unasked_start(s64 ahead) {
+    return ahead < RL_WAIT_MAX_NS ? START_FIRST : START_AGED;
 }
 
 static __always_inline void fair_measure_pace(struct fair_clock* clock, u64 now) {

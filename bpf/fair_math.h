@@ -113,6 +113,13 @@ static inline __s64 rl_time_to_deadline(__s64 request, __s64 lag, __u64 stretch)
     return ((request - lag) * (__s64)stretch) >> 10; /* RL_STRETCH_ONE */
 }
 
+/* The deadline of a task for which nobody decides, in ns from now: `ahead` by its fair share, but
+ * near enough that one that deserves next to nothing ages. At RL_WAIT_MAX_NS it comes first because
+ * of its age, and START_AGED holds for it. */
+static inline __s64 rl_aging_ahead(__s64 ahead) {
+    return ahead > RL_WAIT_MAX_NS ? RL_WAIT_MAX_NS : ahead;
+}
+
 /* By how much the clock must advance when this task gets a CPU because it comes first: to where its
  * debt is worth what its short request is. All that wait are due later, so that they deserve it. */
 static inline __u64 rl_clock_push(__s64 lag, __s64 request, __s64 request_cap, __u64 flat) {

@@ -34,13 +34,15 @@ struct {
     __type(value, struct timer_slot);
 } cut_timers SEC(".maps");
 
-/* It has been killed, or exits already. */
-static __always_inline bool is_dying(const struct task_struct* p) {
-    return (p->flags & PF_EXITING) || (p->pending.signal.sig[0] & 1UL << (SIGKILL - 1));
+/* It has been killed, or exits already. The process knows it longest: a thread takes the signal off
+ * its list some time before it counts as exiting. */
+VERIFIED_ALONE int is_dying(struct task_struct* p __arg_trusted) {
+    return (p->flags & PF_EXITING) || (p->pending.signal.sig[0] & 1UL << (SIGKILL - 1)) ||
+           (p->signal->flags & SIGNAL_GROUP_EXIT);
 }
 
 /* Whether the limits of p's group count for it. */
-static __always_inline bool is_limited(const struct task_struct* p, const struct task_ctx* tc) {
+static __always_inline bool is_limited(struct task_struct* p, const struct task_ctx* tc) {
     return tc->limited && !(p->flags & PF_KTHREAD) && !is_self(p) && !is_beside_self(p) &&
            !is_dying(p);
 }

@@ -45,6 +45,7 @@ enum { BPF_RB_NO_WAKEUP = 1, BPF_RB_FORCE_WAKEUP = 2 };
 #define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
 #define SIGKILL 9
+#define SIGNAL_GROUP_EXIT 0x00000004 /* include/linux/sched/signal.h */
 /* Scheduling policies (linux/sched.h), and the kernel's weight of SCHED_IDLE. */
 #define SCHED_BATCH 3
 #define SCHED_IDLE 5
@@ -109,6 +110,10 @@ struct sigpending {
     sigset_t signal;
 };
 
+struct signal_struct {
+    u32 flags;
+};
+
 struct sched_ext_entity {
     u32 flags;
     u32 weight;
@@ -130,6 +135,7 @@ struct task_struct {
     struct task_struct* group_leader;
     struct task_struct* real_parent;
     struct sigpending pending;
+    struct signal_struct* signal;
     struct sched_ext_entity scx;
     char comm[16];
 };

@@ -254,14 +254,16 @@ Nanos FakeKernel::time_to_deadline(Task& t) {
 void FakeKernel::enqueue_unasked(std::int32_t pid, bool wakeup) {
     Task& t = task(pid);
     const bool has_key = t.decided_key.value != 0;
-    const Nanos ahead = has_key && t.fair.request.value == 0
-                            ? t.decided_key
-                            : std::max(time_to_deadline(t), t.bias);
+    const Nanos by_share = has_key && t.fair.request.value == 0
+                               ? t.decided_key
+                               : std::max(time_to_deadline(t), t.bias);
+    const Nanos ahead{rl_aging_ahead(by_share.value)};
     t.key = has_key ? t.decided_key : ahead;
     t.granted = params_.slice_busy;
     t.used = Nanos{};
     t.deadline = now_ + ahead;
-    t.fair.start = FairAccount::Start::First;
+    t.fair.start =
+        ahead < Nanos{RL_WAIT_MAX_NS} ? FairAccount::Start::First : FairAccount::Start::Aged;
     place_decided(pid, t.deadline, kAnyCpu, wakeup);
 }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <gtest/gtest.h>
+#include <vector>
 
 using namespace rustland;
 using namespace rustland::testing;
@@ -46,4 +47,21 @@ TEST(DispatchLoop, WhileUserSpaceIsSilentWeightsHold) {
     const double heavy_used =
         static_cast<double>((sim.kernel.stats(heavy).cpu_time - heavy_before).value);
     EXPECT_NEAR(heavy_used / (light_used + heavy_used), 0.75, 0.02);
+}
+
+TEST(DispatchLoop, WhileUserSpaceIsSilentATaskThatDeservesNextToNothingAges) {
+    Simulation<DeadlinePolicy> sim({}, DeadlineParams{}, std::size_t{256});
+    const Pid light = sim.kernel.spawn(hog(1));
+    for (int i = 0; i < 20; ++i)
+        sim.kernel.spawn(hog());
+    sim.run_for(seconds(2));
+    std::vector<Nanos> waits;
+    sim.kernel.on_start = [&](const Start& start) {
+        if (start.pid == light)
+            waits.push_back(start.waited);
+    };
+    sim.kernel.advance_to(sim.kernel.now() + seconds(10));
+    EXPECT_GE(waits.size(), 10U) << "it starts at all";
+    ASSERT_FALSE(waits.empty());
+    EXPECT_LE(*std::ranges::max_element(waits), millis(700)) << "300 ms, and all that are overdue";
 }

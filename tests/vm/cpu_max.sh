@@ -60,8 +60,9 @@ echo "20000 100000" >$CGROUP/old/cpu.max
 measure 2 old
 assert_permille "20 %" old 180 220
 echo "max 100000" >$CGROUP/old/cpu.max
+sleep 0.2 # Tasks that are held back are looked at again after 0.1 s.
 measure 1 old
-assert_permille "none" old 1900 2010
+assert_permille "none" old 1950 2010
 echo "30000 20000" >$CGROUP/old/cpu.max
 measure 2 old
 assert_permille "150 %, in periods of 20 ms" old 1440 1560
@@ -124,12 +125,20 @@ for pid in "${SPINNERS[@]}"; do
     [ -d "/proc/$pid" ] || fail "task $pid is gone"
 done
 
-echo "a limited task that is killed dies at once"
-start=$(now_ms)
-stop_spinners
-took=$(($(now_ms) - start))
-echo "100 of them are gone after $took ms"
-assert_le "time until 100 killed tasks are gone, ms" $took 1000
+echo "limited tasks that are killed die at once"
+for round in 1 2 3; do
+    [ $round -eq 1 ] || {
+        echo "max 1000000" >$CGROUP/little/cpu.max
+        spin_in little 100
+        echo "1000 1000000" >$CGROUP/little/cpu.max
+        sleep $round
+    }
+    start=$(now_ms)
+    stop_spinners
+    took=$(($(now_ms) - start))
+    echo "100 of them are gone after $took ms"
+    assert_le "time until 100 killed tasks are gone, ms" $took 1000
+done
 
 ! grep -i "cpu\.max" "$SCHEDULER_LOG" || fail "a warning about limits that are enforced"
 echo "a limit that lies too deep is told, although nobody has asked for the statistics"

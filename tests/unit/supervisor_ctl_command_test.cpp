@@ -107,12 +107,26 @@ TEST_F(CtlTest, ExplainsWithoutTheDaemonByTheConfiguration) {
 
 TEST_F(CtlTest, ExitCodesTellWhatWentWrong) {
     EXPECT_THAT(ask({"start", "-s", "relative"}, 1), HasSubstr("must be an absolute path"));
-    EXPECT_THAT(ask({"dance"}, 2), HasSubstr("subcommand"));
-    EXPECT_THAT(ask({}, 2), HasSubstr("subcommand"));
+    EXPECT_THAT(ask({"dance"}, 2), HasSubstr("rustlandctl: there is no command 'dance'"));
+    EXPECT_THAT(ask({}, 2), HasSubstr("rustlandctl: a command is missing"));
     const std::string bad = fixture.dir().write("bad", "[oops]\n");
     EXPECT_THAT(ask({"check", bad}, 1), HasSubstr("bad:1"));
     EXPECT_THAT(run({program_, "--socket", "/nonexistent/socket", "status"}, 3),
                 HasSubstr("rustlandd does not answer"));
+}
+
+TEST_F(CtlTest, WrongWordsGetTheRightOne) {
+    EXPECT_EQ(ask({"stauts"}, 2), "rustlandctl: there is no command 'stauts'; is status meant? "
+                                  "(see rustlandctl --help)\n");
+    EXPECT_THAT(ask({"status", "--jsno"}, 2), HasSubstr("is --json meant?"));
+    EXPECT_THAT(ask({"release", "x"}, 2), HasSubstr("cookie: 'x' is not a number from 1 to "));
+    EXPECT_THAT(ask({"run"}, 2), HasSubstr("rustlandctl run: command is missing"));
+    const std::string all = ask({"help"});
+    EXPECT_EQ(all, ask({"--help"}));
+    EXPECT_LT(all.find("\n  run "), all.find("\n  status ")) << "what is needed first: " << all;
+    EXPECT_LT(all.find("\n  status "), all.find("\n  release "));
+    EXPECT_THAT(ask({"help", "top"}), HasSubstr("--interval"));
+    EXPECT_THAT(ask({"help", "tpo"}, 2), HasSubstr("is top meant?"));
 }
 
 TEST_F(CtlTest, AHeldCommandRunsWithTheSchedulerOnAndItsExitCodeComesBack) {

@@ -161,6 +161,6 @@ TEST(Options, TextsThatOnlyPrint) {
 }
 
 TEST(Options, AMisspeltOneGetsTheRightOne) {
-    EXPECT_EQ(wrong({"--polcy", "fifo"}),
+    EXPECT_EQ(bad({"--polcy", "fifo"}),
               "rustland: there is no option '--polcy'; is --policy meant? (see rustland --help)\n");
 }

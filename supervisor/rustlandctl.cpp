@@ -135,7 +135,7 @@ void add_commands(CLI::App& app, Request& r) {
     add_start(app, r, "start", "Start the scheduler and wait until it is attached");
     add_start(app, r, "switch", "Change to another scheduler or other arguments");
     add(app, r, "stop", "Stop the scheduler, until resume or start",
-        [&r] { return simple(r.options, "stop", "stopped"); });
+        [&r] { return stop(r.options); });
     add(app, r, "resume", "Let workloads start the scheduler again after a stop",
         [&r] { return simple(r.options, "resume", "workloads decide again"); });
     add(app, r, "restart", "Stop the scheduler and start it again",

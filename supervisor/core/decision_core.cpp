@@ -102,7 +102,9 @@ Nanos DecisionCore::linger_of(const Rule& rule) const {
 }
 
 std::string DecisionCore::left_alone() const {
-    return fmt::format("the kernel runs {}: left alone", foreign_.text());
+    return fmt::format("the kernel runs {}: left alone{}", foreign_.text(),
+                       foreign_.by == WhoRuns::By::AlwaysOn ? ", and games are not put in front"
+                                                            : "");
 }
 
 std::optional<std::string> DecisionCore::unmet_condition(const Rule& rule) const {

@@ -62,20 +62,26 @@ std::optional<SchedulerOwner> find_scheduler_owner(const std::string& proc_root,
     const ProcReader proc(proc_root);
     Needs needs;
     needs.cgroup = true;
-    std::optional<SchedulerOwner> found;
+    std::optional<SchedulerOwner> holder;
+    std::optional<SchedulerOwner> service;
     for (const Pid pid : proc.list().value_or({})) {
-        if (!holds_struct_ops(proc_root, pid))
-            continue;
         const auto info = proc.read(pid, needs, false);
         if (!info)
             continue;
+        const SchedulerOwner owner{pid, info->comm, unit_of_cgroup(info->cgroup.value_or(""))};
         const bool named = !info->comm.empty() && ops.starts_with(info->comm);
-        if (!found || named)
-            found = {pid, info->comm, unit_of_cgroup(info->cgroup.value_or(""))};
-        if (named)
-            break;
+        if (holds_struct_ops(proc_root, pid)) {
+            if (named)
+                return owner;
+            if (!holder)
+                holder = owner;
+        } else if (named && !owner.unit.empty()) {
+            service = owner;
+        }
     }
-    return found;
+    // Of a service with a user of its own nothing but the name can be seen without
+    // CAP_DAC_READ_SEARCH, which the daemon does without.
+    return service ? service : holder;
 }
 
 } // namespace rustland::supervisor

@@ -20,9 +20,10 @@ bool is_struct_ops_fdinfo(std::string_view text);
 // end a program, and in a user's slice.
 std::string unit_of_cgroup(std::string_view path);
 
-// Looks through the descriptors of all processes, which takes some milliseconds on a desktop.
-// Nothing where none is found, which without CAP_SYS_PTRACE means little. Of several, the one whose
-// name begins as `ops` does.
+// Looks through the descriptors of all processes, which takes some milliseconds on a desktop. Of
+// several holders, the one whose name `ops` begins with; where none is called so, a service that
+// is, for its descriptors may be closed to us. Nothing where none is found, which without
+// CAP_SYS_PTRACE means little.
 std::optional<SchedulerOwner> find_scheduler_owner(const std::string& proc_root,
                                                    std::string_view ops);
 

@@ -161,6 +161,10 @@ TEST(SchedulerOwner, OfSeveralTheOneThatIsCalledSo) {
         fixture.open_file(pid, 3, "anon_inode:bpf-map", "map_type:\t26\n");
     }
     fixture.add({4, 1, "scx_b", {"x"}, "/", "", 50, 0}); // only the name
+    EXPECT_EQ(find_scheduler_owner(fixture.proc(), "scx_c")->pid, Pid{5}) << "any holder";
+    fixture.add({7, 1, "scx_c", {"x"}, "/system.slice/c.service", "", 50, 0});
+    EXPECT_EQ(find_scheduler_owner(fixture.proc(), "scx_c")->pid, Pid{7})
+        << "a service with a user of its own, whose descriptors cannot be seen";
     EXPECT_EQ(find_scheduler_owner(fixture.proc(), "scx_b_1.2")->pid, Pid{6});
     EXPECT_EQ(find_scheduler_owner(fixture.proc(), "scx_b_1.2")->unit.str(), "x.service");
 }

@@ -15,15 +15,8 @@ namespace {
 
 using Verdict = Finding::Verdict;
 
-json part(const json& status, const char* key) { return status.value(key, json::object()); }
-
-std::int64_t number(const json& value, const char* key) {
-    const auto it = value.find(key);
-    return it != value.end() && it->is_number_integer() ? it->get<std::int64_t>() : 0;
-}
-
 Finding detection(const json& status) {
-    const std::string source = field_text(part(status, "detection"), "source");
+    const std::string source = field_text(field_part(status, "detection"), "source");
     if (source.starts_with("process events"))
         return {Verdict::Good, "rustlandd", "runs; " + source, ""};
     return {Verdict::Note, "rustlandd", "runs; " + source,
@@ -37,7 +30,7 @@ void failures(const json& status, std::int64_t now_ms, std::vector<Finding>& fin
         findings.push_back(
             {Verdict::Bad, "failures",
              fmt::format("{} is not started any more, since {}: {}", field_text(entry, "scheduler"),
-                         ago(number(entry, "since_ms"), now_ms), field_text(entry, "reason")),
+                         ago(field_number(entry, "since_ms"), now_ms), field_text(entry, "reason")),
              "mend that, then: sudo rustlandctl reset-failed (rustlandctl history --dump has "
              "more)"});
     if (!quarantined.empty())
@@ -68,20 +61,21 @@ std::vector<Finding> daemon_findings(const json& status, std::int64_t now_ms) {
     failures(status, now_ms, findings);
     if (const json refused = status.value("refused_configuration", json()); refused.is_object()) {
         const std::string all = refused.value("text", std::string());
-        findings.push_back(
-            {Verdict::Bad, "configuration in use",
-             fmt::format("is an older one; {} this was refused: {}",
-                         ago(number(refused, "time_ms"), now_ms), all.substr(0, all.find('\n'))),
-             "correct it (rustlandctl check), then: sudo rustlandctl reload"});
+        findings.push_back({Verdict::Bad, "configuration in use",
+                            fmt::format("is an older one; {} this was refused: {}",
+                                        ago(field_number(refused, "time_ms"), now_ms),
+                                        all.substr(0, all.find('\n'))),
+                            "correct it (rustlandctl check), then: sudo rustlandctl reload"});
     }
     if (status.value("stopped", json()).is_object())
         findings.push_back({Verdict::Note, "stop", field_text(status, "why"),
                             "sudo rustlandctl resume, to have games turn it on again"});
-    if (const std::string problem = field_text(part(status, "classes"), "problem");
+    if (const std::string problem = field_text(field_part(status, "classes"), "problem");
         !problem.empty())
         findings.push_back({Verdict::Bad, "foreground", problem,
                             "games are not put in front: sudo rustlandctl restart"});
-    if (const std::string problem = field_text(part(status, "bus"), "problem"); !problem.empty())
+    if (const std::string problem = field_text(field_part(status, "bus"), "problem");
+        !problem.empty())
         findings.push_back({Verdict::Note, "message bus", problem,
                             "root's commands work; others cannot be asked for"});
     return findings;

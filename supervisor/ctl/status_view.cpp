@@ -19,14 +19,7 @@ std::string line(std::string_view name, const std::string& text) {
     return fmt::format("{:<12}{}", name.empty() ? "" : fmt::format("{}:", name), text);
 }
 
-std::int64_t number(const json& value, const char* key) {
-    const auto it = value.find(key);
-    return it != value.end() && it->is_number_integer() ? it->get<std::int64_t>() : 0;
-}
-
-json part(const json& status, const char* key) { return status.value(key, json::object()); }
-
-std::string runs_by(const json& status) { return field_text(part(status, "runs"), "by"); }
+std::string runs_by(const json& status) { return field_text(field_part(status, "runs"), "by"); }
 
 bool always_on(const json& status) { return runs_by(status) == kAlwaysOnUnit; }
 
@@ -36,7 +29,7 @@ std::string scheduler_line(const json& status) {
     std::string text = coloured(state, on ? Colour::Good : Colour::Note);
     if (!field_text(status, "scheduler").empty())
         text += "  " + scheduler_command(status);
-    if (const std::int64_t ms = number(status, "uptime_ms"); ms > 0)
+    if (const std::int64_t ms = field_number(status, "uptime_ms"); ms > 0)
         text += fmt::format("  for {}", uptime(ms));
     return line("scheduler", text);
 }
@@ -65,13 +58,20 @@ std::string refused_line(const json& refused, std::int64_t now_ms) {
     return line("config",
                 coloured(fmt::format("not reloaded {}: {}{}; correct it, then sudo rustlandctl "
                                      "reload",
-                                     ago(number(refused, "time_ms"), now_ms),
+                                     ago(field_number(refused, "time_ms"), now_ms),
                                      safe(all.substr(0, all.find('\n'))),
                                      more == 0 ? "" : fmt::format(" (and {} more)", more)),
                          Colour::Bad));
 }
 
 } // namespace
+
+std::int64_t field_number(const json& value, const char* key) {
+    const auto it = value.find(key);
+    return it != value.end() && it->is_number_integer() ? it->get<std::int64_t>() : 0;
+}
+
+json field_part(const json& value, const char* key) { return value.value(key, json::object()); }
 
 std::string scheduler_command(const json& status) {
     SchedulerSpec spec;
@@ -101,7 +101,7 @@ std::string state_words(const json& status) {
 std::string why_off(const json& status) {
     if (field_text(status, "state") != "off" || always_on(status))
         return "";
-    const std::string advice = field_text(part(status, "runs"), "advice");
+    const std::string advice = field_text(field_part(status, "runs"), "advice");
     return fmt::format("the scheduler is off: {}{}", field_text(status, "why"),
                        advice.empty() ? "" : "; " + advice);
 }
@@ -114,7 +114,7 @@ std::string last_run(const json& status, std::int64_t now_ms) {
     const bool asked_for = kind == "requested" || kind == "asked-for-restart";
     if (asked_for && field_text(status, "state") != "off")
         return "";
-    const std::string when = ago(number(exit, "time_ms"), now_ms);
+    const std::string when = ago(field_number(exit, "time_ms"), now_ms);
     const std::string reason = field_text(exit, "reason");
     if (kind == "requested" || reason.empty())
         return fmt::format("{} {}", how_it_ended(kind), when);
@@ -123,15 +123,15 @@ std::string last_run(const json& status, std::int64_t now_ms) {
 
 std::vector<std::string> scheduler_lines(const json& status, std::int64_t now_ms) {
     std::vector<std::string> lines{scheduler_line(status)};
-    const json runs = part(status, "runs");
+    const json runs = field_part(status, "runs");
     lines.push_back(line("because", field_text(always_on(status) ? runs : status,
                                                always_on(status) ? "text" : "why")));
     if (const json stopped = status.value("stopped", json()); stopped.is_object())
         lines.push_back(
-            line("stopped",
-                 fmt::format("by {}, {}", user_name(static_cast<uid_t>(number(stopped, "uid"))),
-                             ago(number(stopped, "since_ms"), now_ms))));
-    lines.push_back(kernel_line(part(status, "kernel")));
+            line("stopped", fmt::format("by {}, {}",
+                                        user_name(static_cast<uid_t>(field_number(stopped, "uid"))),
+                                        ago(field_number(stopped, "since_ms"), now_ms))));
+    lines.push_back(kernel_line(field_part(status, "kernel")));
     // Who is meant is said above.
     if (const std::string advice = field_text(runs, "advice"); !advice.empty())
         lines.push_back(line("", coloured(advice, Colour::Note)));
@@ -144,10 +144,10 @@ std::vector<std::string> trouble_lines(const json& status, std::int64_t now_ms) 
     for (const json& entry : status.value("quarantined", json::array())) {
         const std::string reason = field_text(entry, "reason");
         const bool said = why.find(reason) != std::string::npos;
-        lines.push_back(
-            line("quarantine",
-                 fmt::format("{}, {}{}", coloured(field_text(entry, "scheduler"), Colour::Bad),
-                             ago(number(entry, "since_ms"), now_ms), said ? "" : ": " + reason)));
+        lines.push_back(line(
+            "quarantine",
+            fmt::format("{}, {}{}", coloured(field_text(entry, "scheduler"), Colour::Bad),
+                        ago(field_number(entry, "since_ms"), now_ms), said ? "" : ": " + reason)));
     }
     // A quarantine has said it.
     if (const std::string last = last_run(status, now_ms); !last.empty() && lines.empty())
@@ -155,10 +155,11 @@ std::vector<std::string> trouble_lines(const json& status, std::int64_t now_ms) 
     if (const json refused = status.value("refused_configuration", json()); refused.is_object())
         lines.push_back(refused_line(refused, now_ms));
     for (const char* what : {"classes", "bus"})
-        if (const std::string problem = field_text(part(status, what), "problem"); !problem.empty())
+        if (const std::string problem = field_text(field_part(status, what), "problem");
+            !problem.empty())
             lines.push_back(line(what, coloured(problem, Colour::Bad)));
     // The usual source is no news.
-    const std::string source = field_text(part(status, "detection"), "source");
+    const std::string source = field_text(field_part(status, "detection"), "source");
     if (!source.starts_with("process events"))
         lines.push_back(line("detection", coloured(source, Colour::Note)));
     return lines;

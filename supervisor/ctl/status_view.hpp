@@ -12,6 +12,10 @@ namespace rustland::supervisor {
 
 // The text of a field, fit for a terminal; empty where it is missing or null.
 std::string field_text(const nlohmann::json& value, const char* key);
+// The whole number in a field; 0 where it is missing or none.
+std::int64_t field_number(const nlohmann::json& value, const char* key);
+// The object in a field; an empty one where it is missing.
+nlohmann::json field_part(const nlohmann::json& value, const char* key);
 // "3min 5s ago"; "just now" within a second.
 std::string ago(std::int64_t then_ms, std::int64_t now_ms);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/core/decision_core.hpp"
-#include "support/sample_config.hpp"
+#include "support/core_test.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,17 +13,8 @@ using test::kOther;
 
 namespace {
 
-class Core : public testing::Test {
+class Core : public test::CoreTest {
   protected:
-    Decision at(std::int64_t second, const Event& event) {
-        return core.on(event, seconds(1000) + seconds(second));
-    }
-    void attach(std::int64_t second) {
-        EXPECT_TRUE(is<Keep>(at(second, event::Attached{*core.current(), {}, false, {}})));
-    }
-    Decision fail(std::int64_t second, ExitKind kind = ExitKind::Failed) {
-        return at(second, event::StartFailed{*core.current(), {kind, 1, 0, "broken", ""}});
-    }
     Decision die(std::int64_t second, ExitKind kind) {
         return at(second, event::Exited{{kind, 0, 9, "died", ""}});
     }
@@ -31,9 +22,6 @@ class Core : public testing::Test {
         const auto w = core.next_wakeup();
         return w ? std::optional((*w - seconds(1000)).value / 1'000'000'000) : std::nullopt;
     }
-
-    std::shared_ptr<Config> config = test::sample_config();
-    DecisionCore core{config, [] { return 0.5; }};
 };
 
 } // namespace

@@ -2,7 +2,7 @@
 // What people are told of why the scheduler is on or off: never two things that contradict, never a
 // wait without its reason, and in the same words wherever it is asked.
 #include "supervisor/core/decision_core.hpp"
-#include "support/sample_config.hpp"
+#include "support/core_test.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -17,17 +17,8 @@ using testing::StartsWith;
 
 namespace {
 
-class Why : public testing::Test {
+class Why : public test::CoreTest {
   protected:
-    Decision at(std::int64_t second, const Event& event) {
-        return core.on(event, seconds(1000) + seconds(second));
-    }
-    void attach(std::int64_t second) {
-        at(second, event::Attached{*core.current(), {}, false, {}});
-    }
-    void fail(std::int64_t second, ExitKind kind = ExitKind::Failed) {
-        at(second, event::StartFailed{*core.current(), {kind, 1, 0, "broken", ""}});
-    }
     // The rules of `text` behind those that every configuration here has.
     void configure(const std::string& text) {
         const BuiltConfig built =
@@ -41,9 +32,6 @@ class Why : public testing::Test {
     [[nodiscard]] std::string waits(const char* rule) const {
         return core.why_not_now(*config->find_rule(rule)).value_or("");
     }
-
-    std::shared_ptr<Config> config = test::sample_config();
-    DecisionCore core{config, [] { return 0.5; }};
 };
 
 } // namespace

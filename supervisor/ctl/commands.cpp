@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/ctl/commands.hpp"
 
+#include "rustland/common/clock.hpp"
 #include "supervisor/config/load.hpp"
 #include "supervisor/ctl/bus_client.hpp"
 #include "supervisor/ctl/client.hpp"
 #include "supervisor/ctl/doctor.hpp"
 #include "supervisor/ctl/explain.hpp"
 #include "supervisor/ctl/print.hpp"
+#include "supervisor/ctl/status_view.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -22,6 +24,14 @@ namespace rustland::supervisor {
 
 using nlohmann::json;
 
+int complain(const CtlOptions& options, const Error& error, int code) {
+    if (options.json)
+        print_json({{"ok", false}, {"error", error.message()}});
+    else
+        fmt::print(stderr, "rustlandctl: {}\n", error.message());
+    return code;
+}
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -36,14 +46,6 @@ std::chrono::seconds patience_for(const json& request) {
         if (request["request"] == slow)
             return kSlow;
     return kQuick;
-}
-
-int complain(const CtlOptions& options, const Error& error, int code) {
-    if (options.json)
-        print_json({{"ok", false}, {"error", error.message()}});
-    else
-        fmt::print(stderr, "rustlandctl: {}\n", error.message());
-    return code;
 }
 
 // Root speaks to the socket, which needs no bus; for others polkit decides what they may change, so
@@ -86,36 +88,13 @@ std::string text(const json& value, const char* key) {
     return safe(it->is_string() ? it->get<std::string>() : it->dump());
 }
 
-std::string command_of(const json& status) {
-    SchedulerSpec spec;
-    spec.path = text(status, "scheduler");
-    if (status.contains("arguments"))
-        spec.args = status["arguments"].get<std::vector<std::string>>();
-    return safe(spec.command());
+void print_lines(const std::vector<std::string>& lines) {
+    for (const std::string& line : lines)
+        fmt::print("{}\n", line);
 }
 
 void print_status(const json& status) {
-    const std::string state = text(status, "state");
-    std::string line = coloured(state, state == "on" ? Colour::Good : Colour::Note);
-    if (!status["scheduler"].is_null())
-        line += "  " + command_of(status);
-    if (status["uptime_ms"].is_number())
-        line += fmt::format("  for {}", uptime(status["uptime_ms"].get<std::int64_t>()));
-    fmt::print("scheduler:  {}\n", line);
-    fmt::print("because:    {}\n", text(status, "why"));
-    if (const json stopped = status.value("stopped", json()); stopped.is_object())
-        fmt::print("stopped:    by {}, since {}\n", user_name(stopped["uid"].get<uid_t>()),
-                   local_time(stopped["since_ms"].get<std::int64_t>()));
-    const json& kernel = status["kernel"];
-    if (kernel["supported"] != true)
-        fmt::print("kernel:     {}\n", coloured("no sched_ext", Colour::Bad));
-    else
-        fmt::print("kernel:     {}{}\n", text(kernel, "state"),
-                   kernel["ops"].is_null() ? "" : " (" + text(kernel, "ops") + ")");
-    if (!status["foreign"].is_null())
-        fmt::print(
-            "            {}\n",
-            coloured(text(status, "foreign") + " is not ours and is left alone", Colour::Note));
+    print_lines(scheduler_lines(status, wall_clock_ms()));
     for (const json& workload : status["workloads"])
         fmt::print("workload:   {} ({} processes)\n", text(workload, "rule"),
                    text(workload, "processes"));
@@ -125,18 +104,7 @@ void print_status(const json& status) {
                    text(companion, "processes"));
     for (const json& hold : status["holds"])
         fmt::print("hold {}:     {}\n", text(hold, "cookie"), text(hold, "reason"));
-    for (const json& entry : status["quarantined"])
-        fmt::print("quarantine: {}: {}\n", coloured(text(entry, "scheduler"), Colour::Bad),
-                   text(entry, "reason"));
-    if (status["last_exit"].is_object())
-        fmt::print("last exit:  {}: {}\n", text(status["last_exit"], "kind"),
-                   text(status["last_exit"], "reason"));
-    if (const std::string problem = text(status["classes"], "problem"); !problem.empty())
-        fmt::print("classes:    {}\n", coloured(problem, Colour::Bad));
-    if (const std::string problem = text(status.value("bus", json::object()), "problem");
-        !problem.empty())
-        fmt::print("bus:        {}\n", coloured(problem, Colour::Bad));
-    fmt::print("detection:  {}\n", text(status["detection"], "source"));
+    print_lines(trouble_lines(status, wall_clock_ms()));
 }
 
 json start_request(const StartOptions& start, const std::string& verb) {
@@ -185,6 +153,13 @@ void print_explanation(const json& e) {
 
 } // namespace
 
+Result<json> ask_daemon(const CtlOptions& options, const json& request) {
+    auto connection = connect(options, request, patience_for(request));
+    if (!connection)
+        return connection.error();
+    return (*connection)->ask(request);
+}
+
 int show_status(const CtlOptions& options) {
     return ask(options, {{"request", "status"}},
                [](const json& answer) { print_status(answer["status"]); });
@@ -198,7 +173,12 @@ int show_list(const CtlOptions& options) {
         for (const json& w : answer["workloads"])
             rows.push_back({text(w, "rule"), text(w, "pid"), text(w, "comm"), text(w, "class"),
                             w["inherited"] == true ? "parent" : "rule"});
-        print_table(rows);
+        if (!answer["workloads"].empty())
+            print_table(rows);
+        // Not among the lines that a script reads.
+        std::fflush(stdout);
+        for (const std::string& note : list_notes(answer["workloads"]))
+            fmt::print(stderr, "{}\n", note);
     });
 }
 
@@ -216,7 +196,7 @@ int show_history(const CtlOptions& options, bool dumps) {
 int start(const CtlOptions& options, const StartOptions& start, const std::string& verb) {
     return ask(options, start_request(start, verb), [](const json& answer) {
         const auto status = answer.find("status");
-        fmt::print("attached{}\n", status == answer.end() ? "" : ": " + command_of(*status));
+        fmt::print("attached{}\n", status == answer.end() ? "" : ": " + scheduler_command(*status));
     });
 }
 
@@ -258,7 +238,10 @@ int run_held(const CtlOptions& options, const StartOptions& start, const std::st
         std::signal(SIGQUIT, SIG_DFL);
         ::execvp(argv[0], argv.data());
         const Error error = Error::from_errno(command.front());
-        fmt::print(stderr, "rustlandctl: {}\n", error.message());
+        if (error.code() == ENOENT && command.front().find('/') == std::string::npos)
+            fmt::print(stderr, "rustlandctl: {}: command not found\n", command.front());
+        else
+            fmt::print(stderr, "rustlandctl: {}\n", error.message());
         ::_exit(error.code() == ENOENT ? 127 : 126);
     }
     int status = 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The daemon's configuration: read when it comes up, and again when it is told to.
+#include "rustland/common/clock.hpp"
 #include "rustland/common/log.hpp"
 #include "supervisor/system/daemon.hpp"
 
@@ -74,11 +75,14 @@ Status Daemon::replace_config(const ConfigText& text, const UserTable& users) {
     auto config = make_config(text, users);
     if (!config) {
         std::string why = config.error().message();
+        refused_config_ = {{"text", why}, {"time_ms", wall_clock_ms()}};
         std::replace(why.begin(), why.end(), '\n', ';');
         record("config", "not reloaded, the old configuration stays: " + why);
+        changed();
         return config.error();
     }
     config_ = *std::move(config);
+    refused_config_ = nullptr;
     runner_->configure(config_->settings.start_timeout, config_->settings.stop_timeout);
     record("config", "reloaded");
     send(event::ConfigReplaced{config_});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/core/decision_core.hpp"
-#include "support/sample_config.hpp"
+#include "support/core_test.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,17 +13,8 @@ using test::kOther;
 
 namespace {
 
-class Core : public testing::Test {
+class Core : public test::CoreTest {
   protected:
-    Decision at(std::int64_t second, const Event& event) {
-        return core.on(event, seconds(1000) + seconds(second));
-    }
-    void attach(std::int64_t second) {
-        EXPECT_TRUE(is<Keep>(at(second, event::Attached{*core.current(), {}, false, {}})));
-    }
-    Decision fail(std::int64_t second, ExitKind kind = ExitKind::Failed) {
-        return at(second, event::StartFailed{*core.current(), {kind, 1, 0, "broken", ""}});
-    }
     Decision die(std::int64_t second, ExitKind kind) {
         return at(second, event::Exited{{kind, 0, 9, "died", ""}});
     }
@@ -31,9 +22,6 @@ class Core : public testing::Test {
         const auto w = core.next_wakeup();
         return w ? std::optional((*w - seconds(1000)).value / 1'000'000'000) : std::nullopt;
     }
-
-    std::shared_ptr<Config> config = test::sample_config();
-    DecisionCore core{config, [] { return 0.5; }};
 };
 
 } // namespace
@@ -52,7 +40,7 @@ TEST_F(Core, AGameStartsTheSchedulerAndItsEndStopsItAfterTheLinger) {
     EXPECT_EQ(core.phase(), Phase::Stopping);
     EXPECT_TRUE(is<Keep>(at(111, event::Stopped{})));
     EXPECT_EQ(core.phase(), Phase::Off);
-    EXPECT_EQ(core.why(), "no workload");
+    EXPECT_EQ(core.why(), kIdle);
     EXPECT_FALSE(wakeup());
 }
 
@@ -130,7 +118,7 @@ TEST_F(Core, AFailedStartIsTriedAgainWithGrowingDelaysAndThenQuarantined) {
     EXPECT_FALSE(wakeup());
     EXPECT_TRUE(core.failures().quarantined(kMain));
     EXPECT_TRUE(is<Keep>(at(1000, event::Tick{})));
-    EXPECT_EQ(core.why(), "/usr/sbin/rustland is in quarantine after repeated failures");
+    EXPECT_THAT(core.why(), testing::HasSubstr("is in quarantine after repeated failures"));
     EXPECT_TRUE(core.refusal({}));
     ASSERT_TRUE(is<Start>(at(1001, event::FailuresReset{})));
 }
@@ -379,14 +367,15 @@ TEST_F(Core, WhatCouldNotBeTriedIsTriedAgainAndIsNoFailure) {
     at(0, event::WorkloadStarted{"game"});
     int now = 0;
     // A bus that is away for a minute.
-    for (; now < 60; now += 2) {
+    while (now < 60) {
         ExitInfo exit;
         exit.kind = ExitKind::NotTried;
         exit.reason = "systemd does not answer";
         EXPECT_TRUE(is<Keep>(at(now, event::StartFailed{kMain, exit})));
-        EXPECT_EQ(wakeup(), now + 2);
-        EXPECT_TRUE(is<Keep>(at(now + 1, event::Tick{})));
-        ASSERT_TRUE(is<Start>(at(now + 2, event::Tick{}))) << core.why();
+        ASSERT_TRUE(wakeup());
+        EXPECT_TRUE(is<Keep>(at(*wakeup() - 1, event::Tick{})));
+        now = static_cast<int>(*wakeup());
+        ASSERT_TRUE(is<Start>(at(now, event::Tick{}))) << core.why();
     }
     EXPECT_FALSE(core.failures().quarantined(kMain));
     EXPECT_FALSE(core.failures().retry_at(kMain));

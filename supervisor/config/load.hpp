@@ -19,6 +19,10 @@ struct ConfigPaths {
 // The files that exist, in the order in which they are laid over each other.
 std::vector<std::string> find_config_files(const ConfigPaths& paths);
 
+// Files in the folders that are not read because of their names, though somebody may think so: not
+// those that an editor or a packaging system keeps beside others.
+std::vector<std::string> passed_over_files(const ConfigPaths& paths);
+
 // Reads exactly these files; each of them must exist.
 BuiltConfig load_config(const std::vector<std::string>& files, const UserLookup& lookup,
                         const ProgramLookup& has_program = any_program);

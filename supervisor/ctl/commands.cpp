@@ -5,7 +5,6 @@
 #include "supervisor/ctl/bus_client.hpp"
 #include "supervisor/ctl/client.hpp"
 #include "supervisor/ctl/doctor.hpp"
-#include "supervisor/ctl/explain.hpp"
 #include "supervisor/ctl/print.hpp"
 
 #include <algorithm>
@@ -22,6 +21,14 @@ namespace rustland::supervisor {
 
 using nlohmann::json;
 
+int complain(const CtlOptions& options, const Error& error, int code) {
+    if (options.json)
+        print_json({{"ok", false}, {"error", error.message()}});
+    else
+        fmt::print(stderr, "rustlandctl: {}\n", error.message());
+    return code;
+}
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -36,14 +43,6 @@ std::chrono::seconds patience_for(const json& request) {
         if (request["request"] == slow)
             return kSlow;
     return kQuick;
-}
-
-int complain(const CtlOptions& options, const Error& error, int code) {
-    if (options.json)
-        print_json({{"ok", false}, {"error", error.message()}});
-    else
-        fmt::print(stderr, "rustlandctl: {}\n", error.message());
-    return code;
 }
 
 // Root speaks to the socket, which needs no bus; for others polkit decides what they may change, so
@@ -150,40 +149,14 @@ json start_request(const StartOptions& start, const std::string& verb) {
     return request;
 }
 
-void print_verdicts(const json& rules, const char* kind) {
-    for (const json& rule : rules) {
-        const bool matched = rule["matched"] == true;
-        const std::string verdict = rule["enabled"] != true ? "disabled"
-                                    : matched               ? "matches"
-                                                            : "does not match";
-        fmt::print("{} {}{}{} ({}:{})\n", coloured(verdict, matched ? Colour::Good : Colour::Dim),
-                   kind, text(rule, "rule"), rule["deny"] == true ? " [deny]" : "",
-                   text(rule, "file"), text(rule, "line"));
-        for (const json& key : rule["keys"])
-            fmt::print("    {} {}: is {}; wanted {}\n", key["matched"] == true ? "+" : "-",
-                       text(key, "key"), text(key, "actual"), text(key, "wanted"));
-    }
-}
-
-void print_explanation(const json& e) {
-    fmt::print("process {} ({}): {}\n", text(e, "pid"), text(e, "comm"), text(e, "cmdline"));
-    print_verdicts(e["rules"], "");
-    print_verdicts(e.value("companions", json::array()), "companion ");
-    if (e["denied"] == true)
-        fmt::print("=> no workload: denied by {}\n", text(e, "decided_by"));
-    else if (!e["decided_by"].is_null())
-        fmt::print("=> workload {}\n", text(e, "decided_by"));
-    else
-        fmt::print("=> no rule matches\n");
-    if (!e["member_of"].is_null())
-        fmt::print("   it is counted as {}{}\n", text(e, "member_of"),
-                   e["inherited"] == true ? ", as a child" : "");
-    else if (e.contains("companion") && !e["companion"].is_null())
-        fmt::print("=> companion {}, while a workload that names it is in the foreground\n",
-                   text(e, "companion"));
-}
-
 } // namespace
+
+Result<json> ask_daemon(const CtlOptions& options, const json& request) {
+    auto connection = connect(options, request, patience_for(request));
+    if (!connection)
+        return connection.error();
+    return (*connection)->ask(request);
+}
 
 int show_status(const CtlOptions& options) {
     return ask(options, {{"request", "status"}},
@@ -267,45 +240,6 @@ int run_held(const CtlOptions& options, const StartOptions& start, const std::st
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-namespace {
-
-// Without the daemon the same rules can be read and tried here. What is told then is which rule
-// would take the process, not what a daemon counts it as.
-int explain_here(const CtlOptions& options, std::int32_t pid, const Error& why) {
-    const std::vector<std::string> files = find_config_files({});
-    const BuiltConfig built = load_config(files, system_user);
-    if (!built.problems.empty())
-        return complain(
-            options,
-            Error(fmt::format("{}, and the configuration has mistakes, the first in {}; "
-                              "see rustlandctl check",
-                              why.message(), built.problems.front().message())),
-            kFailed);
-    const auto explanation = explain_by_itself(built.config, pid);
-    if (!explanation)
-        return complain(options, explanation.error(), kFailed);
-    if (options.json) {
-        print_json({{"ok", true},
-                    {"explanation", *explanation},
-                    {"by", "configuration"},
-                    {"files", files}});
-        return kDone;
-    }
-    fmt::print("{}: this is by the configuration as it is now, in {} file{}\n", why.message(),
-               files.size(), files.size() == 1 ? "" : "s");
-    print_explanation(*explanation);
-    return kDone;
-}
-
-} // namespace
-
-int explain(const CtlOptions& options, std::int32_t pid) {
-    if (const auto daemon = Client::connect(options.socket, kQuick); !daemon)
-        return explain_here(options, pid, daemon.error());
-    return ask(options, {{"request", "explain"}, {"pid", pid}},
-               [](const json& answer) { print_explanation(answer["explanation"]); });
-}
-
 int monitor(const CtlOptions& options) {
     auto client = Client::connect(options.socket, 0s);
     if (!client)
@@ -327,36 +261,10 @@ int monitor(const CtlOptions& options) {
     }
 }
 
-int check(const CtlOptions& options, std::vector<std::string> files) {
-    if (files.empty())
-        files = find_config_files({});
-    const BuiltConfig built = load_config(files, system_user, system_program);
-    if (options.json) {
-        json problems = json::array();
-        for (const Problem& p : built.problems)
-            problems.push_back({{"file", p.file},
-                                {"line", p.line},
-                                {"section", p.section},
-                                {"key", p.key},
-                                {"text", p.text},
-                                {"message", p.message()}});
-        print_json({{"ok", built.problems.empty()}, {"files", files}, {"problems", problems}});
-    } else {
-        for (const Problem& p : built.problems)
-            fmt::print("{}\n", p.message());
-        if (built.problems.empty())
-            fmt::print("{} in {} file{}: {} workload rules, {} companions\n",
-                       coloured("no mistakes", Colour::Good), files.size(),
-                       files.size() == 1 ? "" : "s", built.config.rules.size(),
-                       built.config.companions.size());
-    }
-    return built.problems.empty() ? kDone : kFailed;
-}
-
 int doctor(const CtlOptions& options) {
     DoctorOptions what;
     what.socket = options.socket;
-    const BuiltConfig built = load_config(find_config_files({}), system_user);
+    const BuiltConfig built = load_config(find_config_files(options.config), system_user);
     if (built.problems.empty())
         what.scheduler = built.config.settings.scheduler.path;
     const std::vector<Finding> findings = examine(what);

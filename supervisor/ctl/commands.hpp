@@ -4,9 +4,11 @@
 #pragma once
 
 #include "rustland/common/result.hpp"
+#include "supervisor/config/load.hpp"
 #include "supervisor/ctl/game_list.hpp"
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,8 @@ inline constexpr int kNoDaemon = 3;
 struct CtlOptions {
     std::string socket = "/run/rustland/control.sock";
     std::string bus_address; // empty: the system bus
+    ConfigPaths config;
+    std::string proc = "/proc";
     bool json = false;
 };
 
@@ -29,6 +33,12 @@ struct StartOptions {
     bool with_arguments = false;
     bool take_over = false;
 };
+
+// Says on standard error, or in JSON, what went wrong; returns `code`.
+int complain(const CtlOptions& options, const Error& error, int code);
+// One request to the daemon, on the way that this user has to go. An error as well where the daemon
+// refuses it.
+Result<nlohmann::json> ask_daemon(const CtlOptions& options, const nlohmann::json& request);
 
 int show_status(const CtlOptions& options);
 int show_list(const CtlOptions& options);
@@ -40,9 +50,11 @@ int release(const CtlOptions& options, std::uint64_t cookie);
 // Holds the scheduler on while the command runs; its exit code.
 int run_held(const CtlOptions& options, const StartOptions& start, const std::string& reason,
              const std::vector<std::string>& command);
-int explain(const CtlOptions& options, std::int32_t pid);
+// `process`: its number or what it is called. `all`: every rule, and lists at full length.
+int explain(const CtlOptions& options, const std::string& process, bool all);
 int monitor(const CtlOptions& options);
-int check(const CtlOptions& options, std::vector<std::string> files);
+// `show`: what all files together say, with where each key is from.
+int check(const CtlOptions& options, std::vector<std::string> files, bool show);
 int doctor(const CtlOptions& options);
 // Writes what was imported, to the terminal where `output` is empty.
 int import_rules(const CtlOptions& options, const Result<ImportedRules>& imported,

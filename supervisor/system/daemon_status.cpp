@@ -11,22 +11,6 @@ namespace rustland::supervisor {
 
 using nlohmann::json;
 
-namespace {
-
-const char* class_name(WorkloadClass workload_class) {
-    switch (workload_class) {
-    case WorkloadClass::Foreground:
-        return "foreground";
-    case WorkloadClass::Background:
-        return "background";
-    case WorkloadClass::Normal:
-        break;
-    }
-    return "normal";
-}
-
-} // namespace
-
 json Daemon::list(const Peer& peer) const {
     json out = json::array();
     for (const Member& member : detector_->workloads().members()) {

@@ -110,7 +110,7 @@ void add_seeing(CLI::App& app, Request& r) {
     CLI::App* metrics =
         add(app, r, "metrics", "The figures of scheduler and supervisor, for monitoring",
             [&r] { return print_metrics(r.options, r.metrics); });
-    metrics->add_option("-o,--output", r.metrics.output, "File for node_exporter to write")
+    metrics->add_option("-o,--output", r.metrics.output, "File to write, for node_exporter to read")
         ->type_name("FILE");
     metrics->add_option("--format", r.metrics.format, "openmetrics or prometheus")
         ->type_name("NAME")

@@ -76,8 +76,7 @@ class Builder {
     }
 
     void problem(const LayeredSection& section, const std::string& key, const std::string& text) {
-        out_.problems.push_back(
-            {section.begun.file, section.begun.line, section.name, key, text});
+        out_.problems.push_back({section.begun.file, section.begun.line, section.name, key, text});
     }
 
     void unknown_section(const LayeredSection& section) {
@@ -138,7 +137,8 @@ class Builder {
     template <typename Target>
     void apply(const LayeredKey& layers, Target& target, const KeyTable<Target>& table) {
         const Key<Target>* key = find_key(table, layers.name);
-        // What a later file has replaced has to be right, too: an error is an error in its own file.
+        // What a later file has replaced has to be right, too: an error is an error in its own
+        // file.
         for (const RawEntry& entry : layers.replaced) {
             Target scratch;
             takes(entry, key, scratch, table);
@@ -213,11 +213,11 @@ class Builder {
         // A busy graphics processor alone could be a browser as well as a game.
         const bool by_gpu_alone = rule.keys.empty() && rule.keys.gpu_percent;
         if ((rule.enabled || by_gpu_alone) && rule.keys.empty())
-            problem(section, by_gpu_alone ? "gpu" : "",
-                    fmt::format("{}; give at least one of {}",
-                                by_gpu_alone ? "is no evidence by itself"
-                                             : "has nothing to match by",
-                                kMatchKeys));
+            problem(
+                section, by_gpu_alone ? "gpu" : "",
+                fmt::format("{}; give at least one of {}",
+                            by_gpu_alone ? "is no evidence by itself" : "has nothing to match by",
+                            kMatchKeys));
         if (!rule.deny)
             return;
         for (const char* key : {"scheduler", "scheduler_args", "class", "linger", "session",

@@ -54,8 +54,8 @@ std::string LayeredKey::value(char separator) const {
 }
 
 const LayeredKey* LayeredSection::find(std::string_view key) const {
-    const auto found = std::find_if(keys.begin(), keys.end(),
-                                    [&](const LayeredKey& k) { return k.name == key; });
+    const auto found =
+        std::find_if(keys.begin(), keys.end(), [&](const LayeredKey& k) { return k.name == key; });
     return found == keys.end() ? nullptr : &*found;
 }
 

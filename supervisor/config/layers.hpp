@@ -24,7 +24,7 @@ struct LayeredKey {
 
 struct LayeredSection {
     std::string name;
-    Place begun; // where it was first begun
+    Place begun;                  // where it was first begun
     std::vector<LayeredKey> keys; // in the order in which they were first given
 
     [[nodiscard]] const LayeredKey* find(std::string_view key) const;

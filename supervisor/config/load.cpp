@@ -35,7 +35,7 @@ std::vector<std::string> conf_files(const std::string& directory) {
 
 // "mine.conf~", "mine.conf.dpkg-old", "README"
 bool kept_beside(const std::string& name) {
-    constexpr std::array<std::string_view, 8> marks{"~",     ".swp",    ".bak",    ".old",
+    constexpr std::array<std::string_view, 8> marks{"~",     ".swp",    ".bak",     ".old",
                                                     ".orig", ".rpmnew", ".rpmsave", ".new"};
     return name.starts_with('.') || name.starts_with("README") ||
            name.find(".dpkg-") != std::string::npos || name.find(".ucf-") != std::string::npos ||

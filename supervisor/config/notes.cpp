@@ -47,10 +47,10 @@ void note_replaced_list(const LayeredKey& key, Problems& notes) {
     // One name for another is a correction.
     if (items < 2)
         return;
-    notes.push_back(note(now, fmt::format("replaces the {} items of {}; to add to them, write {} "
-                                          "+=",
-                                          items, Place{before[0].file, before[0].line}.text(),
-                                          key.name)));
+    notes.push_back(
+        note(now, fmt::format("replaces the {} items of {}; to add to them, write {} "
+                              "+=",
+                              items, Place{before[0].file, before[0].line}.text(), key.name)));
 }
 
 void note_home(const LayeredKey& key, Problems& notes) {

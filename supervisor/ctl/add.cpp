@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // rustlandctl add and exclude: one rule of one's own, in a file of its own.
+#include "supervisor/ctl/add.hpp"
 #include "rustland/common/file.hpp"
 #include "supervisor/config/values.hpp"
-#include "supervisor/ctl/add.hpp"
+#include "supervisor/ctl/client.hpp"
 #include "supervisor/ctl/print.hpp"
 #include "supervisor/ctl/process_choice.hpp"
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <fmt/format.h>
 #include <string_view>
 #include <sys/stat.h>
@@ -48,7 +50,8 @@ Result<Target> target_of(const CtlOptions& options, const AddOptions& add) {
         }
     }
     const bool by_name = !process_number(add.what);
-    auto recognition = by_name ? recognize(add.what, add.kind) : recognize(target.process, add.kind);
+    auto recognition =
+        by_name ? recognize(add.what, add.kind) : recognize(target.process, add.kind);
     if (!recognition)
         return recognition.error();
     target.recognition = *std::move(recognition);
@@ -88,7 +91,8 @@ Result<std::string> rule_name(const Config& config, const std::string& folder,
 // What the rules that are there make of it: "…" where nothing is left to do, an error where a new
 // rule would not help.
 Result<std::string> settled(const Config& config, const Target& target, const AddOptions& add) {
-    const Rule* rule = Matcher(config.rules).match(target.process);
+    const Matcher matcher(config.rules);
+    const Rule* rule = matcher.match(target.process);
     if (rule == nullptr)
         return std::string();
     const std::string place = Place{rule->file, rule->line}.text();
@@ -116,8 +120,8 @@ Status write_drop_in(const std::string& folder, const std::string& path, const s
                      const AddOptions& add) {
     const auto failed = [&](int code) {
         if (code == EACCES || code == EPERM)
-            return Error(fmt::format("only root may write to {}; this does it: {}", folder,
-                                     as_root(add)));
+            return Error(
+                fmt::format("only root may write to {}; this does it: {}", folder, as_root(add)));
         return Error::from_code(fmt::format("cannot write {}", path), code);
     };
     if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST)
@@ -146,10 +150,12 @@ struct Outcome {
 // The daemon reads the configuration, and says what the process counts as then.
 Outcome tell_daemon(const CtlOptions& options, const Target& target, const AddOptions& add,
                     const std::string& rule) {
+    if (!Client::connect(options.socket, std::chrono::seconds(5)))
+        return {false, "written; rustlandd does not run, and reads it when it is started: sudo "
+                       "systemctl enable --now rustlandd"};
     const auto reloaded = ask_daemon(options, {{"request", "reload"}});
     if (!reloaded)
-        return {false, fmt::format("written; rustlandd has not read it ({}), and does so when it "
-                                   "is started or told to: sudo rustlandctl reload",
+        return {false, fmt::format("written, but rustlandd has not read it: {}",
                                    reloaded.error().message())};
     if (!target.runs)
         return {true, "written, and rustlandd has read it"};
@@ -157,16 +163,18 @@ Outcome tell_daemon(const CtlOptions& options, const Target& target, const AddOp
         ask_daemon(options, {{"request", "explain"}, {"pid", target.process.key.pid.value}});
     const json explanation = answer ? answer->value("explanation", json::object()) : json::object();
     const json member = explanation.value("member_of", json());
-    const std::string who = fmt::format("{} (process {})", target.recognition.program,
-                                        target.process.key.pid.value);
+    const std::string who =
+        fmt::format("{} (process {})", target.recognition.program, target.process.key.pid.value);
     const bool game = add.kind == AdditionKind::Game;
     if (game ? member == rule : member.is_null())
         return {true, fmt::format("written, and rustlandd has read it: {} {} now", who,
                                   game ? "counts as a game" : "is no game")};
     return {true, fmt::format("written, and rustlandd has read it, but {} {}; rustlandctl explain "
                               "{} says why",
-                              who, game ? "does not count as a game yet" : "counts as one until it "
-                                                                           "ends",
+                              who,
+                              game ? "does not count as a game yet"
+                                   : "counts as one until it "
+                                     "ends",
                               target.process.key.pid.value)};
 }
 

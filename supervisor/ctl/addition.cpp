@@ -3,6 +3,7 @@
 
 #include "supervisor/config/shapes.hpp"
 #include "supervisor/config/written.hpp"
+#include "supervisor/match/common_programs.hpp"
 #include "supervisor/match/pattern.hpp"
 
 #include <algorithm>
@@ -16,60 +17,20 @@ namespace {
 
 constexpr std::size_t kLongestRuleName = 40; // "workload NAME" has 49 bytes
 
-// Programs whose name says little about what runs: a rule for it would take half of the machine.
-struct Group {
-    const char* what;
-    std::vector<std::string_view> names;
-};
-const std::vector<Group>& common_programs() {
-    static const std::vector<Group> groups{
-        {"is a shell",
-         {"sh", "bash", "dash", "zsh", "fish", "ksh", "tcsh", "busybox", "cmd.exe"}},
-        {"runs programs of all kinds",
-         {"python", "perl", "ruby", "node", "java", "javaw", "mono", "dotnet", "lua", "luajit",
-          "php", "electron", "qemu-system-x86_64", "docker", "podman"}},
-        {"runs Windows programs of all kinds",
-         {"wine", "wine64", "wine-preloader", "wine64-preloader", "wine-staging", "wineserver",
-          "explorer.exe", "services.exe", "winedevice.exe", "start.exe", "umu.exe"}},
-        {"starts other programs",
-         {"steam", "steam.exe", "reaper", "steam-launch-wrapper", "proton", "srt-bwrap", "bwrap",
-          "pv-bwrap", "pressure-vessel-wrap", "lutris", "lutris-wrapper", "heroic", "bottles",
-          "gamemoderun", "mangohud", "flatpak", "snap", "env", "sudo", "su", "nice", "timeout",
-          "rustlandctl", "xdg-open"}},
-        {"is a part of the desktop",
-         {"gnome-shell", "kwin_wayland", "kwin_x11", "plasmashell", "mutter", "cinnamon", "xfwm4",
-          "Xorg", "Xwayland", "sway", "Hyprland", "weston", "labwc", "gamescope", "pipewire",
-          "pipewire-pulse", "pulseaudio", "wireplumber"}},
-        {"is a part of the system",
-         {"systemd", "init", "dbus-daemon", "dbus-broker", "sshd", "login", "cron", "getty", "agetty",
-          "rustland", "rustlandd"}}};
-    return groups;
-}
-
-// "python3.11" is python.
-std::string_view without_version(std::string_view name) {
-    const std::size_t end = name.find_last_not_of("0123456789.-");
-    return end == std::string_view::npos ? name : name.substr(0, end + 1);
-}
-
-bool same_name(const Pattern& pattern, std::string_view name) {
-    return is_windows_program(name) ? pattern.matches_any_case(name) : pattern.matches(name);
-}
-
 // "bash is a shell", or nothing.
-std::optional<std::string> why_common(const Pattern& pattern) {
-    const bool plain = pattern.literal();
-    for (const Group& group : common_programs())
-        for (const std::string_view name : group.names)
-            if (same_name(pattern, name) || (plain && without_version(pattern.text()) == name))
-                return fmt::format("{} {}", plain ? std::string_view(pattern.text()) : name,
-                                   group.what);
-    return std::nullopt;
+std::optional<std::string> why_common(const std::string& name) {
+    const char* what = common_program(name);
+    return what == nullptr ? std::nullopt : std::optional(fmt::format("{} {}", name, what));
 }
 
-std::optional<std::string> why_common(const std::string& name) {
-    const auto pattern = Pattern::compile(literal_glob(name));
-    return pattern ? why_common(*pattern) : std::nullopt;
+std::optional<std::string> why_common(const Pattern& pattern) {
+    if (pattern.literal())
+        return why_common(pattern.text());
+    for (const CommonPrograms& group : common_programs())
+        for (const std::string_view name : group.names)
+            if (is_windows_program(name) ? pattern.matches_any_case(name) : pattern.matches(name))
+                return fmt::format("{} matches {}, which {}", pattern.text(), name, group.what);
+    return std::nullopt;
 }
 
 // The first argument that says what an interpreter runs: a file, not an option or its value.
@@ -96,8 +57,8 @@ Result<Recognition> by_program(const std::string& name) {
     const std::string glob =
         name.starts_with('~') ? "[~]" + literal_glob(name.substr(1)) : literal_glob(name);
     if (!can_be_written(glob))
-        return Error(fmt::format("the name {} cannot be written into a configuration; {}", name,
-                                 kByHand));
+        return Error(
+            fmt::format("the name {} cannot be written into a configuration; {}", name, kByHand));
     return Recognition{name, {{"program", list_item(glob)}}};
 }
 
@@ -128,8 +89,7 @@ Result<Recognition> recognize(const ProcessInfo& process, AdditionKind kind) {
         auto recognition = by_program(process.name());
         if (recognition) {
             recognition->program = *file;
-            recognition->lines.emplace_back("cmdline",
-                                            list_item("*" + literal_glob(*file) + "*"));
+            recognition->lines.emplace_back("cmdline", list_item("*" + literal_glob(*file) + "*"));
         }
         return recognition;
     }
@@ -153,10 +113,9 @@ Result<Recognition> recognize(const std::string& text, AdditionKind kind) {
         return Error("the name cannot be written into a configuration");
     const auto common = path ? why_common(name) : why_common(*pattern);
     if (kind == AdditionKind::Game && common)
-        return Error(fmt::format("{}, so that a rule for it would take much that is no game{}",
-                                 *common,
-                                 pattern->literal() ? std::string("; ") + kByHand
-                                                    : "; give a narrower pattern"));
+        return Error(fmt::format(
+            "{}, so that a rule for it would take much that is no game{}", *common,
+            pattern->literal() ? std::string("; ") + kByHand : "; give a narrower pattern"));
     if (!path && pattern->matches("bash") && pattern->matches("supertuxkart"))
         return Error(fmt::format("{} is the name of everything; give a narrower pattern", text));
     return Recognition{name, {{path ? "exe" : "program", list_item(text)}}};

@@ -4,6 +4,7 @@
 #include "supervisor/ctl/commands.hpp"
 #include "supervisor/ctl/print.hpp"
 
+#include <cstdio>
 #include <fmt/format.h>
 
 namespace rustland::supervisor {
@@ -48,12 +49,15 @@ void print_sections(const std::vector<LayeredSection>& sections) {
         first = false;
         for (const LayeredKey& key : section.keys)
             for (const RawEntry& entry : key.given) {
-                fmt::print("{}\n",
-                           coloured("# " + safe(Place{entry.file, entry.line}.text()), Colour::Dim));
+                fmt::print("{}\n", coloured("# " + safe(Place{entry.file, entry.line}.text()),
+                                            Colour::Dim));
                 fmt::print("{} {}", safe(key.name), entry.adds ? "+=" : "=");
                 bool more = false;
                 for (const RawValue& part : entry.parts) {
-                    fmt::print("{}{}\n", more ? "    " : part.text.empty() ? "" : " ",
+                    fmt::print("{}{}\n",
+                               more                ? "    "
+                               : part.text.empty() ? ""
+                                                   : " ",
                                safe(part.text));
                     more = true;
                 }
@@ -90,11 +94,12 @@ int check(const CtlOptions& options, std::vector<std::string> files, bool show) 
         print_json(out);
         return good ? kDone : kFailed;
     }
+    // What is shown is a configuration by itself: mistakes go elsewhere then.
     for (const Problem& p : built.problems)
-        fmt::print("{}\n", safe(p.message()));
-    if (good && show) {
+        fmt::print(show ? stderr : stdout, "{}\n", safe(p.message()));
+    if (show) {
         print_sections(built.sections);
-        return kDone;
+        return good ? kDone : kFailed;
     }
     for (const Problem& p : built.notes)
         fmt::print("{}: {}\n", coloured("note", Colour::Note), safe(p.message()));

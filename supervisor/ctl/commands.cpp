@@ -6,6 +6,7 @@
 #include "supervisor/ctl/client.hpp"
 #include "supervisor/ctl/doctor.hpp"
 #include "supervisor/ctl/print.hpp"
+#include "supervisor/ctl/workload_line.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -116,8 +117,7 @@ void print_status(const json& status) {
             "            {}\n",
             coloured(text(status, "foreign") + " is not ours and is left alone", Colour::Note));
     for (const json& workload : status["workloads"])
-        fmt::print("workload:   {} ({} processes)\n", text(workload, "rule"),
-                   text(workload, "processes"));
+        fmt::print("{}\n", workload_line(workload));
     // A daemon that was not restarted yet may not know them.
     for (const json& companion : status.value("companions", json::array()))
         fmt::print("companion:  {} ({} processes)\n", text(companion, "companion"),
@@ -167,9 +167,10 @@ int show_list(const CtlOptions& options) {
     return ask(options, {{"request", "list"}}, [](const json& answer) {
         std::vector<std::vector<std::string>> rows;
         if (on_terminal())
-            rows.push_back({"WORKLOAD", "PID", "NAME", "CLASS", "BY"});
+            rows.push_back({"RULE", "PID", "NAME", "CLASS", "BY"});
         for (const json& w : answer["workloads"])
-            rows.push_back({text(w, "rule"), text(w, "pid"), text(w, "comm"), text(w, "class"),
+            rows.push_back({text(w, "rule"), text(w, "pid"),
+                            text(w, w.contains("name") ? "name" : "comm"), text(w, "class"),
                             w["inherited"] == true ? "parent" : "rule"});
         print_table(rows);
     });

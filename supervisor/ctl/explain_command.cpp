@@ -18,7 +18,7 @@ using nlohmann::json;
 namespace {
 
 // What to write to have the process counted, or what to do instead.
-void print_proposal(const CtlOptions& options, Pid pid) {
+void print_proposal(const CtlOptions& options, Pid pid, const std::string& called) {
     const auto process = ProcReader(options.proc).read(pid, Needs::everything(), true);
     if (!process)
         return;
@@ -30,25 +30,32 @@ void print_proposal(const CtlOptions& options, Pid pid) {
     const std::string name = rule_name_for(*recognition, AdditionKind::Game);
     fmt::print("\nTo count it as a game from now on:  sudo rustlandctl add {}\n"
                "or put this into a file and run sudo rustlandctl reload:\n",
-               pid.value);
+               safe(called));
     print_drop_in(options.config.admin_dir + "/" + name + ".conf",
                   rule_text(*recognition, name, AdditionKind::Game));
     fmt::print("Or for once:  rustlandctl run -- COMMAND\n");
 }
 
-void show(const CtlOptions& options, const json& explanation, Pid pid, bool by_daemon, bool all) {
-    const ExplainView view{options.config.admin_dir, by_daemon, all};
+struct Shown {
+    Pid pid;
+    std::string called; // as the person wrote it
+    bool by_daemon = true;
+    bool all = false;
+};
+
+void show(const CtlOptions& options, const json& explanation, const Shown& what) {
+    const ExplainView view{options.config.admin_dir, what.by_daemon, what.all};
     for (const std::string& line : explain_lines(explanation, view))
         fmt::print("{}\n", line);
     if (is_unclaimed(explanation))
-        print_proposal(options, pid);
+        print_proposal(options, what.pid, what.called);
     else if (explanation.value("denied", json()) != true)
-        fmt::print("  to keep it out:  sudo rustlandctl exclude {}\n", pid.value);
+        fmt::print("  to keep it out:  sudo rustlandctl exclude {}\n", safe(what.called));
 }
 
 // Without the daemon the same rules can be read and tried here. What is told then is which rule
 // would take the process, not what a daemon counts it as.
-int explain_here(const CtlOptions& options, Pid pid, const Error& why, bool all) {
+int explain_here(const CtlOptions& options, const Shown& what, const Error& why) {
     const std::vector<std::string> files = find_config_files(options.config);
     const BuiltConfig built = load_config(files, system_user);
     if (!built.problems.empty())
@@ -58,7 +65,7 @@ int explain_here(const CtlOptions& options, Pid pid, const Error& why, bool all)
                               "see rustlandctl check",
                               why.message(), built.problems.front().message())),
             kFailed);
-    const auto explanation = explain_by_itself(built.config, pid.value, options.proc);
+    const auto explanation = explain_by_itself(built.config, what.pid.value, options.proc);
     if (!explanation)
         return complain(options, explanation.error(), kFailed);
     if (options.json) {
@@ -68,7 +75,7 @@ int explain_here(const CtlOptions& options, Pid pid, const Error& why, bool all)
                     {"files", files}});
         return kDone;
     }
-    show(options, *explanation, pid, false, all);
+    show(options, *explanation, what);
     fmt::print("This is by the configuration as it is now, in {} file{}, because {}\n",
                files.size(), files.size() == 1 ? "" : "s", why.message());
     return kDone;
@@ -100,20 +107,19 @@ int explain(const CtlOptions& options, const std::string& process, bool all) {
         chosen = *std::move(found);
     }
     if (const auto daemon = Client::connect(options.socket, std::chrono::seconds(5)); !daemon) {
-        const int code = explain_here(options, chosen.pid, daemon.error(), all);
+        const int code = explain_here(options, {chosen.pid, process, false, all}, daemon.error());
         if (!options.json && code == kDone)
             print_others(process, chosen.others);
         return code;
     }
-    const auto answer =
-        ask_daemon(options, {{"request", "explain"}, {"pid", chosen.pid.value}});
+    const auto answer = ask_daemon(options, {{"request", "explain"}, {"pid", chosen.pid.value}});
     if (!answer)
         return complain(options, answer.error(), kFailed);
     if (options.json) {
         print_json(*answer);
         return kDone;
     }
-    show(options, (*answer)["explanation"], chosen.pid, true, all);
+    show(options, (*answer)["explanation"], {chosen.pid, process, true, all});
     print_others(process, chosen.others);
     return kDone;
 }

@@ -16,9 +16,9 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::size_t kItems = 3;     // of a list
-constexpr std::size_t kText = 60;     // bytes of a command line or a path
-constexpr std::size_t kOwnRules = 5;  // an imported list has many
+constexpr std::size_t kItems = 3;    // of a list
+constexpr std::size_t kText = 60;    // bytes of a command line or a path
+constexpr std::size_t kOwnRules = 5; // an imported list has many
 constexpr std::size_t kColumns = 79;
 
 std::string text(const json& value, const char* key) {
@@ -152,15 +152,15 @@ void rule_lines(std::vector<std::string>& lines, const json& rule, const std::st
         with_origin(lines, fmt::format("  {} is {}", name, coloured("disabled", Colour::Note)),
                     origin);
     } else {
-        lines.push_back(fmt::format(
-            "  {} {}", name,
-            coloured(matched ? "matches" : "does not match", matched ? Colour::Good : Colour::Dim)));
+        lines.push_back(fmt::format("  {} {}", name,
+                                    coloured(matched ? "matches" : "does not match",
+                                             matched ? Colour::Good : Colour::Dim)));
     }
     for (const json& key : rule["keys"])
         with_origin(lines,
-                    fmt::format("    {} {}: is {}; wanted {}", is(key, "matched") ? "+" : "-",
-                                text(key, "key"), cut_text(text(key, "actual"), view),
-                                cut_list(key, view)),
+                    fmt::format("    {} {}: {}{}; wanted {}", is(key, "matched") ? "+" : "-",
+                                text(key, "key"), text(key, "key") == "session" ? "" : "is ",
+                                cut_text(text(key, "actual"), view), cut_list(key, view)),
                     places(key.value("from", json())));
 }
 
@@ -176,9 +176,17 @@ bool is_own(const json& rule, const ExplainView& view) {
                });
     };
     return any_from_there(rule.value("enabled_from", json())) ||
-           std::any_of(rule["keys"].begin(), rule["keys"].end(), [&](const json& key) {
-               return any_from_there(key.value("from", json()));
-           });
+           std::any_of(rule["keys"].begin(), rule["keys"].end(),
+                       [&](const json& key) { return any_from_there(key.value("from", json())); });
+}
+
+// Only how busy it keeps the graphics processor is missing, or not known.
+bool waits_for_gpu(const json& rule) {
+    if (!is(rule, "enabled") || is(rule, "matched") || rule["keys"].size() < 2)
+        return false;
+    return std::all_of(rule["keys"].begin(), rule["keys"].end(), [](const json& key) {
+        return is(key, "matched") || text(key, "key") == "gpu";
+    });
 }
 
 std::string rules_word(std::size_t count) {
@@ -194,6 +202,9 @@ bool is_unclaimed(const json& e) {
 
 std::vector<std::string> explain_lines(const json& e, const ExplainView& view) {
     std::vector<std::string> lines{verdict(e, view)};
+    // Where it counts and the scheduler is off all the same.
+    if (!text(e, "waits").empty())
+        lines.push_back("  the scheduler is off: " + text(e, "waits"));
     if (!text(e, "cmdline").empty())
         lines.push_back("  its command: " + cut_text(text(e, "cmdline"), view));
     std::vector<const json*> own;
@@ -204,7 +215,7 @@ std::vector<std::string> explain_lines(const json& e, const ExplainView& view) {
         if (text(rule, "rule") == decided)
             rule_lines(lines, rule, "", view);
         else
-            (is_own(rule, view) ? own : others).push_back(&rule);
+            (is_own(rule, view) || waits_for_gpu(rule) ? own : others).push_back(&rule);
     }
     std::size_t shown = 0;
     for (const json* rule : own)
@@ -225,8 +236,8 @@ std::vector<std::string> explain_lines(const json& e, const ExplainView& view) {
             rule_lines(lines, companion, "companion ", view);
     const std::size_t left = view.all ? 0 : own.size() - shown + others.size();
     if (matching > 0)
-        lines.push_back(fmt::format("  {} would match, too, and come{} later",
-                                    rules_word(matching), matching == 1 ? "s" : ""));
+        lines.push_back(fmt::format("  {} would match, too, and come{} later", rules_word(matching),
+                                    matching == 1 ? "s" : ""));
     if (left > matching)
         lines.push_back(fmt::format("  {} do{} not match (--all shows them)",
                                     rules_word(left - matching), left - matching == 1 ? "es" : ""));

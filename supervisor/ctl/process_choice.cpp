@@ -53,8 +53,7 @@ std::vector<Pid> processes_called(const ProcReader& proc, const std::string& nam
     const Needs needs{.argv = true, .exe = true, .uid = true};
     for (const Pid pid : *pids)
         // Any of them may end meanwhile.
-        if (const auto process = proc.read(pid, needs, false);
-            process && is_called(*process, name))
+        if (const auto process = proc.read(pid, needs, false); process && is_called(*process, name))
             found.push_back({process->uid != user, process->key.start_time, pid});
     std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
         return std::tuple(a.others, a.start_time, a.pid) <

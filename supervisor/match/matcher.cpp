@@ -236,7 +236,9 @@ Explanation Matcher::explain(const ProcessInfo& process, const SessionTest& seat
                                         origin_of(rule, key.name)});
         if (verdict.matched && wants_active_session(rule)) {
             verdict.matched = session_holds(rule, process, seated);
-            verdict.keys.push_back({"session", verdict.matched, {"active"},
+            verdict.keys.push_back({"session",
+                                    verdict.matched,
+                                    {"active"},
                                     verdict.matched ? "its user sits at the machine"
                                                     : "its user does not sit at the machine",
                                     origin_of(rule, "session")});

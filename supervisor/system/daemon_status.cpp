@@ -20,6 +20,7 @@ json Daemon::list(const Peer& peer) const {
         out.push_back({{"rule", member.rule},
                        {"pid", member.key.pid.value},
                        {"comm", member.comm},
+                       {"name", member.name},
                        {"inherited", member.inherited},
                        {"class", rule != nullptr ? class_name(rule->workload_class) : "normal"}});
     }
@@ -47,13 +48,36 @@ json Daemon::companions() const {
     return out;
 }
 
-json Daemon::history(bool with_dumps) const {
+json Daemon::entry_for(const Peer& peer, const HistoryEntry& entry) {
+    const bool all = peer.may(Right::Manage);
+    json line = {{"time_ms", entry.time_ms}, {"event", entry.kind}, {"text", entry.text}};
+    if (!entry.process.empty() && (all || peer.uid == entry.user))
+        line["text"] = CleanLine(fmt::format("{}: {}", entry.text, entry.process));
+    if (all && !entry.dump.empty())
+        line["dump"] = entry.dump;
+    return line;
+}
+
+json Daemon::history(const Peer& peer) const {
     json out = json::array();
-    for (const HistoryEntry& entry : history_.entries()) {
-        json line = {{"time_ms", entry.time_ms}, {"event", entry.kind}, {"text", entry.text}};
-        if (with_dumps && !entry.dump.empty())
-            line["dump"] = entry.dump;
-        out.push_back(std::move(line));
+    for (const HistoryEntry& entry : history_.entries())
+        out.push_back(entry_for(peer, entry));
+    return out;
+}
+
+json Daemon::workloads() const {
+    json out = json::array();
+    const Workloads& all = detector_->workloads();
+    for (const auto& [name, processes] : all.active()) {
+        const Rule* rule = config_->find_rule(name);
+        const Member* face = all.face(name);
+        out.push_back(
+            {{"rule", name},
+             {"processes", processes},
+             {"class", class_name(rule != nullptr ? rule->workload_class : WorkloadClass::Normal)},
+             {"name", face != nullptr ? json(face->name) : json()},
+             {"pid", face != nullptr ? json(face->key.pid.value) : json()},
+             {"uid", face != nullptr ? json(face->user) : json()}});
     }
     return out;
 }
@@ -83,14 +107,14 @@ json Daemon::status_for(const Peer& peer) const {
     out["classes"]["companions"] = own_pids(scheduler_->confirmed().companions, peer);
     if (out["last_exit"].is_object())
         out["last_exit"].erase("dump");
+    for (json& workload : out["workloads"])
+        if (workload["uid"] != peer.uid)
+            workload["name"] = workload["pid"] = workload["uid"] = json();
     return out;
 }
 
 json Daemon::status() const {
     const KernelState kernel = kernel_.read();
-    json workloads = json::array();
-    for (const auto& [rule, processes] : detector_->workloads().active())
-        workloads.push_back({{"rule", rule}, {"processes", processes}});
     json holds = json::array();
     for (const auto& hold : core_->holds())
         holds.push_back({{"cookie", hold.id}, {"reason", hold.reason}});
@@ -117,7 +141,7 @@ json Daemon::status() const {
                   {"ops", kernel.ops ? json(*kernel.ops) : json()},
                   {"enable_seq", kernel.enable_seq}}},
                 {"foreign", core_->foreign() ? json(*core_->foreign()) : json()},
-                {"workloads", workloads},
+                {"workloads", workloads()},
                 {"companions", companions()},
                 {"holds", holds},
                 {"stopped", stopped},

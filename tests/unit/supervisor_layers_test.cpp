@@ -57,17 +57,16 @@ TEST(Layers, CheckNotesAListThatReplacesOneOfAnotherFile) {
     EXPECT_THAT(messages(built.notes),
                 ElementsAre("2:2: [workload native] program: replaces the 2 items of 1:2; to add "
                             "to them, write program +="));
-    EXPECT_THAT(messages(layers({"[workload a]\nprogram = x, y\ncomm = z\n",
-                                 "[workload a]\nprogram =\n"})
-                             .notes),
-                IsEmpty())
+    EXPECT_THAT(
+        messages(layers({"[workload a]\nprogram = x, y\ncomm = z\n", "[workload a]\nprogram =\n"})
+                     .notes),
+        IsEmpty())
         << "who takes a list back wants that";
 }
 
 TEST(Layers, EachKeyKnowsTheFileItIsFrom) {
-    const BuiltConfig built =
-        layers({"[workload my-game]\nprogram = doom9\n",
-                "[workload my-game]\nprogram = doom8\nenabled = no\n"});
+    const BuiltConfig built = layers({"[workload my-game]\nprogram = doom9\n",
+                                      "[workload my-game]\nprogram = doom8\nenabled = no\n"});
     const Rule& rule = built.config.rules[0];
     EXPECT_EQ(rule.file, "1");
     EXPECT_THAT(rule.origins.at("program"), ElementsAre(Place{"2", 2}));

@@ -70,13 +70,8 @@ bool is_taken(const Config& config, const std::string& folder, const std::string
 // The name that was asked for, or a free one.
 Result<std::string> rule_name(const Config& config, const std::string& folder,
                               const AddOptions& add, const Recognition& recognition) {
-    if (add.name.empty()) {
-        const std::string plain = rule_name_for(recognition, add.kind);
-        std::string name = plain;
-        for (int number = 2; is_taken(config, folder, name); ++number)
-            name = fmt::format("{}-{}", plain, number);
-        return name;
-    }
+    if (add.name.empty())
+        return free_rule_name(config, folder, recognition, add.kind);
     if (const Status status = check_rule_name(add.name); !status)
         return status.error();
     if (const Rule* rule = config.find_rule(add.name))
@@ -124,7 +119,9 @@ Status write_drop_in(const std::string& folder, const std::string& path, const s
                 fmt::format("only root may write to {}; this does it: {}", folder, as_root(add)));
         return Error::from_code(fmt::format("cannot write {}", path), code);
     };
-    if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST)
+    if (::mkdir(folder.c_str(), 0755) == 0)
+        ::chmod(folder.c_str(), 0755); // whatever the umask: users look at it, too
+    else if (errno != EEXIST)
         return failed(errno);
     const Status status = replace_file(path, text);
     return status ? status : failed(status.error().code());
@@ -225,6 +222,15 @@ int add_rule(const CtlOptions& options, const AddOptions& add) {
     else
         fmt::print("{}\n", safe(outcome.text));
     return kDone;
+}
+
+std::string free_rule_name(const Config& config, const std::string& folder,
+                           const Recognition& recognition, AdditionKind kind) {
+    const std::string plain = rule_name_for(recognition, kind);
+    std::string name = plain;
+    for (int number = 2; is_taken(config, folder, name); ++number)
+        name = fmt::format("{}-{}", plain, number);
+    return name;
 }
 
 void print_drop_in(const std::string& path, const std::string& text) {

@@ -19,6 +19,10 @@ struct AddOptions {
 // it. Without the right to write, the file is shown and the error says which command does it.
 int add_rule(const CtlOptions& options, const AddOptions& add);
 
+// A name that neither a rule nor a file in `folder` has.
+std::string free_rule_name(const Config& config, const std::string& folder,
+                           const Recognition& recognition, AdditionKind kind);
+
 void print_drop_in(const std::string& path, const std::string& text);
 
 } // namespace rustland::supervisor

@@ -27,7 +27,9 @@ void print_proposal(const CtlOptions& options, Pid pid, const std::string& calle
         fmt::print("\nTo count it: {}\n", safe(recognition.error().message()));
         return;
     }
-    const std::string name = rule_name_for(*recognition, AdditionKind::Game);
+    const BuiltConfig built = load_config(find_config_files(options.config), system_user);
+    const std::string name =
+        free_rule_name(built.config, options.config.admin_dir, *recognition, AdditionKind::Game);
     fmt::print("\nTo count it as a game from now on:  sudo rustlandctl add {}\n"
                "or put this into a file and run sudo rustlandctl reload:\n",
                safe(called));

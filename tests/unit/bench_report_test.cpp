@@ -172,7 +172,7 @@ TEST(Table, AlignsTextLeftAndNumbersRight) {
 
 TEST(Table, FitsATerminalUnlessItIsToBeWide) {
     Scenario cell;
-    cell.cell = *parse_cell("heavy,main=3.25,workers=2/compile:16,cpu=20@app-slice");
+    cell.cell = *parse_cell("heavy,main=3.25/compile:16@app-slice");
     const Report report = make_report({make_run("EEVDF", 1, kBuild8, 144.5, 100, 1e10),
                                        make_run("rustland", 12, cell, 1000, 12.25)});
     const std::string table = to_table(report, TableWidth::Brief);

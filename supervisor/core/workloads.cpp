@@ -29,12 +29,12 @@ bool Workloads::judge(const Matcher& matcher, const ProcessInfo& process,
     if (rule != nullptr && rule->deny)
         return false;
     if (rule != nullptr) {
-        add({process.key, rule->name, process.comm, process.name(), false, parent_of(process), 0},
+        add({process.key, rule->name, process.comm, false, parent_of(process), 0, process.name()},
             events);
         return true;
     }
     if (const Member* parent = owner(process); parent != nullptr) {
-        add({process.key, parent->rule, process.comm, process.name(), true, parent_of(process), 0},
+        add({process.key, parent->rule, process.comm, true, parent_of(process), 0, process.name()},
             events);
         return true;
     }

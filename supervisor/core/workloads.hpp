@@ -17,10 +17,10 @@ struct Member {
     ProcessKey key;
     std::string rule;
     CleanLine comm;
-    CleanLine name;         // what to call it, at full length
     bool inherited = false; // belongs as a child of a member, matched no rule itself
     ProcessKey parent;      // when it was judged; pid 0: not known
     uid_t user = 0;
+    CleanLine name = {}; // what to call it, at full length
 };
 
 class Workloads {

@@ -3,6 +3,7 @@
 
 #include "protocol.hpp"
 #include "rustland/common/describe.hpp"
+#include "rustland/common/usage.hpp"
 #include "rustland/common/version.hpp"
 #include "stats.hpp"
 
@@ -368,7 +369,7 @@ std::variant<Options, Message> parse_options(int argc, const char* const* argv,
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        return usage_error(program, error.what());
+        return usage_error(program, usage_mistake(app, error, argc, argv));
     }
     if (help)
         return Message{help_text(program), ExitCode::Stopped};

@@ -2,6 +2,7 @@
 // rustland-gamemode-watch: tells rustlandd which games have registered with GameMode. One for each
 // user, as GameMode is on the user's bus and rustlandd is not.
 #include "rustland/common/log.hpp"
+#include "rustland/common/usage.hpp"
 #include "rustland/common/version.hpp"
 #include "supervisor/gamemode/game_watch.hpp"
 
@@ -63,7 +64,7 @@ int main(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
-        return app.exit(e) == 0 ? 0 : 2;
+        return report_parse_error(app, e, argc, argv);
     }
     setup_logging("rustland-gamemode-watch", LogLevel::Info);
     const auto code = run();

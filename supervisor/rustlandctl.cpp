@@ -2,6 +2,7 @@
 // rustlandctl: asks and commands the supervisor.
 #include "rustland/common/describe.hpp"
 #include "rustland/common/number_option.hpp"
+#include "rustland/common/usage.hpp"
 #include "rustland/common/version.hpp"
 #include "supervisor/ctl/add.hpp"
 #include "supervisor/ctl/commands.hpp"
@@ -28,6 +29,7 @@ struct Request {
     std::vector<std::string> files;
     std::string source; // what an import reads
     std::string output;
+    std::string topic; // the command that help is asked for
     std::uint64_t cookie = 0;
     std::string process; // a number or a name
     bool all = false;
@@ -64,9 +66,9 @@ void add_start(CLI::App& app, Request& r, const char* name, const char* help) {
         ->type_name("ARG");
 }
 
-void add_held(CLI::App& app, Request& r, const char* name) {
-    CLI::App* sub = add(app, r, name, "Run a command with the scheduler held on",
-                        [&r] { return run_held(r.options, r.start, r.reason, r.command); });
+void add_held(CLI::App& app, Request& r, const char* name, const char* help) {
+    CLI::App* sub =
+        add(app, r, name, help, [&r] { return run_held(r.options, r.start, r.reason, r.command); });
     add_scheduler_options(sub, r);
     sub->add_option("-r,--reason", r.reason, "Shown in the status")->type_name("TEXT");
     sub->add_option("command", r.command, "The command, after --")->required()->type_name("CMD");
@@ -164,13 +166,13 @@ void add_commands(CLI::App& app, Request& r) {
     add_start(app, r, "start", "Start the scheduler and wait until it is attached");
     add_start(app, r, "switch", "Change to another scheduler or other arguments");
     add(app, r, "stop", "Stop the scheduler, until resume or start",
-        [&r] { return simple(r.options, "stop", "stopped"); });
+        [&r] { return stop(r.options); });
     add(app, r, "resume", "Let workloads start the scheduler again after a stop",
         [&r] { return simple(r.options, "resume", "workloads decide again"); });
     add(app, r, "restart", "Stop the scheduler and start it again",
         [&r] { return simple(r.options, "restart", "restarted"); });
-    add_held(app, r, "run");
-    add_held(app, r, "hold");
+    add_held(app, r, "run", "Run a game, or any command, with the scheduler on until it ends");
+    add_held(app, r, "hold", "Another name of run");
     add_number(*add(app, r, "release", "End a hold", [&r] { return release(r.options, r.cookie); }),
                "cookie", r.cookie, 1, std::numeric_limits<std::int64_t>::max(),
                "Its number, as status shows it")
@@ -197,6 +199,69 @@ void add_commands(CLI::App& app, Request& r) {
                import_gamemode);
 }
 
+// The help of one command, or of all.
+int help(const CLI::App& app, const std::string& topic, bool json) {
+    const CLI::App* const about = topic.empty() ? &app : usage::find_command(app, topic);
+    if (about == nullptr) {
+        fmt::print(stderr, "rustlandctl: there is no command '{}'{} (see rustlandctl --help)\n",
+                   topic, proposal(topic, usage::command_names(app)));
+        return kUsage;
+    }
+    if (json)
+        fmt::print("{}\n", describe(*about).dump(2));
+    else // app.help() would be that of the command it was given: help
+        fmt::print("{}", about->get_formatter()->make_help(about, usage::full_name(*about),
+                                                           CLI::AppFormatMode::Normal));
+    return kDone;
+}
+
+void add_help(CLI::App& app, Request& r) {
+    add(app, r, "help", "Explain a command",
+        [&app, &r] { return help(app, r.topic, r.options.json); })
+        ->add_option("command", r.topic, "The command; all of them without it")
+        ->type_name("CMD");
+}
+
+// The help lists what a player needs first.
+void put_in_order(CLI::App& app) {
+    constexpr std::pair<const char*, const char*> groups[] = {
+        {"run", "Play"},
+        {"status", "Look"},
+        {"list", "Look"},
+        {"top", "Look"},
+        {"monitor", "Look"},
+        {"history", "Look"},
+        {"doctor", "Find out what is wrong"},
+        {"explain", "Find out what is wrong"},
+        {"check", "Find out what is wrong"},
+        {"trace", "Find out what is wrong"},
+        {"add", "Choose what counts as a game (root)"},
+        {"exclude", "Choose what counts as a game (root)"},
+        {"start", "Command (root, or with an administrator's password)"},
+        {"stop", "Command (root, or with an administrator's password)"},
+        {"resume", "Command (root, or with an administrator's password)"},
+        {"restart", "Command (root, or with an administrator's password)"},
+        {"switch", "Command (root, or with an administrator's password)"},
+        {"reload", "Command (root, or with an administrator's password)"},
+        {"reset-failed", "Command (root, or with an administrator's password)"},
+    };
+    // The help has them in the order in which they were added.
+    const auto put_last = [&app](const std::string& name, const char* group) {
+        const CLI::App_p command = app.get_subcommand_ptr(name);
+        command->group(group);
+        app.remove_subcommand(command.get());
+        app.add_subcommand(command);
+    };
+    std::vector<std::string> others = usage::command_names(app);
+    for (const auto& [name, group] : groups) {
+        put_last(name, group);
+        std::erase(others, name);
+    }
+    for (const std::string& name : others)
+        put_last(name, "More");
+    app.footer("The manual has more: man rustlandctl.");
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -212,14 +277,16 @@ int main(int argc, char** argv) {
     app.add_option("--proc", request.options.proc)->group("");
     app.require_subcommand(1);
     add_commands(app, request);
+    add_help(app, request);
     if (const auto text = description_asked_for(app, argc, argv)) {
         fmt::print("{}", *text);
         return kDone;
     }
+    put_in_order(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
-        return app.exit(e) == 0 ? kDone : kUsage;
+        return report_parse_error(app, e, argc, argv);
     }
     return request.run();
 }

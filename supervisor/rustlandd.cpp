@@ -3,6 +3,7 @@
 #include "rustland/common/clock.hpp"
 #include "rustland/common/describe.hpp"
 #include "rustland/common/log.hpp"
+#include "rustland/common/usage.hpp"
 #include "rustland/common/version.hpp"
 #include "supervisor/system/bus_service.hpp"
 #include "supervisor/system/child_runner.hpp"
@@ -199,7 +200,7 @@ int main(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
-        return app.exit(e) == 0 ? 0 : 2;
+        return report_parse_error(app, e, argc, argv);
     }
     LogLevel level = LogLevel::Info;
     if (options.log_level == "error")

@@ -4,6 +4,7 @@
 #include "bench/draw.hpp"
 #include "rustland/common/describe.hpp"
 #include "rustland/common/number_option.hpp"
+#include "rustland/common/usage.hpp"
 #include "rustland/common/version.hpp"
 
 #include <CLI/CLI.hpp>
@@ -360,7 +361,7 @@ Command parse_command_line(int argc, const char* const* argv, unsigned cpus) {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
         if (e.get_exit_code() != 0)
-            return usage_error(e.what());
+            return usage_error(usage_mistake(app, e, argc, argv));
         std::ostringstream out;
         app.exit(e, out, out);
         return Message{out.str(), kExitOk};

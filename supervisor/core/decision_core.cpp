@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace rustland::supervisor {
 namespace {
@@ -16,8 +17,9 @@ std::string waiting(Nanos until, Nanos now, std::string_view what) {
     return fmt::format("{}; {}.{}s to go", what, tenths / 10, tenths % 10);
 }
 
-constexpr const char* kUnsupported =
-    "this kernel has no sched_ext; boot one with CONFIG_SCHED_CLASS_EXT";
+constexpr const char* kAsleep = "the machine is about to sleep";
+constexpr const char* kUnsupported = "this kernel has no sched_ext; boot one with "
+                                     "CONFIG_SCHED_CLASS_EXT (rustlandctl doctor names it)";
 
 } // namespace
 
@@ -66,18 +68,12 @@ std::optional<std::string> DecisionCore::refusal(const event::StartRequested& re
     const SchedulerSpec spec = request.spec.value_or(config_->settings.scheduler);
     if (!supported_)
         return kUnsupported;
-    if (failures_.hopeless(spec))
-        return failures_.why_quarantined(spec);
     if (failures_.quarantined(spec))
-        return fmt::format("{} failed too often and is in quarantine; look at the reason with "
-                           "rustlandctl history, then rustlandctl reset-failed",
-                           spec.command());
-    if (foreign_ && !request.take_over)
-        return fmt::format("the kernel runs the scheduler {}, which is not ours; stop it, or take "
-                           "over with --take-over",
-                           *foreign_);
+        return failures_.why_quarantined(spec);
+    if (foreign_stands() && !request.take_over)
+        return fmt::format("the kernel runs {}; {}", foreign_.text(), foreign_.advice());
     if (asleep_)
-        return "the machine is about to sleep";
+        return kAsleep;
     return std::nullopt;
 }
 
@@ -98,22 +94,67 @@ std::string DecisionCore::why_forced_off() const {
     case Stopped::No:
         break;
     }
-    return "the machine is about to sleep";
+    return kAsleep;
 }
 
 Nanos DecisionCore::linger_of(const Rule& rule) const {
     return rule.linger.value_or(config_->settings.linger);
 }
 
-bool DecisionCore::power_allows(const Rule& rule) const {
+std::string DecisionCore::left_alone() const {
+    return fmt::format("the kernel runs {}: left alone{}", foreign_.text(),
+                       foreign_.by == WhoRuns::By::AlwaysOn ? ", and games are not put in front"
+                                                            : "");
+}
+
+std::optional<std::string> DecisionCore::unmet_condition(const Rule& rule) const {
+    // Who wants builds to yield does not want another scheduler for each of them.
+    if (rule.workload_class == WorkloadClass::Background && !rule.scheduler && !rule.scheduler_args)
+        return fmt::format("{} is in the background (class = background), which does not turn the "
+                           "scheduler on",
+                           rule.name);
     const bool battery = power_.on_battery.value_or(false);
     if (rule.on_battery == BatteryCondition::Yes && !battery)
-        return false;
+        return fmt::format("{} waits: only on battery (on_battery = yes), now on mains", rule.name);
     if (rule.on_battery == BatteryCondition::No && battery)
-        return false;
-    return rule.power_profiles.empty() || power_.profile.empty() ||
-           std::find(rule.power_profiles.begin(), rule.power_profiles.end(), power_.profile) !=
-               rule.power_profiles.end();
+        return fmt::format("{} waits: only on mains (on_battery = no), now on battery", rule.name);
+    const auto& profiles = rule.power_profiles;
+    if (profiles.empty() || power_.profile.empty() ||
+        std::find(profiles.begin(), profiles.end(), power_.profile) != profiles.end())
+        return std::nullopt;
+    return fmt::format("{0} waits: only with the power profile {1} (power_profile = {2}), now {3}",
+                       rule.name, fmt::join(profiles, " or "), fmt::join(profiles, ", "),
+                       power_.profile);
+}
+
+std::optional<std::string> DecisionCore::why_not_now(const Rule& rule) const {
+    if (!supported_)
+        return kUnsupported;
+    if (forced_off())
+        return why_forced_off();
+    if (auto unmet = unmet_condition(rule))
+        return unmet;
+    if (auto quarantined = failures_.why_quarantined(config_->spec_for(rule)))
+        return quarantined;
+    if (foreign_stands())
+        return left_alone();
+    if (asleep_)
+        return kAsleep;
+    return std::nullopt;
+}
+
+// Of those that run and wait, the one that would be heard first.
+std::string DecisionCore::why_nobody_wants_it() const {
+    const Rule* first = nullptr;
+    for (const auto& [name, session] : sessions_) {
+        const Rule* const rule = session.active ? config_->find_rule(name) : nullptr;
+        if (rule != nullptr && unmet_condition(*rule) &&
+            (first == nullptr || rule->priority > first->priority))
+            first = rule;
+    }
+    if (first != nullptr)
+        return *unmet_condition(*first);
+    return phase_ == Phase::Off ? kIdle : "no game runs any more";
 }
 
 void DecisionCore::consider_sessions(std::vector<Candidate>& all, Nanos now) {
@@ -128,7 +169,7 @@ void DecisionCore::consider_sessions(std::vector<Candidate>& all, Nanos now) {
         ++it;
         if (!session.active)
             wake_at(until);
-        if (!power_allows(*rule))
+        if (unmet_condition(*rule))
             continue;
         const SchedulerSpec spec = config_->spec_for(*rule);
         // Lingering keeps a scheduler on; it never starts one.
@@ -159,7 +200,7 @@ std::optional<DecisionCore::Candidate> DecisionCore::choose(Nanos now) {
         return out;
     });
     if (all.empty()) {
-        why_ = quarantined.empty() ? "no workload" : quarantined;
+        why_ = quarantined.empty() ? why_nobody_wants_it() : quarantined;
         return std::nullopt;
     }
     return *std::max_element(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) {
@@ -190,15 +231,34 @@ Decision DecisionCore::decide(Nanos now) {
         if (forced_off()) {
             phase_ = Phase::Stopping;
             decision = Stop{why_};
+        } else {
+            say_how_the_change_goes(target);
         }
         break;
     case Phase::Stopping:
         // A command that came meanwhile is heard once this is done.
+        say_how_the_change_goes(target);
         return decision;
     }
     commanded_ = false;
     take_over_ = false;
     return decision;
+}
+
+// What came while a start or a stop is under way is decided once it is done. Until then people are
+// told both: what goes on, and what follows.
+void DecisionCore::say_how_the_change_goes(const std::optional<Candidate>& target) {
+    if (phase_ == Phase::Stopping) {
+        if (target)
+            why_ = fmt::format("{}; it comes back once it has stopped", target->why);
+    } else if (!target) {
+        why_ += "; it ends once it has started";
+    } else {
+        why_ =
+            target->spec == current_
+                ? target->why
+                : fmt::format("{}; that scheduler follows once this one has started", target->why);
+    }
 }
 
 Decision DecisionCore::decide_off(const std::optional<Candidate>& target, Nanos now) {
@@ -209,12 +269,12 @@ Decision DecisionCore::decide_off(const std::optional<Candidate>& target, Nanos 
     }
     if (!target)
         return Keep{};
-    if (foreign_ && !take_over_) {
-        why_ = fmt::format("the kernel runs {}, which is not ours: left alone", *foreign_);
+    if (foreign_stands() && !take_over_) {
+        why_ = left_alone();
         return Keep{};
     }
     if (asleep_) {
-        why_ = "the machine is about to sleep";
+        why_ = kAsleep;
         return Keep{};
     }
     if (must_wait(target->spec, now, "waiting after a failure", "too many starts in a short time"))
@@ -250,12 +310,14 @@ Decision DecisionCore::decide_on(const std::optional<Candidate>& target, Nanos n
 bool DecisionCore::must_wait(const SchedulerSpec& spec, Nanos now, const char* failed,
                              const char* too_many) {
     if (const auto retry = failures_.retry_at(spec); retry && *retry > now && !commanded_) {
-        why_ = waiting(*retry, now, failed);
+        why_ = waiting(*retry, now, fmt::format("{} ({})", failed, failures_.reason(spec)));
         wake_at(*retry);
         return true;
     }
     if (retry_start_at_ > now && !commanded_) {
-        why_ = waiting(retry_start_at_, now, "waiting to try again what could not be tried");
+        why_ =
+            waiting(retry_start_at_, now,
+                    fmt::format("it could not be tried ({}), and is tried again", why_not_tried_));
         wake_at(retry_start_at_);
         return true;
     }

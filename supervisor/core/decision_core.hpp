@@ -29,6 +29,9 @@ namespace rustland::supervisor {
 enum class Phase { Off, Starting, On, Stopping };
 const char* phase_name(Phase phase);
 
+// Why nothing is on where nothing is to be.
+inline constexpr const char* kIdle = "no game runs; it comes on by itself when one begins";
+
 class DecisionCore {
   public:
     // `random` returns a number in [0, 1); it spreads restarts.
@@ -48,10 +51,14 @@ class DecisionCore {
     // The scheduler that is starting, on or stopping.
     [[nodiscard]] const std::optional<SchedulerSpec>& current() const { return current_; }
     [[nodiscard]] std::optional<Nanos> on_since() const;
-    // Why it is as it is, for people: "no workload", "waiting 3s after a failure" …
+    // Why it is as it is, for people: "no game runs …", "waiting after a failure …; 3.0s to go" …
     [[nodiscard]] const std::string& why() const { return why_; }
     [[nodiscard]] const FailureBook& failures() const { return failures_; }
-    [[nodiscard]] const std::optional<CleanLine>& foreign() const { return foreign_; }
+    // Who runs what is not ours; Nobody where nothing is.
+    [[nodiscard]] const WhoRuns& foreign() const { return foreign_; }
+    // Why a workload of this rule does not turn the scheduler on now, or nothing. status, list and
+    // explain say it in these words.
+    [[nodiscard]] std::optional<std::string> why_not_now(const Rule& rule) const;
     // Whose command keeps the scheduler off; nothing where none does.
     [[nodiscard]] std::optional<StopOrder> stop_order() const;
     // A person started what is on, so that it stays without a workload.
@@ -115,16 +122,22 @@ class DecisionCore {
     std::optional<Candidate> choose(Nanos now);
     void consider_sessions(std::vector<Candidate>& all, Nanos now);
     [[nodiscard]] Nanos linger_of(const Rule& rule) const;
-    [[nodiscard]] bool power_allows(const Rule& rule) const;
+    [[nodiscard]] bool foreign_stands() const { return foreign_.by != WhoRuns::By::Nobody; }
+    [[nodiscard]] std::string left_alone() const;
+    // What a rule asks for that is not so now; nothing where all is.
+    [[nodiscard]] std::optional<std::string> unmet_condition(const Rule& rule) const;
+    [[nodiscard]] std::string why_nobody_wants_it() const;
+    void say_how_the_change_goes(const std::optional<Candidate>& target);
     [[nodiscard]] bool forced_off() const;
     [[nodiscard]] std::string why_forced_off() const;
     // Whether its failures or the rate of starts forbid to start it now; a command overrides both.
-    // Then why_ is the one text or the other.
+    // Then why_ is the one text, with the reason of the failure, or the other.
     bool must_wait(const SchedulerSpec& spec, Nanos now, const char* failed, const char* too_many);
     void begin(const Candidate& target, Nanos now);
     // When one more start keeps within the limit; nothing: now.
     std::optional<Nanos> limited_until(Nanos now);
     void wake_at(Nanos when);
+    void forget_failures();
     void went_off();
     void note_exit(const SchedulerSpec& spec, const ExitInfo& exit, Nanos uptime, Nanos now);
 
@@ -144,12 +157,14 @@ class DecisionCore {
     bool commanded_ = false; // the decision now made answers a person: no dwell, no rate limit
     bool asleep_ = false;
     PowerState power_;
-    std::optional<CleanLine> foreign_;
+    WhoRuns foreign_;
     bool supported_ = true;    // the kernel has sched_ext
     Nanos retry_start_at_;     // nothing is started before
+    int not_tried_ = 0;        // how often in a row a start could not even be tried
+    CleanLine why_not_tried_;  // the last time
     std::deque<Nanos> starts_; // starts and switches within the limit's window
     std::optional<Nanos> wakeup_;
-    std::string why_ = "no workload";
+    std::string why_ = kIdle;
 };
 
 } // namespace rustland::supervisor

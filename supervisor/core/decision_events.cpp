@@ -2,10 +2,14 @@
 // What each event changes in the decision core. What follows from it is in decision_core.cpp.
 #include "supervisor/core/decision_core.hpp"
 
+#include <algorithm>
+
 namespace rustland::supervisor {
 namespace {
 
+// Doubled each time in a row, up to the longest.
 constexpr Nanos kNotTriedDelay = seconds(2);
+constexpr Nanos kLongestNotTriedDelay = seconds(10);
 
 } // namespace
 
@@ -21,7 +25,7 @@ void DecisionCore::take(const event::WorkloadStarted& e, Nanos now) {
         session.began = now;
     session.active = true;
     // A quarantine stays: a name that anybody may give a program must not lift it.
-    if ((inserted || expired) && stopped_ == Stopped::UntilNextWorkload)
+    if ((inserted || expired) && stopped_ == Stopped::UntilNextWorkload && !unmet_condition(*rule))
         stopped_ = Stopped::No;
 }
 
@@ -43,7 +47,7 @@ void DecisionCore::take(const event::HoldReleased& e, Nanos) { holds_.erase(e.id
 
 void DecisionCore::take(const event::ConfigReplaced& e, Nanos) {
     config_ = e.config;
-    failures_.reset();
+    forget_failures();
     // A workload whose rule is gone ends without lingering; the matcher tells us of the others.
     std::erase_if(sessions_, [&](const auto& s) { return !config_->find_rule(s.first); });
 }
@@ -73,7 +77,7 @@ void DecisionCore::take(const event::StopRequested& e, Nanos) {
 
 void DecisionCore::take(const event::Resumed&, Nanos) {
     stopped_ = Stopped::No;
-    failures_.reset();
+    forget_failures();
 }
 
 void DecisionCore::take(const event::RestartRequested&, Nanos) {
@@ -81,13 +85,14 @@ void DecisionCore::take(const event::RestartRequested&, Nanos) {
     commanded_ = restart_;
 }
 
-void DecisionCore::take(const event::FailuresReset&, Nanos) { failures_.reset(); }
+void DecisionCore::take(const event::FailuresReset&, Nanos) { forget_failures(); }
 
 void DecisionCore::take(const event::Attached& e, Nanos now) {
     phase_ = e.starting ? Phase::Starting : Phase::On;
     current_ = e.spec;
     attached_at_ = e.since.value > 0 ? e.since : now;
-    foreign_.reset();
+    foreign_ = {};
+    not_tried_ = 0;
     if (e.by_command)
         manual_ = e.spec;
     for (const event::HoldAdded& hold : e.holds)
@@ -117,11 +122,19 @@ void DecisionCore::take(const event::Exited& e, Nanos now) {
 
 void DecisionCore::take(const event::Stopped&, Nanos) { went_off(); }
 
-void DecisionCore::take(const event::ForeignScheduler& e, Nanos) { foreign_ = e.ops; }
+void DecisionCore::take(const event::ForeignScheduler& e, Nanos) {
+    foreign_ = who_runs(e.ops, false, e.owner);
+}
 
 void DecisionCore::take(const event::KernelSupport& e, Nanos) { supported_ = e.supported; }
 
 void DecisionCore::take(const event::Tick&, Nanos) {}
+
+void DecisionCore::forget_failures() {
+    failures_.reset();
+    retry_start_at_ = {};
+    not_tried_ = 0;
+}
 
 void DecisionCore::went_off() {
     phase_ = Phase::Off;
@@ -136,7 +149,9 @@ void DecisionCore::note_exit(const SchedulerSpec& spec, const ExitInfo& exit, Na
         return;
     case ExitKind::NotTried:
         // No failure of the scheduler: it is not held against it, only tried again a moment later.
-        retry_start_at_ = now + kNotTriedDelay;
+        retry_start_at_ = now + std::min(kNotTriedDelay * (1 << std::min(not_tried_++, 3)),
+                                         kLongestNotTriedDelay);
+        why_not_tried_ = exit.reason;
         return;
     case ExitKind::Outside:
         // Whoever took it out of the kernel meant it.
@@ -151,7 +166,7 @@ void DecisionCore::note_exit(const SchedulerSpec& spec, const ExitInfo& exit, Na
         failures_.failed(spec, exit.reason, uptime, config_->settings, now);
         break;
     case ExitKind::Misconfigured:
-        failures_.give_up(spec, exit.reason);
+        failures_.give_up(spec, exit.reason, now);
         break;
     }
     // A person's start that fails for good must not come back by itself much later.

@@ -5,6 +5,7 @@
 #include "rustland/common/clean_text.hpp"
 #include "rustland/common/types.hpp"
 #include "supervisor/config/config.hpp"
+#include "supervisor/core/who_runs.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -115,6 +116,7 @@ struct Stopped {};
 // The scheduler in the kernel that is not ours, or none.
 struct ForeignScheduler {
     std::optional<CleanLine> ops;
+    std::optional<SchedulerOwner> owner = {}; // where it is known
 };
 // Whether the kernel has sched_ext at all.
 struct KernelSupport {

@@ -16,6 +16,7 @@ void FailureBook::failed(const SchedulerSpec& spec, const CleanLine& reason, Nan
     }
     ++record.consecutive;
     record.reason = reason;
+    record.last = now;
     record.times.push_back(now);
     while (!record.times.empty() && record.times.front() <= now - settings.crash_limit.window)
         record.times.pop_front();
@@ -28,10 +29,11 @@ void FailureBook::failed(const SchedulerSpec& spec, const CleanLine& reason, Nan
     record.retry_at = now + Nanos{std::llround(delay * (1 + jitter))};
 }
 
-void FailureBook::give_up(const SchedulerSpec& spec, const CleanLine& reason) {
+void FailureBook::give_up(const SchedulerSpec& spec, const CleanLine& reason, Nanos now) {
     Record& record = records_[spec.command()];
     record.quarantined = record.hopeless = true;
     record.reason = reason;
+    record.last = now;
 }
 
 const FailureBook::Record* FailureBook::find(const SchedulerSpec& spec) const {
@@ -59,14 +61,21 @@ std::optional<std::string> FailureBook::why_quarantined(const SchedulerSpec& spe
         return std::nullopt;
     if (hopeless(spec))
         return fmt::format("{} is in quarantine: {}", spec.command(), find(spec)->reason);
-    return fmt::format("{} is in quarantine after repeated failures", spec.command());
+    return fmt::format("{} is in quarantine after repeated failures, the last: {}; mend that, then "
+                       "sudo rustlandctl reset-failed (rustlandctl history --dump has more)",
+                       spec.command(), reason(spec));
+}
+
+CleanLine FailureBook::reason(const SchedulerSpec& spec) const {
+    const Record* record = find(spec);
+    return record == nullptr ? CleanLine() : record->reason;
 }
 
 std::vector<FailureBook::Quarantined> FailureBook::quarantine() const {
     std::vector<Quarantined> out;
     for (const auto& [command, record] : records_)
         if (record.quarantined)
-            out.push_back({command, record.reason});
+            out.push_back({command, record.reason, record.last});
     return out;
 }
 

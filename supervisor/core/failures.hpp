@@ -25,14 +25,16 @@ class FailureBook {
 
     // Puts `spec` into quarantine at once, because it would fail the same way again. `reason` says
     // what to do about it, too.
-    void give_up(const SchedulerSpec& spec, const CleanLine& reason);
+    void give_up(const SchedulerSpec& spec, const CleanLine& reason, Nanos now);
 
     // When `spec` may be tried again: never before this time.
     [[nodiscard]] std::optional<Nanos> retry_at(const SchedulerSpec& spec) const;
     [[nodiscard]] bool quarantined(const SchedulerSpec& spec) const;
     // In quarantine by give_up().
     [[nodiscard]] bool hopeless(const SchedulerSpec& spec) const;
-    // For a person; nothing where it is in no quarantine.
+    // Of its last failure; empty where there was none.
+    [[nodiscard]] CleanLine reason(const SchedulerSpec& spec) const;
+    // For a person, with what to do; nothing where it is in no quarantine.
     [[nodiscard]] std::optional<std::string> why_quarantined(const SchedulerSpec& spec) const;
     // Forgets the failures of all.
     void reset() { records_.clear(); }
@@ -40,6 +42,7 @@ class FailureBook {
     struct Quarantined {
         std::string command;
         CleanLine reason;
+        Nanos last; // when it failed the last time
     };
     [[nodiscard]] std::vector<Quarantined> quarantine() const;
 
@@ -51,6 +54,7 @@ class FailureBook {
         bool quarantined = false;
         bool hopeless = false;
         CleanLine reason;
+        Nanos last;
     };
     [[nodiscard]] const Record* find(const SchedulerSpec& spec) const;
 

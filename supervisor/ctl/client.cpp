@@ -12,6 +12,12 @@ namespace rustland::supervisor {
 
 using nlohmann::json;
 
+std::string no_scheduler(const std::string& socket) {
+    return fmt::format("rustland does not answer on {}: it is off, or another scheduler is on "
+                       "(rustlandctl status says why)",
+                       socket);
+}
+
 Error Client::silent() const {
     return Error(fmt::format(
         "{0} does not answer (stopped or overloaded?); see systemctl status {0}", listener_.name));
@@ -29,9 +35,11 @@ Result<Client> Client::connect(const std::string& path, std::chrono::seconds pat
     limit.tv_sec = patience.count();
     if (!fd || ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0 ||
         ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0 ||
-        ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
-        return Error::from_errno(
-            fmt::format("{} does not answer on {} ({})", listener.name, path, listener.advice));
+        ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+        if (errno == ENOENT || errno == ECONNREFUSED)
+            return Error(listener.absent(path), ECONNREFUSED);
+        return Error::from_errno(fmt::format("{} cannot be asked on {}", listener.name, path));
+    }
     return Client(std::move(fd), listener);
 }
 

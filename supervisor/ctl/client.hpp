@@ -3,6 +3,7 @@
 
 #include "rustland/common/result.hpp"
 #include "rustland/common/unique_fd.hpp"
+#include "supervisor/ctl/absent_daemon.hpp"
 
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -23,12 +24,16 @@ class Connection {
     virtual Result<nlohmann::json> ask(const nlohmann::json& request) = 0;
 };
 
+// What is said of a scheduler that does not answer at `socket`.
+std::string no_scheduler(const std::string& socket);
+
 // Who listens on a socket, for errors.
 struct Listener {
     const char* name = "rustlandd";
-    const char* advice = "systemctl start rustlandd";
+    // What is said, with what to do, where nobody listens.
+    std::string (*absent)(const std::string& socket) = no_daemon;
 };
-inline constexpr Listener kSchedulerListener{"rustland", "rustlandctl start"};
+inline constexpr Listener kSchedulerListener{"rustland", no_scheduler};
 
 // A connection to a socket that takes and answers lines of JSON; blocking.
 class Client : public Connection {

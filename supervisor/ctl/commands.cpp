@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/ctl/commands.hpp"
 
+#include "rustland/common/clock.hpp"
 #include "supervisor/config/load.hpp"
 #include "supervisor/ctl/bus_client.hpp"
 #include "supervisor/ctl/client.hpp"
 #include "supervisor/ctl/doctor.hpp"
 #include "supervisor/ctl/print.hpp"
+#include "supervisor/ctl/status_view.hpp"
 #include "supervisor/ctl/workload_line.hpp"
 
 #include <algorithm>
@@ -86,36 +88,13 @@ std::string text(const json& value, const char* key) {
     return safe(it->is_string() ? it->get<std::string>() : it->dump());
 }
 
-std::string command_of(const json& status) {
-    SchedulerSpec spec;
-    spec.path = text(status, "scheduler");
-    if (status.contains("arguments"))
-        spec.args = status["arguments"].get<std::vector<std::string>>();
-    return safe(spec.command());
+void print_lines(const std::vector<std::string>& lines) {
+    for (const std::string& line : lines)
+        fmt::print("{}\n", line);
 }
 
 void print_status(const json& status) {
-    const std::string state = text(status, "state");
-    std::string line = coloured(state, state == "on" ? Colour::Good : Colour::Note);
-    if (!status["scheduler"].is_null())
-        line += "  " + command_of(status);
-    if (status["uptime_ms"].is_number())
-        line += fmt::format("  for {}", uptime(status["uptime_ms"].get<std::int64_t>()));
-    fmt::print("scheduler:  {}\n", line);
-    fmt::print("because:    {}\n", text(status, "why"));
-    if (const json stopped = status.value("stopped", json()); stopped.is_object())
-        fmt::print("stopped:    by {}, since {}\n", user_name(stopped["uid"].get<uid_t>()),
-                   local_time(stopped["since_ms"].get<std::int64_t>()));
-    const json& kernel = status["kernel"];
-    if (kernel["supported"] != true)
-        fmt::print("kernel:     {}\n", coloured("no sched_ext", Colour::Bad));
-    else
-        fmt::print("kernel:     {}{}\n", text(kernel, "state"),
-                   kernel["ops"].is_null() ? "" : " (" + text(kernel, "ops") + ")");
-    if (!status["foreign"].is_null())
-        fmt::print(
-            "            {}\n",
-            coloured(text(status, "foreign") + " is not ours and is left alone", Colour::Note));
+    print_lines(scheduler_lines(status, wall_clock_ms()));
     for (const json& workload : status["workloads"])
         fmt::print("{}\n", workload_line(workload));
     // A daemon that was not restarted yet may not know them.
@@ -124,18 +103,7 @@ void print_status(const json& status) {
                    text(companion, "processes"));
     for (const json& hold : status["holds"])
         fmt::print("hold {}:     {}\n", text(hold, "cookie"), text(hold, "reason"));
-    for (const json& entry : status["quarantined"])
-        fmt::print("quarantine: {}: {}\n", coloured(text(entry, "scheduler"), Colour::Bad),
-                   text(entry, "reason"));
-    if (status["last_exit"].is_object())
-        fmt::print("last exit:  {}: {}\n", text(status["last_exit"], "kind"),
-                   text(status["last_exit"], "reason"));
-    if (const std::string problem = text(status["classes"], "problem"); !problem.empty())
-        fmt::print("classes:    {}\n", coloured(problem, Colour::Bad));
-    if (const std::string problem = text(status.value("bus", json::object()), "problem");
-        !problem.empty())
-        fmt::print("bus:        {}\n", coloured(problem, Colour::Bad));
-    fmt::print("detection:  {}\n", text(status["detection"], "source"));
+    print_lines(trouble_lines(status, wall_clock_ms()));
 }
 
 json start_request(const StartOptions& start, const std::string& verb) {
@@ -172,7 +140,12 @@ int show_list(const CtlOptions& options) {
             rows.push_back({text(w, "rule"), text(w, "pid"),
                             text(w, w.contains("name") ? "name" : "comm"), text(w, "class"),
                             w["inherited"] == true ? "parent" : "rule"});
-        print_table(rows);
+        if (!answer["workloads"].empty())
+            print_table(rows);
+        // Not among the lines that a script reads.
+        std::fflush(stdout);
+        for (const std::string& note : list_notes(answer["workloads"]))
+            fmt::print(stderr, "{}\n", note);
     });
 }
 
@@ -190,7 +163,7 @@ int show_history(const CtlOptions& options, bool dumps) {
 int start(const CtlOptions& options, const StartOptions& start, const std::string& verb) {
     return ask(options, start_request(start, verb), [](const json& answer) {
         const auto status = answer.find("status");
-        fmt::print("attached{}\n", status == answer.end() ? "" : ": " + command_of(*status));
+        fmt::print("attached{}\n", status == answer.end() ? "" : ": " + scheduler_command(*status));
     });
 }
 
@@ -232,7 +205,10 @@ int run_held(const CtlOptions& options, const StartOptions& start, const std::st
         std::signal(SIGQUIT, SIG_DFL);
         ::execvp(argv[0], argv.data());
         const Error error = Error::from_errno(command.front());
-        fmt::print(stderr, "rustlandctl: {}\n", error.message());
+        if (error.code() == ENOENT && command.front().find('/') == std::string::npos)
+            fmt::print(stderr, "rustlandctl: {}: command not found\n", command.front());
+        else
+            fmt::print(stderr, "rustlandctl: {}\n", error.message());
         ::_exit(error.code() == ENOENT ? 127 : 126);
     }
     int status = 0;

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,7 +45,10 @@ int show_status(const CtlOptions& options);
 int show_list(const CtlOptions& options);
 int show_history(const CtlOptions& options, bool dumps);
 int start(const CtlOptions& options, const StartOptions& start, const std::string& verb);
-// stop, resume, restart, reload, reset-failed
+int stop(const CtlOptions& options);
+// What still runs after a stop, whoever started it, and how to end it; nothing where nothing does.
+std::optional<std::string> still_on(const nlohmann::json& status);
+// resume, restart, reload, reset-failed
 int simple(const CtlOptions& options, const std::string& request, const std::string& done);
 int release(const CtlOptions& options, std::uint64_t cookie);
 // Holds the scheduler on while the command runs; its exit code.

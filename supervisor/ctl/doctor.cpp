@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/ctl/doctor.hpp"
 
+#include "rustland/common/clock.hpp"
 #include "rustland/common/file.hpp"
 #include "rustland/common/kernel_traits.hpp"
 #include "rustland/kernel/kernel_types.hpp"
+#include "supervisor/ctl/absent_daemon.hpp"
 #include "supervisor/ctl/client.hpp"
 #include "supervisor/system/gpu_reader.hpp"
 #include "supervisor/system/proc_reader.hpp"
 #include "supervisor/system/sched_ext.hpp"
+#include "supervisor/system/scheduler_owner.hpp"
 
 #include <algorithm>
 #include <array>
@@ -36,7 +39,7 @@ Finding sched_ext(const DoctorOptions& options) {
     const std::string release = name.release;
     if (!kernel.supported)
         return {Verdict::Bad, "kernel", fmt::format("Linux {} has no sched_ext", release),
-                "boot Linux 6.16 or newer with CONFIG_SCHED_CLASS_EXT=y"};
+                kernel_to_boot(options.root)};
     return {Verdict::Good, "kernel",
             fmt::format("Linux {} with sched_ext ({}{})", release, kernel.state,
                         kernel.ops ? ", " + kernel.ops->str() : ""),
@@ -65,7 +68,8 @@ Finding type_information(const DoctorOptions& options) {
 Finding jit(const DoctorOptions& options) {
     const auto value = read_line(options.root + "/proc/sys/net/core/bpf_jit_enable");
     if (value && *value == "0")
-        return {Verdict::Bad, "BPF JIT", "is switched off", "sysctl net.core.bpf_jit_enable=1"};
+        return {Verdict::Bad, "BPF JIT", "is switched off",
+                "sudo sysctl net.core.bpf_jit_enable=1"};
     return {Verdict::Good, "BPF JIT", value ? "is on" : "cannot be seen; most likely on", ""};
 }
 
@@ -89,7 +93,8 @@ std::vector<Finding> traits(const DoctorOptions& options) {
 Finding program(const DoctorOptions& options) {
     if (::access(options.scheduler.c_str(), X_OK) != 0)
         return {Verdict::Bad, "scheduler", options.scheduler + " is not there",
-                "install the package rustland, or set scheduler= in the configuration"};
+                "install the package rustland, or set scheduler= in the configuration, then: sudo "
+                "rustlandctl reload"};
     return {Verdict::Good, "scheduler", options.scheduler, ""};
 }
 
@@ -104,7 +109,7 @@ Finding privileges() {
     if (::geteuid() == 0)
         return {Verdict::Good, "privileges", "root", ""};
     return {Verdict::Note, "privileges", "not root: some things cannot be seen",
-            "run rustlandctl doctor as root"};
+            "sudo rustlandctl doctor"};
 }
 
 // A container's root may lack what the daemon and the scheduler need.
@@ -139,18 +144,25 @@ Finding enabled_unit(const DoctorOptions& options) {
     for (const std::string_view target : {"multi-user", "graphical", "sysinit"})
         if (exists(fmt::format("{}/etc/systemd/system/{}.target.wants/rustland.service",
                                options.root, target)))
-            return {Verdict::Note, "rustland.service",
-                    "is enabled, so that the scheduler is always on and rustlandd leaves it alone",
-                    "systemctl disable --now rustland, to have it on for games alone"};
+            return {
+                Verdict::Note, "rustland.service",
+                "is enabled, so that the scheduler is always on, rustlandd leaves it alone, and "
+                "games are not put in front",
+                "sudo systemctl disable --now rustland, to have it on for games alone; with "
+                "default_action = start in rustland.conf it is always on and games are put in "
+                "front"};
     return {Verdict::Good, "rustland.service", "is not enabled: rustlandd starts it", ""};
 }
 
-Finding foreign_scheduler(const DoctorOptions& options) {
+// Without the daemon nobody can have started what is attached but somebody else, or a daemon that
+// is gone.
+nlohmann::json who_runs_without_daemon(const DoctorOptions& options) {
     const KernelState kernel = SchedExtReader(options.root + "/sys/kernel/sched_ext").read();
-    if (kernel.attached() && !kernel.ops->str().starts_with("rustland"))
-        return {Verdict::Note, "other scheduler", kernel.ops->str() + " is attached",
-                "rustlandd leaves it alone; stop it, or rustlandctl start --take-over"};
-    return {Verdict::Good, "other scheduler", "none is attached", ""};
+    WhoRuns runs;
+    if (kernel.attached())
+        runs = who_runs(kernel.ops, false,
+                        find_scheduler_owner(options.root + "/proc", kernel.ops->str()));
+    return {{"by", runner_name(runs.by)}, {"text", runs.text()}, {"advice", runs.advice()}};
 }
 
 // Programs that also start schedulers, or change what we change.
@@ -195,18 +207,39 @@ Finding graphics(const DoctorOptions& options) {
             "rules with gpu= find no game; the others work"};
 }
 
-Finding daemon(const DoctorOptions& options) {
+// The configuration as it is on the disk.
+Finding configuration(const DaemonAbsence& machine, const char* then) {
+    if (machine.mistake.empty())
+        return {Verdict::Good, "configuration", "no mistakes", ""};
+    const std::string more =
+        machine.more_mistakes == 0 ? "" : fmt::format(" (and {} more)", machine.more_mistakes);
+    return {Verdict::Bad, "configuration", machine.mistake + more,
+            fmt::format("correct it (rustlandctl check shows all){}", then)};
+}
+
+// What the daemon says, or that it is not there.
+std::vector<Finding> what_the_daemon_says(const DoctorOptions& options) {
+    const DaemonAbsence machine = look_for_daemon(options.root);
     auto client = Client::connect(options.socket, std::chrono::seconds(5));
     if (!client)
-        return {Verdict::Bad, "rustlandd", "does not run", "systemctl enable --now rustlandd"};
+        return {configuration(machine, ""),
+                {Verdict::Bad, "rustlandd",
+                 machine.mistake.empty() ? "does not run"
+                                         : "does not run, and cannot with that configuration",
+                 how_to_have_it(machine)},
+                who_runs_finding(who_runs_without_daemon(options))};
+    std::vector<Finding> findings{configuration(machine, ", then: sudo rustlandctl reload")};
     const auto answer = client->ask({{"request", "status"}});
-    if (!answer)
-        return {Verdict::Bad, "rustlandd", answer.error().message(), "journalctl -u rustlandd"};
-    const auto& status = (*answer)["status"];
-    const std::string source = status["detection"].value("source", std::string());
-    const bool events = source.starts_with("process events");
-    return {events ? Verdict::Good : Verdict::Note, "rustlandd", fmt::format("runs; {}", source),
-            events ? "" : "games are found late; run rustlandd outside containers"};
+    if (!answer) {
+        findings.push_back(
+            {Verdict::Bad, "rustlandd", answer.error().message(), "journalctl -u rustlandd"});
+        return findings;
+    }
+    const nlohmann::json status = answer->value("status", nlohmann::json::object());
+    findings.push_back(who_runs_finding(status.value("runs", nlohmann::json::object())));
+    for (Finding& finding : daemon_findings(status, wall_clock_ms()))
+        findings.push_back(std::move(finding));
+    return findings;
 }
 
 } // namespace
@@ -215,10 +248,14 @@ std::vector<Finding> examine(const DoctorOptions& options) {
     std::vector<Finding> findings{sched_ext(options), type_information(options), jit(options)};
     for (Finding& trait : traits(options))
         findings.push_back(std::move(trait));
+    // Without sched_ext it says nothing that the rest of the kernel is as it should be.
+    if (findings.front().verdict == Verdict::Bad)
+        std::erase_if(findings, [](const Finding& f) { return f.verdict == Verdict::Good; });
     findings.insert(findings.end(),
                     {program(options), cgroup(options), privileges(), capabilities(options),
-                     enabled_unit(options), foreign_scheduler(options), competitors(options),
-                     graphics(options), daemon(options)});
+                     enabled_unit(options), competitors(options), graphics(options)});
+    for (Finding& finding : what_the_daemon_says(options))
+        findings.push_back(std::move(finding));
     return findings;
 }
 

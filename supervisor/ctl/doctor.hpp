@@ -2,7 +2,10 @@
 // Whether this machine can run the scheduler, point by point, with what to do.
 #pragma once
 
+#include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace rustland::supervisor {
@@ -16,11 +19,23 @@ struct Finding {
 };
 
 struct DoctorOptions {
-    std::string root; // before /sys, /proc, /boot …
+    std::string root; // before /sys, /proc, /etc …
     std::string socket = "/run/rustland/control.sock";
     std::string scheduler = "/usr/sbin/rustland";
 };
 
 std::vector<Finding> examine(const DoctorOptions& options);
+
+// From the daemon's own status: failures, what it refused, what it waits for. `now_ms`: of the wall
+// clock, since 1970.
+std::vector<Finding> daemon_findings(const nlohmann::json& status, std::int64_t now_ms);
+// From "runs" of that status, or of what was found without a daemon.
+Finding who_runs_finding(const nlohmann::json& runs);
+
+// What to do to have a kernel with sched_ext, by the text of os-release(5) and the machine's name
+// ("x86_64", "aarch64").
+std::string kernel_to_boot(const std::string& os_release, std::string_view machine);
+// The same of this machine.
+std::string kernel_to_boot(const std::string& root);
 
 } // namespace rustland::supervisor

@@ -4,6 +4,7 @@
 #include "supervisor/config/values.hpp"
 #include "supervisor/config/written.hpp"
 #include "supervisor/ctl/print.hpp"
+#include "supervisor/ctl/status_view.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -21,23 +22,17 @@ constexpr std::size_t kText = 60;    // bytes of a command line or a path
 constexpr std::size_t kOwnRules = 5; // an imported list has many
 constexpr std::size_t kColumns = 79;
 
-std::string text(const json& value, const char* key) {
-    const auto it = value.find(key);
-    if (it == value.end() || it->is_null())
-        return "";
-    return safe(it->is_string() ? it->get<std::string>() : it->dump());
-}
-
 bool is(const json& value, const char* key) { return value.value(key, json()) == true; }
 
 std::string subject(const json& e) {
-    const std::string name = text(e, "name");
-    return fmt::format("{} (process {})", name.empty() ? text(e, "comm") : name, text(e, "pid"));
+    const std::string name = field_text(e, "name");
+    return fmt::format("{} (process {})", name.empty() ? field_text(e, "comm") : name,
+                       field_text(e, "pid"));
 }
 
 const json* rule_named(const json& e, const std::string& name) {
     for (const json& rule : e["rules"])
-        if (text(rule, "rule") == name)
+        if (field_text(rule, "rule") == name)
             return &rule;
     return nullptr;
 }
@@ -45,7 +40,7 @@ const json* rule_named(const json& e, const std::string& name) {
 // "a game", or what else the rule makes of a process.
 std::string kind_of(const json& e, const std::string& rule) {
     const json* found = rule_named(e, rule);
-    const std::string of_class = found == nullptr ? "" : text(*found, "class");
+    const std::string of_class = found == nullptr ? "" : field_text(*found, "class");
     if (of_class == "background" || of_class == "normal")
         return fmt::format("a workload of the class {}", of_class);
     return "a game";
@@ -53,21 +48,21 @@ std::string kind_of(const json& e, const std::string& rule) {
 
 // The rule that would take the process if its user sat at the machine, or null.
 const json* waits_for_user(const json& e) {
-    if (!text(e, "decided_by").empty() || !text(e, "member_of").empty())
+    if (!field_text(e, "decided_by").empty() || !field_text(e, "member_of").empty())
         return nullptr;
     for (const json& rule : e["rules"]) {
         if (!is(rule, "enabled") || rule["keys"].empty())
             continue;
         const json& last = rule["keys"].back();
-        if (text(last, "key") == "session" && !is(last, "matched"))
+        if (field_text(last, "key") == "session" && !is(last, "matched"))
             return &rule;
     }
     return nullptr;
 }
 
 std::string verdict(const json& e, const ExplainView& view) {
-    const std::string decided = text(e, "decided_by");
-    const std::string member = text(e, "member_of");
+    const std::string decided = field_text(e, "decided_by");
+    const std::string member = field_text(e, "member_of");
     if (!member.empty() && is(e, "inherited"))
         return fmt::format("{} counts as {} by the rule {}, as a child of a process that does",
                            subject(e), kind_of(e, member), member);
@@ -87,11 +82,11 @@ std::string verdict(const json& e, const ExplainView& view) {
                            decided);
     if (const json* rule = waits_for_user(e))
         return fmt::format("{} is no game: the rule {} is for users who sit at the machine",
-                           subject(e), text(*rule, "rule"));
-    if (!text(e, "companion").empty())
+                           subject(e), field_text(*rule, "rule"));
+    if (!field_text(e, "companion").empty())
         return fmt::format("{} is the companion {}, while a game that names it is in the "
                            "foreground",
-                           subject(e), text(e, "companion"));
+                           subject(e), field_text(e, "companion"));
     return subject(e) + " is no game: no rule matches";
 }
 
@@ -107,11 +102,11 @@ std::string cut_text(std::string value, const ExplainView& view) {
 
 // "a, b, c and 36 more", what the process is called first.
 std::string cut_list(const json& key, const ExplainView& view) {
-    const std::string whole = text(key, "wanted");
+    const std::string whole = field_text(key, "wanted");
     auto items = parse_list(whole);
     if (view.all || !items || items->size() <= kItems + 1)
         return whole;
-    const auto called = parse_list(text(key, "actual"));
+    const auto called = parse_list(field_text(key, "actual"));
     if (called)
         std::stable_partition(items->begin(), items->end(), [&](const std::string& item) {
             return std::find(called->begin(), called->end(), item) != called->end();
@@ -146,7 +141,7 @@ void with_origin(std::vector<std::string>& lines, std::string line, const std::s
 void rule_lines(std::vector<std::string>& lines, const json& rule, const std::string& kind,
                 const ExplainView& view) {
     const bool matched = is(rule, "matched");
-    const std::string name = kind + text(rule, "rule") + (is(rule, "deny") ? " [deny]" : "");
+    const std::string name = kind + field_text(rule, "rule") + (is(rule, "deny") ? " [deny]" : "");
     if (!is(rule, "enabled")) {
         const std::string origin = places(rule.value("enabled_from", json()));
         with_origin(lines, fmt::format("  {} is {}", name, coloured("disabled", Colour::Note)),
@@ -159,8 +154,9 @@ void rule_lines(std::vector<std::string>& lines, const json& rule, const std::st
     for (const json& key : rule["keys"])
         with_origin(lines,
                     fmt::format("    {} {}: {}{}; wanted {}", is(key, "matched") ? "+" : "-",
-                                text(key, "key"), text(key, "key") == "session" ? "" : "is ",
-                                cut_text(text(key, "actual"), view), cut_list(key, view)),
+                                field_text(key, "key"),
+                                field_text(key, "key") == "session" ? "" : "is ",
+                                cut_text(field_text(key, "actual"), view), cut_list(key, view)),
                     places(key.value("from", json())));
 }
 
@@ -168,7 +164,7 @@ bool is_own(const json& rule, const ExplainView& view) {
     const auto from_there = [&](const std::string& place) {
         return !view.own_folder.empty() && place.starts_with(view.own_folder + "/");
     };
-    if (from_there(text(rule, "file")))
+    if (from_there(field_text(rule, "file")))
         return true;
     const auto any_from_there = [&](const json& from) {
         return from.is_array() && std::any_of(from.begin(), from.end(), [&](const json& place) {
@@ -185,7 +181,7 @@ bool waits_for_gpu(const json& rule) {
     if (!is(rule, "enabled") || is(rule, "matched") || rule["keys"].size() < 2)
         return false;
     return std::all_of(rule["keys"].begin(), rule["keys"].end(), [](const json& key) {
-        return is(key, "matched") || text(key, "key") == "gpu";
+        return is(key, "matched") || field_text(key, "key") == "gpu";
     });
 }
 
@@ -196,23 +192,24 @@ std::string rules_word(std::size_t count) {
 } // namespace
 
 bool is_unclaimed(const json& e) {
-    return text(e, "decided_by").empty() && text(e, "member_of").empty() &&
-           text(e, "companion").empty() && waits_for_user(e) == nullptr;
+    return field_text(e, "decided_by").empty() && field_text(e, "member_of").empty() &&
+           field_text(e, "companion").empty() && waits_for_user(e) == nullptr;
 }
 
 std::vector<std::string> explain_lines(const json& e, const ExplainView& view) {
     std::vector<std::string> lines{verdict(e, view)};
     // Where it counts and the scheduler is off all the same.
-    if (!text(e, "waits").empty())
-        lines.push_back("  the scheduler is off: " + text(e, "waits"));
-    if (!text(e, "cmdline").empty())
-        lines.push_back("  its command: " + cut_text(text(e, "cmdline"), view));
+    if (!field_text(e, "waits").empty())
+        lines.push_back("  the scheduler is off: " + field_text(e, "waits"));
+    if (!field_text(e, "cmdline").empty())
+        lines.push_back("  its command: " + cut_text(field_text(e, "cmdline"), view));
     std::vector<const json*> own;
     std::vector<const json*> others;
     const json* waits = waits_for_user(e);
-    const std::string decided = waits == nullptr ? text(e, "decided_by") : text(*waits, "rule");
+    const std::string decided =
+        waits == nullptr ? field_text(e, "decided_by") : field_text(*waits, "rule");
     for (const json& rule : e["rules"]) {
-        if (text(rule, "rule") == decided)
+        if (field_text(rule, "rule") == decided)
             rule_lines(lines, rule, "", view);
         else
             (is_own(rule, view) || waits_for_gpu(rule) ? own : others).push_back(&rule);

@@ -49,11 +49,27 @@ void append_question(sd_bus_message* m, const Sender& sender, const Authority::Q
     const std::uint32_t flags = question.interactive ? 1 : 0;
     if (question.program.empty())
         sd_bus_message_append(m, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s",
-                              sender.name.c_str(), question.action, 0, flags, "");
+                              sender.name.c_str(), question.action.c_str(), 0, flags, "");
     else
         sd_bus_message_append(m, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s",
-                              sender.name.c_str(), question.action, 1, "program",
+                              sender.name.c_str(), question.action.c_str(), 1, "program",
                               question.program.c_str(), flags, "");
+}
+
+// What is said where polkit does not let a user do it. With sudo a held game would run as root, so
+// that it is named for other requests alone.
+std::string refusal(const Authority::Question& question, const std::string& why) {
+    if (question.action == kHoldAction)
+        return fmt::format("the scheduler is held on for the user who sits at the machine, and {}; "
+                           "log in there, or have an administrator make a rule for this game",
+                           why);
+    if (question.request == "hold")
+        return fmt::format("another scheduler than the configured one is for administrators to "
+                           "choose, and {}; hold the configured one",
+                           why);
+    const std::string command = question.request == "dump" ? "history --dump" : question.request;
+    return fmt::format("{} is for administrators, and {}: sudo rustlandctl {}", command, why,
+                       command);
 }
 
 } // namespace
@@ -85,14 +101,13 @@ void Authority::check(const Sender& sender, const Question& question, Checked an
                     "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
     if (m)
         append_question(m.get(), sender, question);
-    const std::string name = question.action;
     bus_.call(
         std::move(m), life_,
-        [answer = std::move(answer), name](sd_bus_message* reply, const Bus::Failure* failure) {
+        [answer = std::move(answer), question](sd_bus_message* reply, const Bus::Failure* failure) {
             int authorized = 0;
             int challenge = 0;
             if (failure != nullptr && absent(*failure))
-                return answer(Error("only root may do this (there is no polkit to ask)"));
+                return answer(Error(refusal(question, "there is no polkit to ask")));
             if (failure != nullptr)
                 return answer(Error("polkit does not answer: " + failure->message.str()));
             if (sd_bus_message_enter_container(reply, 'r', "bba{ss}") < 0 ||
@@ -100,11 +115,9 @@ void Authority::check(const Sender& sender, const Question& question, Checked an
                 return answer(Error("polkit's answer is not understood"));
             if (authorized != 0)
                 return answer({});
-            answer(Error(challenge != 0
-                             ? fmt::format("{} needs a password, and nobody can be asked for it "
-                                           "(sudo does it)",
-                                           name)
-                             : fmt::format("polkit does not allow {} to this user", name)));
+            answer(
+                Error(refusal(question, challenge != 0 ? "nobody could be asked for a password"
+                                                       : "polkit does not allow it to this user")));
         },
         question.interactive ? kUserPatience : kPolkitPatience);
 }

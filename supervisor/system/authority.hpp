@@ -7,9 +7,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <sys/types.h>
 
 namespace rustland::supervisor {
+
+// polkit's name of what whoever sits at the machine may do.
+inline constexpr std::string_view kHoldAction = "org.rustland1.hold";
 
 // Who sent a message, as the bus vouches for it.
 struct Sender {
@@ -27,8 +31,9 @@ class Authority {
 
     // What is asked for. `program` is shown to whoever is asked for a password.
     struct Question {
-        const char* action = nullptr;
+        std::string action; // polkit's name of it
         std::string program;
+        std::string request;      // "stop": what is said of a refusal names it
         bool interactive = false; // polkit may ask the user, which can take minutes
     };
     // Ok, or why not.

@@ -18,7 +18,6 @@ namespace {
 constexpr const char* kVanished =
     "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
     "member='NameOwnerChanged',arg2=''";
-constexpr std::string_view kHoldAction = "org.rustland1.hold";
 constexpr const char* kRunProgramAction = "org.rustland1.run-program";
 // As much of it as somebody who is asked for a password reads.
 constexpr std::size_t kLongestProgram = 300;
@@ -249,7 +248,9 @@ void BusService::identified(const std::shared_ptr<Call>& call, const Result<Send
     const char* action = call->request.action;
     if (action == nullptr)
         return allowed(call);
-    Authority::Question question{action, "", false};
+    Authority::Question question;
+    question.action = action;
+    question.request = call->request.body.value("request", std::string());
     question.interactive =
         sd_bus_message_get_allow_interactive_authorization(call->message.get()) > 0;
     Right right = std::string_view(action) == kHoldAction ? Right::Hold : Right::Manage;

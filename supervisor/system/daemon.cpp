@@ -5,6 +5,7 @@
 #include "rustland/common/log.hpp"
 #include "supervisor/system/exit_status.hpp"
 #include "supervisor/system/journal.hpp"
+#include "supervisor/system/scheduler_owner.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -78,8 +79,12 @@ void Daemon::runner_event(const RunnerEvent& event) {
     run_.reset();
     state_file_.clear();
     if (const auto* failed = std::get_if<runner::StartFailed>(&event)) {
-        remember_exit(failed->exit);
-        record("failed", failed->exit.reason, failed->exit.dump);
+        // What was not even begun has not ended either; it is tried again by itself.
+        const bool tried = failed->exit.kind != ExitKind::NotTried;
+        last_reason_ = failed->exit.reason;
+        if (tried)
+            remember_exit(failed->exit);
+        record(tried ? "failed" : "waiting", failed->exit.reason, failed->exit.dump);
         kernel_changed();
         send(event::StartFailed{core_->current().value_or(SchedulerSpec{}), failed->exit});
     } else if (const auto* exited = std::get_if<runner::Exited>(&event)) {
@@ -151,15 +156,27 @@ void Daemon::detected(const std::vector<Event>& events) {
 void Daemon::kernel_changed() {
     runner_->kernel_changed();
     const KernelState kernel = kernel_.read();
-    std::optional<CleanLine> foreign;
-    if (kernel.attached() && !runner_->owns_kernel_scheduler())
-        foreign = kernel.ops;
-    if (foreign == core_->foreign())
+    const bool foreign = kernel.attached() && !runner_->owns_kernel_scheduler();
+    const WhoRuns& known = core_->foreign();
+    if (!foreign && known.by == WhoRuns::By::Nobody)
         return;
-    record("kernel", foreign
-                         ? fmt::format("the scheduler {}, which is not ours, is attached", *foreign)
-                         : "no foreign scheduler any more");
-    send(event::ForeignScheduler{foreign});
+    // Another one of the same name is another one.
+    if (foreign && known.ops == *kernel.ops && foreign_seq_ == kernel.enable_seq)
+        return;
+    foreign_seq_ = kernel.enable_seq;
+    event::ForeignScheduler event;
+    if (foreign)
+        event = {kernel.ops, find_scheduler_owner(options_.detector.proc_root, kernel.ops->str())};
+    record("kernel", foreign ? CleanLine(fmt::format(
+                                   "attached: {}", who_runs(event.ops, false, event.owner).text()))
+                             : "no scheduler of somebody else any more");
+    send(event);
+}
+
+WhoRuns Daemon::who_runs_now(const KernelState& kernel) const {
+    if (!kernel.attached())
+        return {};
+    return who_runs(kernel.ops, runner_->owns_kernel_scheduler(), core_->foreign().owner);
 }
 
 void Daemon::power_changed() {

@@ -115,6 +115,8 @@ class Daemon {
     void runner_event(const RunnerEvent& event);
     void detected(const std::vector<Event>& events);
     void kernel_changed();
+    [[nodiscard]] WhoRuns who_runs_now(const KernelState& kernel) const;
+    [[nodiscard]] nlohmann::json why_waits(const std::string& rule) const;
     void power_changed();
     void tell_classes();
     bool out_of_focus(const Member& member);
@@ -155,6 +157,8 @@ class Daemon {
     // administrator's to see.
     [[nodiscard]] nlohmann::json status_for(const Peer& peer) const;
     [[nodiscard]] nlohmann::json list(const Peer& peer) const;
+    void list_holds(const Peer& peer, nlohmann::json& out) const;
+    [[nodiscard]] nlohmann::json quarantine() const;
     [[nodiscard]] nlohmann::json companions() const;
     [[nodiscard]] nlohmann::json history(const Peer& peer) const;
     [[nodiscard]] static nlohmann::json entry_for(const Peer& peer, const HistoryEntry& entry);
@@ -201,6 +205,9 @@ class Daemon {
     nlohmann::json last_exit_;
     std::string last_reason_;
     CleanLine bus_problem_;
+    // Why the last reload was refused: the whole text, and when; null where it was not.
+    nlohmann::json refused_config_;
+    std::uint64_t foreign_seq_ = 0; // of the scheduler in core_->foreign()
     std::vector<std::function<void()>> changed_;
     std::vector<std::function<void(const HistoryEntry&)>> events_;
     std::optional<RunRecord> run_; // what runs, as the next daemon will read it

@@ -172,6 +172,7 @@ void Daemon::do_explain(Request& request) {
     if (const Member* member = detector_->workloads().find(*group)) {
         shown["member_of"] = member->rule;
         shown["inherited"] = member->inherited;
+        shown["waits"] = why_waits(member->rule);
     }
     request.reply({{"ok", true}, {"explanation", std::move(shown)}});
 }

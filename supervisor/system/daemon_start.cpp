@@ -197,11 +197,14 @@ Status Daemon::reload() {
     auto config = read_config();
     if (!config) {
         std::string why = config.error().message();
+        refused_config_ = {{"text", why}, {"time_ms", wall_clock_ms()}};
         std::replace(why.begin(), why.end(), '\n', ';');
         record("config", "not reloaded, the old configuration stays: " + why);
+        changed();
         return config.error();
     }
     config_ = *config;
+    refused_config_ = nullptr;
     runner_->configure(config_->settings.start_timeout, config_->settings.stop_timeout);
     record("config", "reloaded");
     send(event::ConfigReplaced{config_});

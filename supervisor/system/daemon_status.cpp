@@ -11,6 +11,32 @@ namespace rustland::supervisor {
 
 using nlohmann::json;
 
+// Why a workload of this rule does not turn the scheduler on now; null where it does, or where the
+// scheduler is on for another reason.
+json Daemon::why_waits(const std::string& rule) const {
+    const Rule* const known = config_->find_rule(rule);
+    if (core_->phase() != Phase::Off || known == nullptr)
+        return nullptr;
+    return core_->why_not_now(*known).value_or(core_->why());
+}
+
+// What runs under a hold is in the foreground as a game is.
+void Daemon::list_holds(const Peer& peer, json& out) const {
+    for (const auto& [id, owner] : hold_owners_) {
+        const Pid pid = owner.process.pid;
+        if (pid.value <= 0 || detector_->workloads().find(pid) != nullptr ||
+            (owner.uid != peer.uid && !peer.may(Right::Manage)))
+            continue;
+        const auto info = detector_->proc().read(pid, {}, false);
+        out.push_back({{"rule", fmt::format("hold {}", id)},
+                       {"pid", pid.value},
+                       {"comm", info ? CleanLine(info->comm) : owner.reason},
+                       {"inherited", false},
+                       {"class", "foreground"},
+                       {"waits", nullptr}});
+    }
+}
+
 json Daemon::list(const Peer& peer) const {
     json out = json::array();
     for (const Member& member : detector_->workloads().members()) {
@@ -22,8 +48,10 @@ json Daemon::list(const Peer& peer) const {
                        {"comm", member.comm},
                        {"name", member.name},
                        {"inherited", member.inherited},
-                       {"class", rule != nullptr ? class_name(rule->workload_class) : "normal"}});
+                       {"class", rule != nullptr ? class_name(rule->workload_class) : "normal"},
+                       {"waits", why_waits(member.rule)}});
     }
+    list_holds(peer, out);
     const std::vector<Pid>& told = scheduler_->confirmed().companions;
     for (const Companion& companion : detector_->companions().all()) {
         if (companion.user != peer.uid && !peer.may(Right::Manage))
@@ -33,7 +61,8 @@ json Daemon::list(const Peer& peer) const {
                        {"pid", companion.key.pid.value},
                        {"comm", companion.comm},
                        {"inherited", false},
-                       {"class", now ? "foreground" : "normal"}});
+                       {"class", now ? "foreground" : "normal"},
+                       {"waits", nullptr}});
     }
     return out;
 }
@@ -74,6 +103,7 @@ json Daemon::workloads() const {
         out.push_back(
             {{"rule", name},
              {"processes", processes},
+             {"waits", why_waits(name)},
              {"class", class_name(rule != nullptr ? rule->workload_class : WorkloadClass::Normal)},
              {"name", face != nullptr ? json(face->name) : json()},
              {"pid", face != nullptr ? json(face->key.pid.value) : json()},
@@ -113,14 +143,22 @@ json Daemon::status_for(const Peer& peer) const {
     return out;
 }
 
+json Daemon::quarantine() const {
+    json out = json::array();
+    for (const auto& entry : core_->failures().quarantine()) {
+        const std::int64_t ago = (monotonic_now() - entry.last).value / 1'000'000;
+        out.push_back({{"scheduler", entry.command},
+                       {"reason", entry.reason},
+                       {"since_ms", wall_clock_ms() - ago}});
+    }
+    return out;
+}
+
 json Daemon::status() const {
     const KernelState kernel = kernel_.read();
     json holds = json::array();
     for (const auto& hold : core_->holds())
         holds.push_back({{"cookie", hold.id}, {"reason", hold.reason}});
-    json quarantine = json::array();
-    for (const auto& entry : core_->failures().quarantine())
-        quarantine.push_back({{"scheduler", entry.command}, {"reason", entry.reason}});
     const TaskClasses& told = scheduler_->confirmed();
     json stopped;
     if (const auto order = core_->stop_order())
@@ -128,6 +166,8 @@ json Daemon::status() const {
     const DetectorStatistics& counts = detector_->statistics();
     const auto& current = core_->current();
     const auto since = core_->on_since();
+    const WhoRuns& foreign = core_->foreign();
+    const WhoRuns runs = who_runs_now(kernel);
     json out = {{"version", kVersion},
                 {"state", phase_name(core_->phase())},
                 {"why", core_->why()},
@@ -140,12 +180,18 @@ json Daemon::status() const {
                   {"state", kernel.state},
                   {"ops", kernel.ops ? json(*kernel.ops) : json()},
                   {"enable_seq", kernel.enable_seq}}},
-                {"foreign", core_->foreign() ? json(*core_->foreign()) : json()},
+                {"foreign", foreign.by != WhoRuns::By::Nobody ? json(foreign.ops) : json()},
+                {"runs",
+                 {{"by", runner_name(runs.by)},
+                  {"pid", runs.owner ? json(runs.owner->pid.value) : json()},
+                  {"unit", runs.owner ? runs.owner->unit.str() : ""},
+                  {"text", runs.text()},
+                  {"advice", runs.advice()}}},
                 {"workloads", workloads()},
                 {"companions", companions()},
                 {"holds", holds},
                 {"stopped", stopped},
-                {"quarantined", quarantine},
+                {"quarantined", quarantine()},
                 {"last_exit", last_exit_},
                 {"power",
                  {{"on_battery", power_.on_battery ? json(*power_.on_battery) : json()},
@@ -163,7 +209,8 @@ json Daemon::status() const {
                   {"judged", counts.judged},
                   {"postponed", counts.postponed}}},
                 {"bus", {{"problem", bus_problem_}}},
-                {"configuration", config_->files}};
+                {"configuration", config_->files},
+                {"refused_configuration", refused_config_}};
     return out;
 }
 

@@ -21,6 +21,14 @@ constexpr Nanos kEjectedGrace = seconds(1);
 constexpr Nanos kFirstCheck = millis(2);
 constexpr Nanos kLastCheck = millis(50);
 
+// Of a start that was broken off before there was a process.
+ExitInfo before_it_began() {
+    ExitInfo exit;
+    exit.kind = ExitKind::Requested;
+    exit.reason = "stopped before it had begun";
+    return exit;
+}
+
 } // namespace
 
 Status check_program(const std::string& path) {
@@ -66,8 +74,12 @@ void StagedRunner::start(const SchedulerSpec& spec, bool take_over) {
         return fail(fmt::format("this kernel has no sched_ext ({} is missing); boot one with "
                                 "CONFIG_SCHED_CLASS_EXT",
                                 kernel_.root()));
+    // It does not come by itself.
     if (const Status status = check_program(spec.path); !status)
-        return fail(status.error().message());
+        return fail(fmt::format("{}; correct scheduler= or mend the file, then sudo rustlandctl "
+                                "reload or resume",
+                                status.error().message()),
+                    ExitKind::Misconfigured);
     if (!kernel.attached())
         return begin_launch();
     if (!take_over)
@@ -137,7 +149,7 @@ void StagedRunner::no_process(const std::string& reason, ExitKind kind) {
         check_timer_.disarm();
         deadline_timer_.disarm();
         stage_ = Stage::Idle;
-        return report_later(runner::Stopped{});
+        return report_later(runner::Stopped{before_it_began(), ""});
     }
     fail(give_up_.empty() ? reason : give_up_ + "; " + reason, kind);
 }
@@ -211,7 +223,7 @@ void StagedRunner::stop() {
         check_timer_.disarm();
         deadline_timer_.disarm();
         stage_ = Stage::Idle;
-        return report_later(runner::Stopped{});
+        return report_later(runner::Stopped{before_it_began(), ""});
     }
     if (stage_ == Stage::Stopping || stage_ == Stage::Detaching)
         return;

@@ -132,15 +132,15 @@ void SystemdRunner::launch(const SchedulerSpec& spec, bool take_over) {
 }
 
 void SystemdRunner::launch_ours(const UnitState& unit, bool take_over) {
+    // No failures of the scheduler: an administrator has the unit, or is about to give it up.
     if (!unit.down() && !take_over)
-        return launch_failed(fmt::format("{} was started by somebody else and is left alone "
-                                         "(systemctl stop rustland)",
-                                         kOurUnit));
+        return not_tried(fmt::format("{} was started by somebody else and is left alone (sudo "
+                                     "systemctl stop {})",
+                                     kOurUnit, kOurUnit));
     if (unit.unit_file_state == "enabled" && !take_over)
-        return launch_failed(fmt::format("the administrator has enabled {}: it is left alone "
-                                         "(systemctl disable rustland, to have it started on "
-                                         "demand)",
-                                         kOurUnit));
+        return not_tried(fmt::format("{} is enabled and so is left alone; to have it started for "
+                                     "games: sudo systemctl disable {}",
+                                     kOurUnit, kOurUnit));
     if (const Status status = write_environment(environment_path_, spec_.args); !status)
         return launch_failed(status.error().message());
     follow(kOurUnit);

@@ -159,3 +159,8 @@ TEST(Options, TextsThatOnlyPrint) {
     // Help is given even where other options are wrong.
     EXPECT_EQ(std::get<Message>(parse({"--help", "--policy", "x"})).code, ExitCode::Stopped);
 }
+
+TEST(Options, AMisspeltOneGetsTheRightOne) {
+    EXPECT_EQ(bad({"--polcy", "fifo"}),
+              "rustland: there is no option '--polcy'; is --policy meant? (see rustland --help)\n");
+}

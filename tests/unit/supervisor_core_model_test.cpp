@@ -53,6 +53,11 @@ class Machine {
         }
         const auto wake = core_.next_wakeup();
         EXPECT_TRUE(!wake || *wake > now_) << "a wake-up in the past would spin: " << core_.why();
+        EXPECT_FALSE(core_.why().empty());
+        EXPECT_FALSE(core_.phase() != Phase::Off && core_.why() == kIdle)
+            << "idle, and " << phase_name(core_.phase());
+        EXPECT_FALSE(core_.why() == kIdle && (active_.count("game") || active_.count("big")))
+            << "no game, and one that runs";
     }
 
     void begin(const SchedulerSpec& spec, bool commanded) {
@@ -155,8 +160,8 @@ class Machine {
         case 12:
             if (!running_ && !starting_ && !stopping_) {
                 foreign_ = !foreign_;
-                send(event::ForeignScheduler{foreign_ ? std::optional<std::string>("scx_x")
-                                                      : std::nullopt});
+                send(event::ForeignScheduler{
+                    foreign_ ? std::optional<CleanLine>("scx_x") : std::nullopt, {}});
             }
             break;
         default:

@@ -52,7 +52,7 @@ TEST_F(Core, AGameStartsTheSchedulerAndItsEndStopsItAfterTheLinger) {
     EXPECT_EQ(core.phase(), Phase::Stopping);
     EXPECT_TRUE(is<Keep>(at(111, event::Stopped{})));
     EXPECT_EQ(core.phase(), Phase::Off);
-    EXPECT_EQ(core.why(), "no workload");
+    EXPECT_EQ(core.why(), kIdle);
     EXPECT_FALSE(wakeup());
 }
 
@@ -130,7 +130,7 @@ TEST_F(Core, AFailedStartIsTriedAgainWithGrowingDelaysAndThenQuarantined) {
     EXPECT_FALSE(wakeup());
     EXPECT_TRUE(core.failures().quarantined(kMain));
     EXPECT_TRUE(is<Keep>(at(1000, event::Tick{})));
-    EXPECT_EQ(core.why(), "/usr/sbin/rustland is in quarantine after repeated failures");
+    EXPECT_THAT(core.why(), testing::HasSubstr("is in quarantine after repeated failures"));
     EXPECT_TRUE(core.refusal({}));
     ASSERT_TRUE(is<Start>(at(1001, event::FailuresReset{})));
 }
@@ -379,14 +379,15 @@ TEST_F(Core, WhatCouldNotBeTriedIsTriedAgainAndIsNoFailure) {
     at(0, event::WorkloadStarted{"game"});
     int now = 0;
     // A bus that is away for a minute.
-    for (; now < 60; now += 2) {
+    while (now < 60) {
         ExitInfo exit;
         exit.kind = ExitKind::NotTried;
         exit.reason = "systemd does not answer";
         EXPECT_TRUE(is<Keep>(at(now, event::StartFailed{kMain, exit})));
-        EXPECT_EQ(wakeup(), now + 2);
-        EXPECT_TRUE(is<Keep>(at(now + 1, event::Tick{})));
-        ASSERT_TRUE(is<Start>(at(now + 2, event::Tick{}))) << core.why();
+        ASSERT_TRUE(wakeup());
+        EXPECT_TRUE(is<Keep>(at(*wakeup() - 1, event::Tick{})));
+        now = static_cast<int>(*wakeup());
+        ASSERT_TRUE(is<Start>(at(now, event::Tick{}))) << core.why();
     }
     EXPECT_FALSE(core.failures().quarantined(kMain));
     EXPECT_FALSE(core.failures().retry_at(kMain));

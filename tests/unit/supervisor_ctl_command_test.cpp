@@ -108,12 +108,49 @@ TEST_F(CtlTest, ExplainsWithoutTheDaemonByTheConfiguration) {
 
 TEST_F(CtlTest, ExitCodesTellWhatWentWrong) {
     EXPECT_THAT(ask({"start", "-s", "relative"}, 1), HasSubstr("must be an absolute path"));
-    EXPECT_THAT(ask({"dance"}, 2), HasSubstr("subcommand"));
-    EXPECT_THAT(ask({}, 2), HasSubstr("subcommand"));
+    EXPECT_THAT(ask({"dance"}, 2), HasSubstr("rustlandctl: there is no command 'dance'"));
+    EXPECT_THAT(ask({}, 2), HasSubstr("rustlandctl: a command is missing"));
     const std::string bad = fixture.dir().write("bad", "[oops]\n");
     EXPECT_THAT(ask({"check", bad}, 1), HasSubstr("bad:1"));
     EXPECT_THAT(run({program_, "--socket", "/nonexistent/socket", "status"}, 3),
                 HasSubstr("rustlandd does not answer"));
+}
+
+TEST_F(CtlTest, StopIsDoneOnlyWhereNothingIsLeftOn) {
+    game();
+    runner->attach();
+    EXPECT_THAT(ask({"stop"}), HasSubstr("stopped; it stays off until rustlandctl resume"));
+    fixture.kernel("enabled", "rustland", 9);
+    EXPECT_THAT(ask({"stop"}, 1), HasSubstr("rustlandd has nothing on, but the kernel still runs "
+                                            "rustland, which somebody else started"));
+    const json said = json::parse(ask({"stop", "--json"}, 1));
+    EXPECT_EQ(said["ok"], false);
+    EXPECT_EQ(said["status"]["runs"]["by"], "other");
+    EXPECT_THAT(run({program_, "--socket", "/nonexistent/socket", "stop"}, 3),
+                HasSubstr("rustlandd does not answer"));
+}
+
+TEST_F(CtlTest, AListOfNothingSaysSo) {
+    EXPECT_THAT(ask({"list"}), HasSubstr("no game runs"));
+    game();
+    runner->attach();
+    const std::string listed = ask({"list"});
+    EXPECT_THAT(listed, testing::StartsWith("game\t50\t"));
+    EXPECT_EQ(std::count(listed.begin(), listed.end(), '\n'), 1) << listed;
+}
+
+TEST_F(CtlTest, WrongWordsGetTheRightOne) {
+    EXPECT_EQ(ask({"stauts"}, 2), "rustlandctl: there is no command 'stauts'; is status meant? "
+                                  "(see rustlandctl --help)\n");
+    EXPECT_THAT(ask({"status", "--jsno"}, 2), HasSubstr("is --json meant?"));
+    EXPECT_THAT(ask({"release", "x"}, 2), HasSubstr("cookie: 'x' is not a number from 1 to "));
+    EXPECT_THAT(ask({"run"}, 2), HasSubstr("rustlandctl run: command is missing"));
+    const std::string all = ask({"help"});
+    EXPECT_EQ(all, ask({"--help"}));
+    EXPECT_LT(all.find("\n  run "), all.find("\n  status ")) << "what is needed first: " << all;
+    EXPECT_LT(all.find("\n  status "), all.find("\n  release "));
+    EXPECT_THAT(ask({"help", "top"}), HasSubstr("--interval"));
+    EXPECT_THAT(ask({"help", "tpo"}, 2), HasSubstr("is top meant?"));
 }
 
 TEST_F(CtlTest, AHeldCommandRunsWithTheSchedulerOnAndItsExitCodeComesBack) {
@@ -130,6 +167,7 @@ TEST_F(CtlTest, AHeldCommandRunsWithTheSchedulerOnAndItsExitCodeComesBack) {
     EXPECT_EQ(*read_line(seen), "enabled");
     EXPECT_TRUE(until([&] { return runner->stopping || !runner->running; }));
     EXPECT_EQ(ask({"run", "--", "/nonexistent/program"}, 127).empty(), false);
+    EXPECT_THAT(ask({"run", "--", "nosuch"}, 127), HasSubstr("nosuch: command not found"));
     EXPECT_THAT(run({program_, "--socket", "/nonexistent/socket", "run", "--", "echo", "it runs"}),
                 HasSubstr("it runs"))
         << "a game is started without a daemon, too";
@@ -138,9 +176,11 @@ TEST_F(CtlTest, AHeldCommandRunsWithTheSchedulerOnAndItsExitCodeComesBack) {
 TEST_F(CtlTest, OthersChangeThingsOverTheBusWherePolkitDecides) {
     if (::geteuid() != 0)
         GTEST_SKIP() << "needs root, to be another user";
-    EXPECT_THAT(ask({"stop"}, 1, false), HasSubstr("only root may do this"));
+    EXPECT_THAT(ask({"stop"}, 1, false),
+                HasSubstr("there is no polkit to ask: sudo rustlandctl stop"));
     FakePolkit polkit(*loop, private_bus.address());
-    EXPECT_THAT(ask({"start"}, 1, false), HasSubstr("polkit does not allow org.rustland1.manage"));
+    EXPECT_THAT(ask({"start"}, 1, false),
+                HasSubstr("start is for administrators, and polkit does not allow it"));
     polkit.allow = true;
     EXPECT_EQ(json::parse(ask({"start", "--json", "--", "-v"}, 0, false))["status"]["arguments"],
               json({"-v"}));

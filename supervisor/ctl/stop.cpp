@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// rustlandctl stop: done only where nothing is left on.
+#include "supervisor/core/who_runs.hpp"
+#include "supervisor/ctl/commands.hpp"
+#include "supervisor/ctl/print.hpp"
+#include "supervisor/ctl/status_view.hpp"
+
+#include <fmt/format.h>
+
+namespace rustland::supervisor {
+
+using nlohmann::json;
+
+std::optional<std::string> still_on(const json& status) {
+    const json runs = status.value("runs", json::object());
+    const std::string by = field_text(runs, "by");
+    if (by.empty() || by == runner_name(WhoRuns::By::Nobody) || by == runner_name(WhoRuns::By::Us))
+        return std::nullopt;
+    // To take over makes it ours, which is no way to have it off.
+    std::string advice = field_text(runs, "advice");
+    if (by == kAlwaysOnUnit)
+        advice = fmt::format("sudo systemctl disable --now {}", kAlwaysOnUnit);
+    else
+        advice += ", then sudo rustlandctl stop";
+    return fmt::format("rustlandd has nothing on, but the kernel still runs {}; {}",
+                       field_text(runs, "text"), advice);
+}
+
+int stop(const CtlOptions& options) {
+    if (const auto answer = ask_daemon(options, {{"request", "stop"}}); !answer)
+        return complain(options, answer.error(),
+                        answer.error().code() == ECONNREFUSED ? kNoDaemon : kFailed);
+    const auto after = ask_daemon(options, {{"request", "status"}});
+    const json status = after ? after->value("status", json::object()) : json::object();
+    const auto other = still_on(status);
+    if (options.json) {
+        json out = {{"ok", !other}, {"status", status}};
+        if (other)
+            out["error"] = *other;
+        print_json(out);
+    } else if (other) {
+        fmt::print(stderr, "rustlandctl: {}\n", *other);
+    } else {
+        fmt::print("stopped; it stays off until rustlandctl resume or start\n");
+    }
+    return other ? kFailed : kDone;
+}
+
+} // namespace rustland::supervisor

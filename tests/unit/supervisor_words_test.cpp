@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What rustlandctl says to people: true, and with the command that helps on this machine.
+#include "supervisor/ctl/absent_daemon.hpp"
+#include "supervisor/ctl/commands.hpp"
+#include "supervisor/ctl/doctor.hpp"
+#include "supervisor/ctl/status_view.hpp"
+#include "support/daemon_test.hpp"
+
+#include <gmock/gmock.h>
+
+using namespace rustland;
+using namespace rustland::supervisor;
+using nlohmann::json;
+using test::DaemonTest;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+namespace {
+
+constexpr std::int64_t kNow = 1'764'410'000'000;
+
+const char* verdict_name(const Finding& f) {
+    return f.verdict == Finding::Verdict::Bad    ? "bad"
+           : f.verdict == Finding::Verdict::Note ? "note"
+                                                 : "good";
+}
+
+// "bad failures: … -> …", one for each finding.
+std::vector<std::string> lines_of(const std::vector<Finding>& findings) {
+    std::vector<std::string> lines;
+    for (const Finding& f : findings)
+        lines.push_back(
+            fmt::format("{} {}: {} -> {}", verdict_name(f), f.subject, f.text, f.advice));
+    return lines;
+}
+
+// The words of a daemon that did as the test says.
+class Words : public DaemonTest {
+  protected:
+    std::vector<std::string> head() { return scheduler_lines(daemon->status(), wall_clock_ms()); }
+    std::vector<std::string> tail() { return trouble_lines(daemon->status(), wall_clock_ms()); }
+    std::vector<std::string> doctor() {
+        return lines_of(daemon_findings(daemon->status(), wall_clock_ms()));
+    }
+};
+
+} // namespace
+
+TEST_F(Words, AQuarantineIsNoGoodHealth) {
+    boot();
+    EXPECT_THAT(doctor(), Contains("good failures: none that keep the scheduler off -> "));
+    game(50);
+    runner->fail("exited with status 2: there is no option '--polcy'", ExitKind::Misconfigured);
+    EXPECT_THAT(doctor(),
+                Contains("bad failures: /opt/sched is not started any more, since just now: exited "
+                         "with status 2: there is no option '--polcy' -> mend that, then: sudo "
+                         "rustlandctl reset-failed (rustlandctl history --dump has more)"));
+    EXPECT_THAT(tail(), Contains(StartsWith("quarantine: /opt/sched, just now: exited")));
+    EXPECT_THAT(tail(), Not(Contains(StartsWith("last run:")))) << "said once";
+}
+
+TEST_F(Words, ARefusedReloadIsSaid) {
+    boot();
+    fixture.dir().write("conf", "[supervisor]\nlinger = x\nmin_dwell = y\n");
+    ask({{"request", "reload"}});
+    EXPECT_THAT(tail(), Contains(testing::AllOf(StartsWith("config:     not reloaded just now: "),
+                                                HasSubstr("conf:2: [supervisor] linger"),
+                                                HasSubstr("(and 1 more); correct it, then sudo "
+                                                          "rustlandctl reload"))));
+    EXPECT_THAT(doctor(), Contains(StartsWith("bad configuration in use: is an older one")));
+}
+
+TEST_F(Words, TheUnitThatIsAlwaysOnIsOn) {
+    fixture.kernel("enabled", "rustland", 1);
+    fixture.add({8, 1, "rustland", {"rustland"}, "/system.slice/rustland.service", "", 5, 0});
+    boot();
+    game(50);
+    const auto lines = head();
+    EXPECT_EQ(lines[0], "scheduler:  on, always (rustland.service)");
+    EXPECT_EQ(lines[1],
+              "because:    rustland, which rustland.service keeps on, with a game and without");
+    EXPECT_THAT(lines.back(), HasSubstr("default_action = start"));
+    EXPECT_THAT(list_notes(ask({{"request", "list"}})["workloads"]),
+                ElementsAre(HasSubstr("games are not put in front")));
+}
+
+TEST_F(Words, AForeignSchedulerIsSaidOnceWithWhatToDo) {
+    fixture.kernel("enabled", "rustland", 1);
+    fixture.add({812, 1, "rustland", {"rustland"}, "/user.slice/x.scope", "", 5, 0});
+    fixture.open_file(812, 9, "anon_inode:bpf_link", "link_type:\tstruct_ops\n");
+    boot();
+    game(50);
+    EXPECT_THAT(head(),
+                ElementsAre("scheduler:  off",
+                            "because:    the kernel runs rustland, which somebody else started "
+                            "(process 812, rustland): left alone",
+                            "kernel:     enabled (rustland)",
+                            "            end process 812, or take over: sudo rustlandctl start "
+                            "--take-over"));
+    EXPECT_THAT(lines_of({who_runs_finding(daemon->status()["runs"])}),
+                Contains(StartsWith("note other scheduler: the kernel runs rustland, which "
+                                    "somebody else started")));
+    EXPECT_EQ(still_on(daemon->status()),
+              "rustlandd has nothing on, but the kernel still runs rustland, which somebody else "
+              "started (process 812, rustland); end process 812, or take over: sudo rustlandctl "
+              "start --take-over, then sudo rustlandctl stop");
+}
+
+TEST_F(Words, StoppedMeansThatNothingIsOn) {
+    boot();
+    game(50);
+    runner->attach();
+    ask({{"request", "stop"}});
+    runner->stopped();
+    EXPECT_FALSE(still_on(daemon->status()));
+    EXPECT_THAT(head()[1], StartsWith("because:    stopped by command of root, until"));
+    EXPECT_THAT(doctor(), Contains(HasSubstr("-> sudo rustlandctl resume")));
+    EXPECT_THAT(list_notes(ask({{"request", "list"}})["workloads"]),
+                ElementsAre(StartsWith("stopped by command of root")));
+}
+
+TEST_F(Words, AnEndHasATimeAndIsSaidWhereItMatters) {
+    const auto ended = [](const char* kind, const char* reason, const char* state) {
+        return last_run(
+            {{"state", state},
+             {"last_exit", {{"kind", kind}, {"reason", reason}, {"time_ms", kNow - 185'000}}}},
+            kNow);
+    };
+    EXPECT_EQ(ended("requested", "exited with status 0: stopped", "off"),
+              "ended as asked 3min 5s ago");
+    EXPECT_EQ(ended("requested", "exited with status 0: stopped", "on"), "");
+    EXPECT_EQ(ended("crashed", "killed by SIGKILL", "on"),
+              "crashed 3min 5s ago: killed by SIGKILL");
+    EXPECT_EQ(ended("stopped-from-outside", "SysRq-S", "off"),
+              "ended from outside 3min 5s ago: SysRq-S");
+    EXPECT_EQ(ended("failed", "", "off"), "failed 3min 5s ago") << "no colon with nothing behind";
+    EXPECT_EQ(last_run({{"state", "off"}, {"last_exit", nullptr}}, kNow), "");
+    EXPECT_EQ(ago(kNow - 5, kNow), "just now");
+    EXPECT_EQ(ago(kNow + 5000, kNow), "just now") << "a clock that was set back";
+}
+
+TEST_F(Words, AnOlderDaemonIsUnderstood) {
+    EXPECT_THAT(
+        scheduler_lines({{"state", "off"}, {"why", "x"}, {"kernel", {{"supported", true}}}}, kNow),
+        ElementsAre("scheduler:  off", "because:    x", "kernel:     "));
+    EXPECT_FALSE(still_on({{"state", "off"}}));
+}
+
+TEST(AbsentDaemon, TheCommandThatHelpsOnThisMachine) {
+    const test::TempDir dir;
+    const auto said = [&] {
+        const DaemonAbsence absence = look_for_daemon(dir.root());
+        return what_is_absent(absence) + "; " + how_to_have_it(absence);
+    };
+    EXPECT_EQ(said(), "rustlandd does not run; run rustlandd as root") << "without systemd";
+    dir.write("run/systemd/system/x", "");
+    EXPECT_EQ(said(),
+              "rustlandd does not run; install the package that has rustlandd and its unit");
+    dir.write("usr/lib/systemd/system/rustlandd.service", "");
+    EXPECT_EQ(said(), "rustlandd does not run; sudo systemctl enable --now rustlandd");
+    std::filesystem::create_directories(dir.path("etc/systemd/system/multi-user.target.wants"));
+    std::filesystem::create_symlink(
+        "/nowhere", dir.path("etc/systemd/system/multi-user.target.wants/rustlandd.service"));
+    EXPECT_EQ(said(), "rustlandd does not run; sudo systemctl restart rustlandd (why it ended: "
+                      "systemctl status rustlandd)");
+    dir.write("etc/rustland/rustland.conf", "[supervisor]\nlinger = x\nmin_dwell = y\n");
+    EXPECT_THAT(said(),
+                testing::AllOf(StartsWith("rustlandd does not run, and cannot with a "
+                                          "mistake in its configuration: "),
+                               HasSubstr("rustland.conf:2: [supervisor] linger: "),
+                               HasSubstr("(and 1 more: rustlandctl check); correct that, then "
+                                         "sudo systemctl restart rustlandd")));
+}
+
+TEST(DoctorWords, ABrokenConfigurationIsNoCircle) {
+    const test::ProcFixture fixture;
+    DoctorOptions options;
+    options.root = fixture.dir().root();
+    options.socket = fixture.dir().path("none.sock");
+    fixture.dir().write("etc/rustland/rustland.conf.d/mine.conf",
+                        "[workload my-game]\nprogramm = x\n");
+    const auto lines = lines_of(examine(options));
+    EXPECT_THAT(lines, Contains(testing::AllOf(
+                           StartsWith("bad configuration: "),
+                           HasSubstr("mine.conf:2: [workload my-game] programm: unknown key; is "
+                                     "program meant?"),
+                           HasSubstr("-> correct it (rustlandctl check shows all)"))));
+    EXPECT_THAT(lines, Contains(StartsWith("bad rustlandd: does not run, and cannot with that "
+                                           "configuration -> correct that, then ")));
+}
+
+TEST(DoctorWords, WhatIsCalledLikeOursIsNotOurs) {
+    const test::ProcFixture fixture;
+    DoctorOptions options;
+    options.root = fixture.dir().root();
+    options.socket = fixture.dir().path("none.sock");
+    fixture.kernel("enabled", "rustland", 1);
+    EXPECT_THAT(lines_of(examine(options)),
+                Contains(StartsWith("note other scheduler: the kernel runs rustland")));
+}
+
+TEST(DoctorWords, AKernelWithoutSchedExtNamesThePackageAndNoMore) {
+    const test::ProcFixture fixture;
+    std::filesystem::remove_all(fixture.sched_ext());
+    DoctorOptions options;
+    options.root = fixture.dir().root();
+    options.socket = fixture.dir().path("none.sock");
+    fixture.dir().write("etc/os-release", "NAME=\"Debian GNU/Linux\"\nID=debian\n"
+                                          "VERSION_CODENAME=trixie\n");
+    const auto lines = lines_of(examine(options));
+    EXPECT_THAT(lines[0], HasSubstr("apt install -t trixie-backports linux-image-"));
+    EXPECT_THAT(lines, Not(Contains(StartsWith("good BPF JIT"))));
+    EXPECT_THAT(kernel_to_boot("ID=debian\nVERSION_CODENAME=trixie\n", "aarch64"),
+                HasSubstr("linux-image-arm64"));
+    EXPECT_THAT(kernel_to_boot("ID=ubuntu\n", "x86_64"), StartsWith("Ubuntu 25.10"));
+    EXPECT_THAT(kernel_to_boot("ID=\"arch\"\n", "x86_64"), StartsWith("boot Linux 6.16"));
+    EXPECT_THAT(kernel_to_boot("", "x86_64"), StartsWith("boot Linux 6.16"));
+}

@@ -124,6 +124,9 @@ std::string last_lines(const std::string& messages, std::size_t count) {
     return fmt::format("{}", fmt::join(from, lines.end(), " / "));
 }
 
+constexpr const char* kHowToStopOther = "stop it first (sudo rustlandctl stop ends that of "
+                                        "rustlandd; rustlandctl status says whose another one is)";
+
 Obstacle no_jit() {
     return {ExitCode::LoadFailed, "the kernel's BPF compiler is off, which sched_ext needs: run "
                                   "sysctl net.core.bpf_jit_enable=1 (CONFIG_BPF_JIT)"};
@@ -140,10 +143,9 @@ Obstacle other_scheduler(const SystemRoots& roots) {
     const std::string ops = read_sched_ext_state(roots.sys).ops;
     if (ops.empty())
         return {ExitCode::OtherScheduler,
-                "another sched_ext scheduler is attached: stop it first (see "
-                "/sys/kernel/sched_ext/root/ops)"};
+                fmt::format("another sched_ext scheduler is attached: {}", kHowToStopOther)};
     return {ExitCode::OtherScheduler,
-            fmt::format("another sched_ext scheduler is attached: '{}'. Stop it first", ops)};
+            fmt::format("another sched_ext scheduler is attached: '{}'; {}", ops, kHowToStopOther)};
 }
 
 std::optional<Obstacle> find_obstacle(const SystemRoots& roots, bool realtime) {

@@ -134,7 +134,11 @@ std::optional<std::string> DecisionCore::why_not_now(const Rule& rule) const {
         return why_forced_off();
     if (auto unmet = unmet_condition(rule))
         return unmet;
-    if (auto quarantined = failures_.why_quarantined(config_->spec_for(rule)))
+    return obstacle(config_->spec_for(rule));
+}
+
+std::optional<std::string> DecisionCore::obstacle(const SchedulerSpec& spec) const {
+    if (auto quarantined = failures_.why_quarantined(spec))
         return quarantined;
     if (foreign_stands())
         return left_alone();
@@ -154,7 +158,12 @@ std::string DecisionCore::why_nobody_wants_it() const {
     }
     if (first != nullptr)
         return *unmet_condition(*first);
-    return phase_ == Phase::Off ? kIdle : "no game runs any more";
+    if (phase_ != Phase::Off)
+        return "no game runs any more";
+    // One that began now would not turn it on.
+    if (const auto in_the_way = obstacle(config_->settings.scheduler))
+        return fmt::format("no game runs, and {}", *in_the_way);
+    return kIdle;
 }
 
 void DecisionCore::consider_sessions(std::vector<Candidate>& all, Nanos now) {

@@ -126,6 +126,8 @@ class DecisionCore {
     [[nodiscard]] std::string left_alone() const;
     // What a rule asks for that is not so now; nothing where all is.
     [[nodiscard]] std::optional<std::string> unmet_condition(const Rule& rule) const;
+    // What keeps this scheduler from being started whoever wants it; nothing where nothing does.
+    [[nodiscard]] std::optional<std::string> obstacle(const SchedulerSpec& spec) const;
     [[nodiscard]] std::string why_nobody_wants_it() const;
     void say_how_the_change_goes(const std::optional<Candidate>& target);
     [[nodiscard]] bool forced_off() const;

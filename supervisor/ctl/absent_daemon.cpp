@@ -70,7 +70,8 @@ std::string how_to_have_it(const DaemonAbsence& absence) {
 
 std::string no_daemon(const std::string& socket) {
     if (socket != kDaemonSocket)
-        return fmt::format("rustlandd does not answer on {}; is another --socket meant?", socket);
+        return fmt::format("rustlandd does not answer on {} (without --socket it is {})", socket,
+                           kDaemonSocket);
     const DaemonAbsence absence = look_for_daemon();
     return fmt::format("{}; {}", what_is_absent(absence), how_to_have_it(absence));
 }

@@ -98,6 +98,14 @@ std::string state_words(const json& status) {
                              : field_text(status, "state");
 }
 
+std::string why_off(const json& status) {
+    if (field_text(status, "state") != "off" || always_on(status))
+        return "";
+    const std::string advice = field_text(part(status, "runs"), "advice");
+    return fmt::format("the scheduler is off: {}{}", field_text(status, "why"),
+                       advice.empty() ? "" : "; " + advice);
+}
+
 std::string last_run(const json& status, std::int64_t now_ms) {
     const json exit = status.value("last_exit", json());
     if (!exit.is_object())
@@ -132,11 +140,15 @@ std::vector<std::string> scheduler_lines(const json& status, std::int64_t now_ms
 
 std::vector<std::string> trouble_lines(const json& status, std::int64_t now_ms) {
     std::vector<std::string> lines;
-    for (const json& entry : status.value("quarantined", json::array()))
+    const std::string why = field_text(status, "why");
+    for (const json& entry : status.value("quarantined", json::array())) {
+        const std::string reason = field_text(entry, "reason");
+        const bool said = why.find(reason) != std::string::npos;
         lines.push_back(
             line("quarantine",
-                 fmt::format("{}, {}: {}", coloured(field_text(entry, "scheduler"), Colour::Bad),
-                             ago(number(entry, "since_ms"), now_ms), field_text(entry, "reason"))));
+                 fmt::format("{}, {}{}", coloured(field_text(entry, "scheduler"), Colour::Bad),
+                             ago(number(entry, "since_ms"), now_ms), said ? "" : ": " + reason)));
+    }
     // A quarantine has said it.
     if (const std::string last = last_run(status, now_ms); !last.empty() && lines.empty())
         lines.push_back(line("last run", last));

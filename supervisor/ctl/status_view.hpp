@@ -19,6 +19,9 @@ std::string ago(std::int64_t then_ms, std::int64_t now_ms);
 std::string scheduler_command(const nlohmann::json& status);
 // "on", "off" … as one reads it; where rustland.service keeps it on, that.
 std::string state_words(const nlohmann::json& status);
+// Why there is no scheduler, with what to do, for who waits for one; empty where one is on or on
+// its way.
+std::string why_off(const nlohmann::json& status);
 // "crashed 3min 5s ago: killed by SIGKILL"; empty where nothing has ended yet, or where what is on
 // followed an end that was asked for.
 std::string last_run(const nlohmann::json& status, std::int64_t now_ms);

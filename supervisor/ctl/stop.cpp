@@ -22,7 +22,8 @@ std::optional<std::string> still_on(const json& status) {
         advice = fmt::format("sudo systemctl disable --now {}", kAlwaysOnUnit);
     else
         advice += ", then sudo rustlandctl stop";
-    return fmt::format("rustlandd has nothing on, but the kernel still runs {}; {}",
+    return fmt::format("rustlandd has nothing on and starts nothing until rustlandctl resume or "
+                       "start, but the kernel still runs {}; {}",
                        field_text(runs, "text"), advice);
 }
 

@@ -4,6 +4,7 @@
 #include "rustland/common/clock.hpp"
 #include "rustland/common/file.hpp"
 #include "supervisor/ctl/print.hpp"
+#include "supervisor/ctl/status_view.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -65,12 +66,16 @@ void TopSource::ask_supervisor(TopMoment& moment) const {
     auto client = Client::connect(daemon_socket_, kRefreshPatience);
     if (!client) {
         moment.supervisor = client.error().message();
+        if (!moment.scheduler && scheduler_socket_ == kSchedulerSocket)
+            moment.no_scheduler = moment.supervisor;
         return;
     }
     if (const auto answer = client->ask({{"request", "status"}})) {
         const json status = value_of(*answer, "status", json::object());
-        moment.supervisor = fmt::format("{}: {}", value_of<std::string>(status, "state", "?"),
-                                        value_of<std::string>(status, "why", ""));
+        moment.supervisor =
+            fmt::format("{}: {}", state_words(status), value_of<std::string>(status, "why", ""));
+        if (std::string why = why_off(status); !moment.scheduler && !why.empty())
+            moment.no_scheduler = std::move(why);
     }
     if (const auto answer = client->ask({{"request", "list"}}))
         for (const json& item : value_of(*answer, "workloads", json::array())) {

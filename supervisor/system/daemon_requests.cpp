@@ -35,6 +35,18 @@ void hide_others_ancestors(const ProcReader& proc, const Matcher& matcher, Proce
     }
 }
 
+// Others go over the message bus, where polkit can be asked. With sudo a held game would run as
+// root.
+std::string only_root(const std::string& request) {
+    return fmt::format("only root may {} on this socket, and the message bus, which takes it from "
+                       "others, was not there; {}",
+                       request,
+                       request == "hold" || request == "release"
+                           ? "see systemctl status dbus"
+                           : "sudo rustlandctl " +
+                                 (request == "dump" ? std::string("history --dump") : request));
+}
+
 } // namespace
 
 std::optional<SchedulerSpec> Daemon::unnamed_scheduler(const json& request) const {
@@ -79,7 +91,7 @@ void Daemon::request(const Peer& peer, const json& body, const Reply& reply, Uni
         if (name != entry.name)
             continue;
         if (!request.may(entry.right))
-            return reply(refused(fmt::format("only root may {} on this socket", name)));
+            return reply(refused(only_root(name)));
         return (this->*entry.run)(request);
     }
     reply(refused(fmt::format("unknown request \"{}\"", name)));

@@ -110,10 +110,9 @@ ExitInfo describe_exit(const ProcessEnd& end, const Run& run, const std::string&
         !line.empty() && line.find(": info: ") == std::string::npos)
         reason += ": " + line;
     if (info.kind == ExitKind::Misconfigured)
-        reason +=
-            fmt::format("; {}, then rustlandctl reload or resume",
-                        end.exit_code == static_cast<int>(ExitCode::Usage) ? "correct its options"
-                                                                           : "mend that");
+        reason += end.exit_code == static_cast<int>(ExitCode::Usage)
+                      ? "; correct its options (scheduler_args), then sudo rustlandctl reload"
+                      : "; mend that, then sudo rustlandctl reset-failed";
     info.reason = reason;
     return info;
 }

@@ -77,7 +77,7 @@ void StagedRunner::start(const SchedulerSpec& spec, bool take_over) {
     // It does not come by itself.
     if (const Status status = check_program(spec.path); !status)
         return fail(fmt::format("{}; correct scheduler= or mend the file, then sudo rustlandctl "
-                                "reload or resume",
+                                "reload",
                                 status.error().message()),
                     ExitKind::Misconfigured);
     if (!kernel.attached())

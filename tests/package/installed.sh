@@ -322,6 +322,8 @@ administrators_own() {
     pid=$(scheduler_pid)
     start_game
     wait_for $SHORT "the daemon leaves it alone" status_has '"foreign":"rustland'
+    wait_for $SHORT "and knows whose it is" status_has '"by":"rustland.service"'
+    assert_match "status" "scheduler: +on, always \\(rustland.service\\)" "$(rustlandctl status)"
     wait_for $SHORT "the daemon knows the game" status_has '"rule":"native"'
     stop_game
     wait_for $SHORT "the game is forgotten" not status_has '"rule":"native"'

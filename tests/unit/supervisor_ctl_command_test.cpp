@@ -121,7 +121,7 @@ TEST_F(CtlTest, StopIsDoneOnlyWhereNothingIsLeftOn) {
     runner->attach();
     EXPECT_THAT(ask({"stop"}), HasSubstr("stopped; it stays off until rustlandctl resume"));
     fixture.kernel("enabled", "rustland", 9);
-    EXPECT_THAT(ask({"stop"}, 1), HasSubstr("rustlandd has nothing on, but the kernel still runs "
+    EXPECT_THAT(ask({"stop"}, 1), HasSubstr("but the kernel still runs "
                                             "rustland, which somebody else started"));
     const json said = json::parse(ask({"stop", "--json"}, 1));
     EXPECT_EQ(said["ok"], false);

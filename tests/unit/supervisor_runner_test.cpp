@@ -116,21 +116,24 @@ TEST_F(ChildRunnerTest, OneThatRefusesItsOptionsSaysWhatToDo) {
     const auto& failed = next<runner::StartFailed>();
     EXPECT_EQ(failed.exit.kind, ExitKind::Misconfigured);
     EXPECT_EQ(failed.exit.reason, "exited with status 2: fake scheduler: cannot load; correct its "
-                                  "options, then rustlandctl reload or resume");
+                                  "options (scheduler_args), then sudo rustlandctl reload");
 }
 
 TEST_F(ChildRunnerTest, AMissingProgramFails) {
     runner_->start({"/nonexistent/scheduler", {}}, false);
-    EXPECT_EQ(next<runner::StartFailed>().exit.reason,
-              "/nonexistent/scheduler: No such file or directory");
+    const ExitInfo exit = next<runner::StartFailed>().exit;
+    EXPECT_EQ(exit.reason, "/nonexistent/scheduler: No such file or directory; correct scheduler= "
+                           "or mend the file, then sudo rustlandctl reload");
+    EXPECT_EQ(exit.kind, ExitKind::Misconfigured) << "it does not come by itself";
 }
 
 TEST_F(ChildRunnerTest, AProgramThatOthersCanWriteIsNotRun) {
     const std::string file = fixture.dir().write("prog", "#!/bin/sh\n");
     ASSERT_EQ(::chmod(file.c_str(), 0777), 0);
     runner_->start({file, {}}, false);
-    EXPECT_EQ(next<runner::StartFailed>().exit.reason,
-              file + ": can be written by others; chmod go-w it");
+    EXPECT_EQ(next<runner::StartFailed>().exit.reason.str().find(
+                  file + ": can be written by others; chmod go-w it; "),
+              0U);
 }
 
 TEST_F(ChildRunnerTest, AKernelWithoutSchedExtIsNamed) {

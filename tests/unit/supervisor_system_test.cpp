@@ -191,10 +191,11 @@ TEST(ExitStatus, TellsWhatWouldFailAgain) {
         EXPECT_EQ(kind(code, true), ExitKind::Failed) << "may pass: " << int(code);
     EXPECT_EQ(kind(ExitCode::Usage, false), ExitKind::Misconfigured) << "as programs have it";
     EXPECT_EQ(kind(ExitCode::KernelTypes, false), ExitKind::Failed) << "means something else";
-    EXPECT_EQ(describe_exit({true, 2, 0}, {true, false, false}, "").reason,
-              "exited with status 2; correct its options, then rustlandctl reload or resume");
+    EXPECT_EQ(
+        describe_exit({true, 2, 0}, {true, false, false}, "").reason,
+        "exited with status 2; correct its options (scheduler_args), then sudo rustlandctl reload");
     EXPECT_EQ(describe_exit({true, 5, 0}, {true, false, false}, "no BTF").reason,
-              "exited with status 5: no BTF; mend that, then rustlandctl reload or resume");
+              "exited with status 5: no BTF; mend that, then sudo rustlandctl reset-failed");
 }
 
 TEST(Request, IsOneJsonObjectWithAName) {

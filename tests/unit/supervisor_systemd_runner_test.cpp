@@ -60,8 +60,9 @@ TEST_F(SystemdRunnerTest, WhatTheAdministratorStartedIsLeftAlone) {
     systemd->unit(kOurUnit).argv.emplace_back("--never");
     systemd->start(kOurUnit);
     runner_->start(spec("rustland", {}), false);
-    EXPECT_THAT(next<runner::StartFailed>().exit.reason,
-                HasSubstr("was started by somebody else and is left alone"));
+    const ExitInfo exit = next<runner::StartFailed>().exit;
+    EXPECT_THAT(exit.reason, HasSubstr("was started by somebody else and is left alone"));
+    EXPECT_EQ(exit.kind, ExitKind::NotTried) << "no failure of the scheduler";
     EXPECT_FALSE(called("StartUnit rustland.service"));
     EXPECT_FALSE(called("StopUnit rustland.service"));
     EXPECT_GT(systemd->unit(kOurUnit).pid, 0);
@@ -70,8 +71,9 @@ TEST_F(SystemdRunnerTest, WhatTheAdministratorStartedIsLeftAlone) {
 TEST_F(SystemdRunnerTest, WhatTheAdministratorEnabledIsLeftAloneUnlessTakenOver) {
     systemd->unit(kOurUnit).file_state = "enabled";
     runner_->start(spec("rustland", {}), false);
-    EXPECT_THAT(next<runner::StartFailed>().exit.reason,
-                HasSubstr("the administrator has enabled rustland.service"));
+    const ExitInfo exit = next<runner::StartFailed>().exit;
+    EXPECT_THAT(exit.reason, HasSubstr("rustland.service is enabled and so is left alone"));
+    EXPECT_EQ(exit.kind, ExitKind::NotTried) << "no failure of the scheduler";
     runner_->start(spec("rustland", {}), true);
     next<runner::Attached>();
     runner_->stop();
@@ -114,8 +116,9 @@ TEST_F(SystemdRunnerTest, OneThatRefusesItsOptionsSaysWhatToDo) {
         runner_->start(spec(name, {"--fail", "2"}), false);
         const auto failed = next<runner::StartFailed>();
         EXPECT_EQ(failed.exit.kind, ExitKind::Misconfigured) << name;
-        EXPECT_THAT(failed.exit.reason,
-                    HasSubstr("; correct its options, then rustlandctl reload"));
+        EXPECT_THAT(
+            failed.exit.reason,
+            HasSubstr("; correct its options (scheduler_args), then sudo rustlandctl reload"));
     }
 }
 

@@ -51,6 +51,18 @@ class Why : public testing::Test {
 TEST_F(Why, IdleIsNoFault) {
     at(0, event::Tick{});
     EXPECT_EQ(core.why(), "no game runs; it comes on by itself when one begins");
+    at(1, event::ForeignScheduler{"scx_x"});
+    EXPECT_EQ(core.why(), "no game runs, and the kernel runs scx_x, which somebody else started: "
+                          "left alone")
+        << "it would not come on";
+    at(2, event::ForeignScheduler{});
+    at(3, event::SleepChanged{true});
+    EXPECT_EQ(core.why(), "the machine is about to sleep");
+    at(4, event::SleepChanged{false});
+    at(5, event::WorkloadStarted{"game"});
+    fail(6, ExitKind::Misconfigured);
+    at(7, event::WorkloadEnded{"game"});
+    EXPECT_EQ(core.why(), "no game runs, and /usr/sbin/rustland is in quarantine: broken");
 }
 
 TEST_F(Why, AConditionThatIsNotMetIsSaid) {

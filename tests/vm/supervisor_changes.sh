@@ -16,8 +16,10 @@ start_daemon
 start_game
 wait_for 20 "quarantine" quarantined /tmp/no-such-scheduler
 assert_match "reason" "quarantine" "$(field because)"
-assert_match "last exit" "No such file or directory" "$(field "last exit")"
-assert_eq "tries" 5 "$(count ' failed .*No such file')"
+assert_match "reason" "No such file or directory" "$(field because)"
+assert_eq "tries" 1 "$(count ' failed .*No such file')"
+said=$(rustlandctl doctor || true)
+assert_match "what doctor says" "bad .*failures: /tmp/no-such-scheduler is not started any more" "$said"
 
 echo "one that is no program, one that ends at once, one that never attaches"
 printf 'garbage' >/tmp/garbage
@@ -33,7 +35,7 @@ assert_match "reason" "exited with status 1: no such policy" "$said"
 base_config /tmp/hanging | sed '/^runner/a start_timeout = 500ms\ncrash_limit = 2/1min' >$CONFIG
 assert_ok "reload" rustlandctl reload
 wait_for 20 "quarantine" quarantined /tmp/hanging
-assert_match "last exit" "not attached within 500ms.*killed by SIGKILL" "$(field "last exit")"
+assert_match "reason" "not attached within 500ms.*killed by SIGKILL" "$(field because)"
 scx_is disabled || fail "something is attached"
 
 echo "a reload that repairs it"

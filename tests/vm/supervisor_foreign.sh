@@ -10,7 +10,7 @@
 . "$(dirname "$0")/supervisor_lib.sh"
 
 EXIT_SYSRQ=13
-noticed() { [[ $(rustlandctl status) == *"is not ours and is left alone"* ]]; }
+noticed() { [[ $(rustlandctl status) == *"which somebody else started"* ]]; }
 base_config >$CONFIG
 
 echo "it was there before the daemon"
@@ -20,11 +20,18 @@ attached=$(scx_enable_seq)
 start_daemon
 start_game
 wait_for 5 "the game is seen" listed supergame
-assert_match "reason" "which is not ours: left alone" "$(field because)"
+assert_match "reason" "which somebody else started .process $foreign, rustland.*: left alone" "$(field because)"
 status=0
 said=$(rustlandctl start 2>&1) || status=$?
 assert_eq "exit status of rustlandctl start" 1 "$status"
-assert_match "what it says" "not ours; stop it, or take over with --take-over" "$said"
+assert_match "what it says" "end process $foreign, or take over: sudo rustlandctl start --take-over" "$said"
+status=0
+said=$(rustlandctl stop 2>&1) || status=$?
+assert_eq "exit status of rustlandctl stop" 1 "$status"
+assert_match "what it says" "the kernel still runs rustland" "$said"
+assert_ok "resume" rustlandctl resume
+said=$(rustlandctl doctor || true)
+assert_match "what doctor says" "other scheduler: the kernel runs rustland.*, which somebody else" "$said"
 gone "$foreign" && fail "the foreign scheduler is gone"
 assert_eq "attachments" "$attached" "$(scx_enable_seq)"
 
@@ -67,7 +74,7 @@ began=$(now_ms)
 echo S >/proc/sysrq-trigger # a small one would be another
 wait_for 5 "noticed" state_is off
 echo "noticed and off after $(($(now_ms) - began)) ms"
-assert_match "last exit" "^stopped-from-outside: " "$(field "last exit")"
+assert_match "last run" "^ended from outside .*: " "$(field "last run")"
 attached=$(scx_enable_seq)
 assert_match "reason" "^stopped from outside" "$(field because)"
 end_game

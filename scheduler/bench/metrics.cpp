@@ -29,7 +29,7 @@ constexpr auto kMetrics = std::to_array<Metric>({
      [](const Run& r) { return Figure(r.frames.p50_ms); }},
     {"frame_p99_ms", "p99 ms", 2, Better::Lower, kCompared, kWide,
      [](const Run& r) { return Figure(r.frames.p99_ms); }},
-    {"frame_max_ms", "max ms", 2, Better::Lower, kCompared, kBrief,
+    {"frame_max_ms", "max ms", 2, Better::Lower, kCompared, kWide,
      [](const Run& r) { return Figure(r.frames.max_ms); }},
     {"audio_late", "late", 0, Better::Lower, kDetail, kWide,
      [](const Run& r) { return Figure(static_cast<double>(r.audio.late)); }},

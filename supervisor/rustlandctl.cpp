@@ -4,6 +4,7 @@
 #include "rustland/common/number_option.hpp"
 #include "rustland/common/usage.hpp"
 #include "rustland/common/version.hpp"
+#include "supervisor/ctl/add.hpp"
 #include "supervisor/ctl/commands.hpp"
 #include "supervisor/ctl/import_ananicy.hpp"
 #include "supervisor/ctl/import_others.hpp"
@@ -30,7 +31,10 @@ struct Request {
     std::string output;
     std::string topic; // the command that help is asked for
     std::uint64_t cookie = 0;
-    std::int32_t pid = 0;
+    std::string process; // a number or a name
+    bool all = false;
+    bool show = false;
+    AddOptions addition;
     bool dumps = false;
     MetricsOptions metrics;
     TopOptions top;
@@ -128,6 +132,33 @@ void add_import(CLI::App& app, Request& r, const char* name, const char* help, c
     sub->add_option("-o,--output", r.output, "File to write")->type_name("FILE");
 }
 
+void add_addition(CLI::App& app, Request& r, const char* name, const char* help,
+                  AdditionKind kind) {
+    CLI::App* sub = add(app, r, name, help, [&r, kind] {
+        r.addition.kind = kind;
+        return add_rule(r.options, r.addition);
+    });
+    sub->add_option("process", r.addition.what, "Its number, or the program's name or path")
+        ->type_name("PID|NAME")
+        ->required();
+    sub->add_option("--name", r.addition.name, "Name of the rule and its file")->type_name("NAME");
+}
+
+// What counts as a game, and why.
+void add_rules(CLI::App& app, Request& r) {
+    CLI::App* why = add(app, r, "explain", "Whether a process counts as a game, and why",
+                        [&r] { return explain(r.options, r.process, r.all); });
+    why->add_option("process", r.process, "Its number or name")->type_name("PID|NAME")->required();
+    why->add_flag("--all", r.all, "Every rule, and lists at full length");
+    add_addition(app, r, "add", "Have a program count as a game from now on", AdditionKind::Game);
+    add_addition(app, r, "exclude", "Have a program never count as a game",
+                 AdditionKind::Exclusion);
+    CLI::App* look = add(app, r, "check", "Look for mistakes in configuration files",
+                         [&r] { return check(r.options, r.files, r.show); });
+    look->add_flag("--show", r.show, "What all files together say, and where each key is from");
+    look->add_option("files", r.files, "Instead of the installed ones")->type_name("FILE");
+}
+
 void add_commands(CLI::App& app, Request& r) {
     add(app, r, "status", "What runs, and why", [&r] { return show_status(r.options); });
     add(app, r, "list", "The processes that count as workloads",
@@ -151,15 +182,7 @@ void add_commands(CLI::App& app, Request& r) {
         [&r] { return simple(r.options, "reload", "reloaded"); });
     add(app, r, "reset-failed", "Forget failures and end quarantines",
         [&r] { return simple(r.options, "reset-failed", "failures forgotten"); });
-    add(app, r, "check", "Look for mistakes in configuration files",
-        [&r] { return check(r.options, r.files); })
-        ->add_option("files", r.files, "Instead of the installed ones")
-        ->type_name("FILE");
-    add_number(*add(app, r, "explain", "Which rule takes a process, and why",
-                    [&r] { return explain(r.options, r.pid); }),
-               "pid", r.pid, 1, std::numeric_limits<std::int32_t>::max(), "The process")
-        ->type_name("INT")
-        ->required();
+    add_rules(app, r);
     add(app, r, "doctor", "Whether this machine can run the scheduler",
         [&r] { return doctor(r.options); });
     add(app, r, "monitor", "Print what happens, as it happens",
@@ -212,6 +235,8 @@ void put_in_order(CLI::App& app) {
         {"explain", "Find out what is wrong"},
         {"check", "Find out what is wrong"},
         {"trace", "Find out what is wrong"},
+        {"add", "Choose what counts as a game (root)"},
+        {"exclude", "Choose what counts as a game (root)"},
         {"start", "Command (root, or with an administrator's password)"},
         {"stop", "Command (root, or with an administrator's password)"},
         {"resume", "Command (root, or with an administrator's password)"},
@@ -245,7 +270,11 @@ int main(int argc, char** argv) {
                  "rustlandctl");
     app.set_version_flag("--version", std::string("rustlandctl ") + kVersion);
     app.add_option("--socket", request.options.socket, "The daemon's socket")->type_name("PATH");
+    // For tests.
     app.add_option("--bus-address", request.options.bus_address)->group("");
+    app.add_option("--config", request.options.config.main_file)->group("");
+    app.add_option("--config-dir", request.options.config.admin_dir)->group("");
+    app.add_option("--proc", request.options.proc)->group("");
     app.require_subcommand(1);
     add_commands(app, request);
     add_help(app, request);

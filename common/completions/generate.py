@@ -20,7 +20,7 @@ COMMAND = "command"
 NOTHING = "nothing"
 KINDS = {"PATH": FILES, "FILE": FILES, "FILE...": FILES, "DIR": FOLDERS, "COMMAND": COMMAND,
          "CMD": COMMAND}
-BY_NAME = {"pid": PROCESSES, "directory": FOLDERS}
+BY_NAME = {"process": PROCESSES, "directory": FOLDERS}
 
 
 def values_of(item):

@@ -33,10 +33,11 @@ const RunGroup& base_of(const std::vector<RunGroup>& groups, const RunGroup& gro
                          [&](const RunGroup& g) { return g.scenario == group.scenario; });
 }
 
-Cells figures(const std::vector<RunGroup>& groups, Summary summary) {
+Cells figures(const std::vector<RunGroup>& groups, Summary summary, TableWidth width) {
+    const bool wide = width == TableWidth::Wide;
     Cells cells{{"scenario", "scheduler", "seeds"}};
     for (const Metric& m : metrics()) {
-        if (!m.in_comparison)
+        if (!m.in_comparison || (!wide && !m.in_brief))
             continue;
         cells[0].emplace_back(m.title);
         if (has_ratio(m))
@@ -44,10 +45,10 @@ Cells figures(const std::vector<RunGroup>& groups, Summary summary) {
     }
     for (const RunGroup& group : groups) {
         const RunGroup& base = base_of(groups, group);
-        std::vector<std::string> row{to_string(group.scenario), group.label,
-                                     std::to_string(group.runs.size())};
+        std::vector<std::string> row{wide ? to_string(group.scenario) : brief_name(group.scenario),
+                                     group.label, std::to_string(group.runs.size())};
         for (const Metric& m : metrics()) {
-            if (!m.in_comparison)
+            if (!m.in_comparison || (!wide && !m.in_brief))
                 continue;
             const Figure value = (group.*summary)(m);
             row.push_back(to_text(m, value));
@@ -211,7 +212,7 @@ std::vector<RunGroup> group_runs(const std::vector<Report>& reports) {
     return groups;
 }
 
-std::string compare(const std::vector<Report>& reports, TableStyle style) {
+std::string compare(const std::vector<Report>& reports, TableStyle style, TableWidth width) {
     const std::vector<RunGroup> groups = group_runs(reports);
     if (groups.empty())
         return "The results hold no runs.\n";
@@ -228,9 +229,9 @@ std::string compare(const std::vector<Report>& reports, TableStyle style) {
     std::string text;
     if (several)
         text += "Median over the seeds\n\n";
-    text += draw(figures(groups, &RunGroup::median_of));
+    text += draw(figures(groups, &RunGroup::median_of, width));
     if (several)
-        text += "\nWorst seed\n\n" + draw(figures(groups, &RunGroup::worst_of));
+        text += "\nWorst seed\n\n" + draw(figures(groups, &RunGroup::worst_of, width));
 
     const std::vector<std::string> labels = labels_of(groups);
     if (labels.size() > 1)

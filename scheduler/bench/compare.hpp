@@ -29,6 +29,7 @@ enum class TableStyle { Text, Markdown, Csv };
 
 // The table of medians (with ratios to the first label of each scenario), that of the worst seeds
 // where there are several, and a summary per label. CSV: both figures of every metric, no summary.
-std::string compare(const std::vector<Report>& reports, TableStyle style);
+// The width is that of tables; CSV has everything.
+std::string compare(const std::vector<Report>& reports, TableStyle style, TableWidth width);
 
 } // namespace rustland::bench

@@ -78,9 +78,10 @@ int run_all(RunOptions options) {
         report.runs.push_back(*std::move(run));
     }
 
-    fmt::print("{}", options.json  ? to_json(report)
-                     : options.csv ? to_csv(report)
-                                   : to_table(report));
+    fmt::print("{}", options.json ? to_json(report)
+                     : options.csv
+                         ? to_csv(report)
+                         : to_table(report, options.wide ? TableWidth::Wide : TableWidth::Brief));
     if (!options.output.empty())
         if (const auto status = write_result(options.output, to_json(report)); !status)
             return fail(status.error());
@@ -121,7 +122,9 @@ int compare_files(const CompareOptions& options) {
     const TableStyle style = options.markdown ? TableStyle::Markdown
                              : options.csv    ? TableStyle::Csv
                                               : TableStyle::Text;
-    fmt::print("{}", compare(reports, style));
+    fmt::print("{}", compare(reports, style,
+                             options.wide || style != TableStyle::Text ? TableWidth::Wide
+                                                                       : TableWidth::Brief));
     return kExitOk;
 }
 

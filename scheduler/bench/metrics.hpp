@@ -23,6 +23,7 @@ struct Metric {
     int digits;
     Better better;      // decides which seed is the worst
     bool in_comparison; // else only in the table of single runs and in CSV
+    bool in_brief;      // also in tables for a terminal of 80 columns
     Figure (*value)(const Run&);
 };
 

@@ -53,6 +53,10 @@ std::string_view to_string(Fault fault) {
     return "none";
 }
 
+std::string brief_name(const Scenario& scenario) {
+    return scenario.cell ? short_name(*scenario.cell) : to_string(scenario);
+}
+
 std::string to_string(const Scenario& scenario) {
     if (scenario.cell)
         return table_name(*scenario.cell);

@@ -70,6 +70,8 @@ std::string_view to_string(Fault fault);
 // "build x8", "build x8 kill"; "alone" without a load; "heavy/compile:8@one-session", with all
 // parameters if they are not the families' own.
 std::string to_string(const Scenario& scenario);
+// The same for a narrow table: of a cell, its families alone.
+std::string brief_name(const Scenario& scenario);
 Result<LoadKind> parse_load(std::string_view text);
 Result<Fault> parse_fault(std::string_view text);
 // "build:8", "build:8:kill", "none".

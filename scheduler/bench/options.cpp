@@ -237,6 +237,10 @@ void add_options(CLI::App& app, RawOptions& raw) {
     app.add_flag("--csv", raw.run.csv, "print comma-separated values")
         ->excludes(json)
         ->group(report);
+    app.add_flag("--wide", raw.run.wide,
+                 "all figures in the table, also that of --compare; else those that fit into 80 "
+                 "columns")
+        ->group(report);
     app.add_option("-o,--output", raw.run.output, "write the result as JSON to FILE, too")
         ->type_name("FILE")
         ->group(report);
@@ -316,7 +320,7 @@ Command to_command(const CLI::App& app, RawOptions raw, unsigned cpus) {
             return usage_error("choose one of --compare and --report");
         if (raw.markdown && raw.run.csv)
             return usage_error("choose one of --markdown and --csv");
-        return CompareOptions{raw.compare, raw.markdown, raw.run.csv};
+        return CompareOptions{raw.compare, raw.markdown, raw.run.csv, raw.run.wide};
     }
     if (raw.markdown)
         return usage_error("--markdown needs --compare");

@@ -35,6 +35,7 @@ struct RunOptions {
     bool keep_frames = false;
     bool json = false;
     bool csv = false;
+    bool wide = false; // all figures in the table
     std::string output;
     std::string page; // HTML, too; empty: none
 };
@@ -49,6 +50,7 @@ struct CompareOptions {
     std::vector<std::string> files;
     bool markdown = false;
     bool csv = false;
+    bool wide = false;
 };
 
 struct CalibrateOptions {};

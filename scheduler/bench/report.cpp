@@ -204,14 +204,18 @@ std::string cells_to_json(const std::vector<Cell>& cells, unsigned cpus) {
     return j.dump(1) + "\n";
 }
 
-std::string to_table(const Report& report) {
+std::string to_table(const Report& report, TableWidth width) {
+    const bool wide = width == TableWidth::Wide;
     Cells cells{{"scenario", "scheduler", "seed"}};
     for (const Metric& m : metrics())
-        cells[0].emplace_back(m.title);
+        if (wide || m.in_brief)
+            cells[0].emplace_back(m.title);
     for (const Run& run : report.runs) {
-        std::vector<std::string> row{to_string(run.scenario), run.label, std::to_string(run.seed)};
+        std::vector<std::string> row{wide ? to_string(run.scenario) : brief_name(run.scenario),
+                                     run.label, std::to_string(run.seed)};
         for (const Metric& m : metrics())
-            row.push_back(to_text(m, m.value(run)));
+            if (wide || m.in_brief)
+                row.push_back(to_text(m, m.value(run)));
         cells.push_back(std::move(row));
     }
     return aligned(cells, 2);

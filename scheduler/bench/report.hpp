@@ -79,7 +79,9 @@ Result<Report> from_json(const std::string& text);
 std::string cells_to_text(const std::vector<Cell>& cells);
 std::string cells_to_json(const std::vector<Cell>& cells, unsigned cpus);
 
-std::string to_table(const Report& report);
+// Wide: all figures; else those that a player looks for, in 80 columns.
+enum class TableWidth { Brief, Wide };
+std::string to_table(const Report& report, TableWidth width);
 std::string to_csv(const Report& report);
 
 } // namespace rustland::bench

@@ -5,6 +5,7 @@
 #include "rustland/common/log.hpp"
 #include "rustland/common/types.hpp"
 #include "supervisor/config/ini.hpp"
+#include "supervisor/config/layers.hpp"
 #include "supervisor/config/problem.hpp"
 #include "supervisor/config/values.hpp"
 #include "supervisor/match/rule.hpp"
@@ -80,11 +81,14 @@ inline bool any_program(const std::string&) { return true; }
 
 struct BuiltConfig {
     Config config;
-    Problems problems; // empty: the configuration may be used
+    Problems problems;                    // empty: the configuration may be used
+    Problems notes;                       // no mistakes, and worth a word to whoever checks it
+    std::vector<LayeredSection> sections; // what was given, and where
 };
 
-// Validates the files' raw content as a whole; a later file wins key by key, and a key without a
-// value there takes back what an earlier file gave.
+// Validates the files' raw content as a whole; a later file wins key by key, a key without a value
+// there takes back what an earlier file gave, and "+=" adds to a list. Problems and notes are in
+// the order of the files and their lines, and no problem follows from another.
 BuiltConfig build_config(const std::vector<RawFile>& files, const UserLookup& lookup,
                          const ProgramLookup& has_program = any_program);
 

@@ -32,6 +32,19 @@ bool has_inline_comment(std::string_view trimmed) {
     return false;
 }
 
+struct KeyName {
+    std::string_view name;
+    bool adds = false;
+};
+
+// What stands before "=": "key", or "key +".
+KeyName key_name(std::string_view before_sign) {
+    const std::string_view name = trim(before_sign);
+    if (!name.ends_with('+'))
+        return {name, false};
+    return {trim(name.substr(0, name.size() - 1)), true};
+}
+
 class Reader {
   public:
     Reader(std::string_view text, const std::string& file) : rest_(text), file_(file) {
@@ -72,82 +85,94 @@ class Reader {
         return buffer;
     }
 
+    // Whether inih is to see the line. What belongs to a line or a section that was refused is
+    // passed over, for its only mistake is that one.
     bool acceptable(std::string_view line) {
         const std::string_view trimmed = trim(line);
         continuation_ = false;
-        if (line.find('\0') != std::string_view::npos || has_control_character(line)) {
-            problem("", "the line holds a control character; this is not a text file");
-            return false;
-        }
+        if (line.find('\0') != std::string_view::npos || has_control_character(line))
+            return refuse("the line holds a control character; this is not a text file");
         if (trimmed.empty() || is_comment(trimmed))
             return false;
-        if (line.size() > kLongestLine) {
-            problem("", fmt::format("the line is longer than {} bytes; continue a list on indented "
-                                    "lines, or make a second section",
-                                    kLongestLine));
-            return false;
-        }
-        if (has_inline_comment(trimmed)) {
-            problem("",
-                    "a comment must stand on a line of its own (\" ;\" would cut the value off)");
-            return false;
-        }
+        if (line.size() > kLongestLine)
+            return refuse(fmt::format("the line is longer than {} bytes; continue a list on "
+                                      "indented lines, or make a second section",
+                                      kLongestLine));
+        if (has_inline_comment(trimmed))
+            return refuse(
+                "a comment must stand on a line of its own (\" ;\" would cut the value off)");
         if (trimmed.front() == '[')
             return section_header(trimmed);
-        if (line.front() == ' ' || line.front() == '\t') {
-            if (!can_continue_) {
-                problem("", "an indented line continues the value above it, and there is none");
-                return false;
-            }
-            continuation_ = true;
-            return true;
-        }
+        if (line.front() == ' ' || line.front() == '\t')
+            return continuation();
         return assignment(trimmed);
     }
 
+    bool refuse(std::string text) {
+        problem("", std::move(text));
+        above_ = Above::Refused;
+        return false;
+    }
+
     bool section_header(std::string_view trimmed) {
-        can_continue_ = false;
+        above_ = Above::Nothing;
+        section_.clear();
+        lost_ = true;
+        begun_again_ = false;
         const std::size_t close = trimmed.find(']');
         if (close == std::string_view::npos || close + 1 != trimmed.size()) {
             problem("", "a section is written [NAME], alone on its line");
             return false;
         }
         // Words inside a name are separated by one space, however many were written.
-        section_.clear();
+        std::string name;
         for (const char c : trim(trimmed.substr(1, close - 1))) {
             const bool blank = c == ' ' || c == '\t';
-            if (!blank || section_.empty() || section_.back() != ' ')
-                section_ += blank ? ' ' : c;
+            if (!blank || name.empty() || name.back() != ' ')
+                name += blank ? ' ' : c;
         }
-        if (section_.size() > kLongestName) {
+        if (name.size() > kLongestName) {
             problem("", fmt::format("the section's name is longer than {} bytes", kLongestName));
             return false;
         }
+        section_ = name;
+        lost_ = false;
         const auto same = std::find_if(out_.sections.begin(), out_.sections.end(),
                                        [&](const RawSection& s) { return s.name == section_; });
-        if (same != out_.sections.end())
+        if (same != out_.sections.end()) {
             problem("", fmt::format("the section was already begun in line {}", same->line));
+            begun_again_ = true;
+        }
         out_.sections.push_back({file_, line_, section_});
         return true;
     }
 
+    bool continuation() {
+        if (above_ == Above::Nothing) {
+            problem("", "an indented line continues the value above it, and there is none");
+            return false;
+        }
+        continuation_ = above_ == Above::Value;
+        return continuation_;
+    }
+
     bool assignment(std::string_view trimmed) {
-        can_continue_ = false;
         const std::size_t sign = trimmed.find_first_of("=:");
-        if (sign == std::string_view::npos || sign == 0 || trimmed[sign] == ':') {
-            problem("", "write KEY = VALUE");
+        if (sign == std::string_view::npos || trimmed[sign] == ':')
+            return refuse("write KEY = VALUE");
+        const std::string_view key = key_name(trimmed.substr(0, sign)).name;
+        if (key.empty())
+            return refuse("write KEY = VALUE");
+        if (key.size() > kLongestName - 2) // " +" may follow
+            return refuse(fmt::format("the key is longer than {} bytes", kLongestName - 2));
+        above_ = Above::Refused;
+        if (lost_)
             return false;
-        }
-        const std::string_view key = trim(trimmed.substr(0, sign));
-        if (key.size() > kLongestName) {
-            problem("", fmt::format("the key is longer than {} bytes", kLongestName));
-            return false;
-        }
         if (section_.empty()) {
             problem(std::string(key), "stands before the first section; begin with [supervisor]");
             return false;
         }
-        can_continue_ = true;
+        above_ = Above::Value;
         return true;
     }
 
@@ -157,11 +182,16 @@ class Reader {
             self.out_.entries.back().parts.push_back({self.line_, value});
             return 1;
         }
+        const auto [name, adds] = key_name(key);
         for (const RawEntry& other : self.out_.entries)
-            if (other.section == self.section_ && other.key == key)
-                self.problem(key, fmt::format("was already given in line {}", other.line));
-        self.out_.entries.push_back(
-            {self.file_, self.line_, self.section_, key, {{self.line_, value}}});
+            if (!adds && !self.begun_again_ && other.section == self.section_ && other.key == name)
+                self.problem(other.key, fmt::format("was already given in line {}", other.line));
+        self.out_.entries.push_back({self.file_,
+                                     self.line_,
+                                     self.section_,
+                                     std::string(name),
+                                     {{self.line_, value}},
+                                     adds});
         return 1;
     }
 
@@ -169,8 +199,12 @@ class Reader {
     std::string file_;
     std::string section_;
     int line_ = 0;
-    bool can_continue_ = false; // the line before was an assignment or continued one
+    // What an indented line would continue.
+    enum class Above { Nothing, Value, Refused };
+    Above above_ = Above::Nothing;
     bool continuation_ = false; // this line is indented
+    bool lost_ = false;         // the section's head was refused
+    bool begun_again_ = false;  // the section is in this file a second time
     RawFile out_;
 };
 

@@ -18,14 +18,15 @@ struct RawValue {
     std::string text;
 };
 
-// One "key = value". Indented lines below it continue the value: more than one part, allowed only
-// where the key takes a list.
+// One "key = value" or "key += value". Indented lines below it continue the value: more than one
+// part, allowed, as "+=" is, only where the key takes a list.
 struct RawEntry {
     std::string file;
     int line = 0;
     std::string section;
     std::string key;
     std::vector<RawValue> parts;
+    bool adds = false; // "+="
 };
 
 struct RawSection {

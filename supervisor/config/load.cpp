@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <pwd.h>
+#include <string_view>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
@@ -32,6 +33,16 @@ std::vector<std::string> conf_files(const std::string& directory) {
     return files;
 }
 
+// "mine.conf~", "mine.conf.dpkg-old", "README"
+bool kept_beside(const std::string& name) {
+    constexpr std::array<std::string_view, 8> marks{"~",     ".swp",    ".bak",     ".old",
+                                                    ".orig", ".rpmnew", ".rpmsave", ".new"};
+    return name.starts_with('.') || name.starts_with("README") ||
+           name.find(".dpkg-") != std::string::npos || name.find(".ucf-") != std::string::npos ||
+           std::any_of(marks.begin(), marks.end(),
+                       [&](std::string_view mark) { return name.ends_with(mark); });
+}
+
 Status check_file(const struct stat& st) {
     if (!S_ISREG(st.st_mode))
         return Error("is not a regular file");
@@ -51,6 +62,22 @@ std::vector<std::string> find_config_files(const ConfigPaths& paths) {
         files.push_back(paths.main_file);
     const std::vector<std::string> admin = conf_files(paths.admin_dir);
     files.insert(files.end(), admin.begin(), admin.end());
+    return files;
+}
+
+std::vector<std::string> passed_over_files(const ConfigPaths& paths) {
+    std::vector<std::string> files;
+    for (const std::string& directory : {paths.vendor_dir, paths.admin_dir}) {
+        std::error_code ec;
+        for (std::filesystem::directory_iterator it(directory, ec), end; !ec && it != end;
+             it.increment(ec)) {
+            std::error_code none;
+            if (it->path().extension() != ".conf" && it->is_regular_file(none) &&
+                !kept_beside(it->path().filename().string()))
+                files.push_back(it->path().string());
+        }
+    }
+    std::sort(files.begin(), files.end());
     return files;
 }
 

@@ -22,6 +22,10 @@ struct ConfigPaths {
 // The files that exist, in the order in which they are laid over each other.
 std::vector<std::string> find_config_files(const ConfigPaths& paths);
 
+// Files in the folders that are not read because of their names, though somebody may think so: not
+// those that an editor or a packaging system keeps beside others.
+std::vector<std::string> passed_over_files(const ConfigPaths& paths);
+
 // The content of exactly these files; each of them must exist.
 std::vector<RawFile> read_config_files(const std::vector<std::string>& files);
 

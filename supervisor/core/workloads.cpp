@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/core/workloads.hpp"
 
+#include "supervisor/match/common_programs.hpp"
+
+#include <tuple>
+
 namespace rustland::supervisor {
 namespace {
 
@@ -16,6 +20,7 @@ bool Workloads::judge(const Matcher& matcher, const ProcessInfo& process,
     if (it != members_.end()) {
         if (it->second.key == process.key) {
             it->second.comm = process.comm;
+            it->second.name = process.name();
             return false;
         }
         remove(it, events); // the PID was used again
@@ -24,11 +29,13 @@ bool Workloads::judge(const Matcher& matcher, const ProcessInfo& process,
     if (rule != nullptr && rule->deny)
         return false;
     if (rule != nullptr) {
-        add({process.key, rule->name, process.comm, false, parent_of(process), 0}, events);
+        add({process.key, rule->name, process.comm, false, parent_of(process), 0, process.name()},
+            events);
         return true;
     }
     if (const Member* parent = owner(process); parent != nullptr) {
-        add({process.key, parent->rule, process.comm, true, parent_of(process), 0}, events);
+        add({process.key, parent->rule, process.comm, true, parent_of(process), 0, process.name()},
+            events);
         return true;
     }
     return false;
@@ -73,6 +80,19 @@ std::vector<Member> Workloads::members() const {
     for (const auto& [pid, member] : members_)
         out.push_back(member);
     return out;
+}
+
+const Member* Workloads::face(const std::string& rule) const {
+    const Member* best = nullptr;
+    const auto order = [](const Member& m) {
+        const std::string& name = m.name.str();
+        return std::tuple(common_program(name) != nullptr, !is_windows_program(name),
+                          m.key.start_time, m.key.pid);
+    };
+    for (const auto& [pid, member] : members_)
+        if (member.rule == rule && (best == nullptr || order(member) < order(*best)))
+            best = &member;
+    return best;
 }
 
 void Workloads::add(Member member, std::vector<Event>& events) {

@@ -20,6 +20,7 @@ struct Member {
     bool inherited = false; // belongs as a child of a member, matched no rule itself
     ProcessKey parent;      // when it was judged; pid 0: not known
     uid_t user = 0;
+    CleanLine name = {}; // what to call it, at full length
 };
 
 class Workloads {
@@ -42,6 +43,10 @@ class Workloads {
 
     [[nodiscard]] const Member* find(Pid pid) const;
     [[nodiscard]] std::vector<Member> members() const;
+    // The member by whose name people know the workload of a rule: one that is no launcher and no
+    // interpreter where there is one, a Windows program before others, the oldest of these; null
+    // where there is none.
+    [[nodiscard]] const Member* face(const std::string& rule) const;
     [[nodiscard]] bool empty() const { return members_.empty(); }
     // Active rules with their number of members.
     [[nodiscard]] const std::map<std::string, int>& active() const { return active_; }

@@ -6,9 +6,9 @@
 #include "supervisor/ctl/bus_client.hpp"
 #include "supervisor/ctl/client.hpp"
 #include "supervisor/ctl/doctor.hpp"
-#include "supervisor/ctl/explain.hpp"
 #include "supervisor/ctl/print.hpp"
 #include "supervisor/ctl/status_view.hpp"
+#include "supervisor/ctl/workload_line.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -96,8 +96,7 @@ void print_lines(const std::vector<std::string>& lines) {
 void print_status(const json& status) {
     print_lines(scheduler_lines(status, wall_clock_ms()));
     for (const json& workload : status["workloads"])
-        fmt::print("workload:   {} ({} processes)\n", text(workload, "rule"),
-                   text(workload, "processes"));
+        fmt::print("{}\n", workload_line(workload));
     // A daemon that was not restarted yet may not know them.
     for (const json& companion : status.value("companions", json::array()))
         fmt::print("companion:  {} ({} processes)\n", text(companion, "companion"),
@@ -118,39 +117,6 @@ json start_request(const StartOptions& start, const std::string& verb) {
     return request;
 }
 
-void print_verdicts(const json& rules, const char* kind) {
-    for (const json& rule : rules) {
-        const bool matched = rule["matched"] == true;
-        const std::string verdict = rule["enabled"] != true ? "disabled"
-                                    : matched               ? "matches"
-                                                            : "does not match";
-        fmt::print("{} {}{}{} ({}:{})\n", coloured(verdict, matched ? Colour::Good : Colour::Dim),
-                   kind, text(rule, "rule"), rule["deny"] == true ? " [deny]" : "",
-                   text(rule, "file"), text(rule, "line"));
-        for (const json& key : rule["keys"])
-            fmt::print("    {} {}: is {}; wanted {}\n", key["matched"] == true ? "+" : "-",
-                       text(key, "key"), text(key, "actual"), text(key, "wanted"));
-    }
-}
-
-void print_explanation(const json& e) {
-    fmt::print("process {} ({}): {}\n", text(e, "pid"), text(e, "comm"), text(e, "cmdline"));
-    print_verdicts(e["rules"], "");
-    print_verdicts(e.value("companions", json::array()), "companion ");
-    if (e["denied"] == true)
-        fmt::print("=> no workload: denied by {}\n", text(e, "decided_by"));
-    else if (!e["decided_by"].is_null())
-        fmt::print("=> workload {}\n", text(e, "decided_by"));
-    else
-        fmt::print("=> no rule matches\n");
-    if (!e["member_of"].is_null())
-        fmt::print("   it is counted as {}{}\n", text(e, "member_of"),
-                   e["inherited"] == true ? ", as a child" : "");
-    else if (e.contains("companion") && !e["companion"].is_null())
-        fmt::print("=> companion {}, while a workload that names it is in the foreground\n",
-                   text(e, "companion"));
-}
-
 } // namespace
 
 Result<json> ask_daemon(const CtlOptions& options, const json& request) {
@@ -169,9 +135,10 @@ int show_list(const CtlOptions& options) {
     return ask(options, {{"request", "list"}}, [](const json& answer) {
         std::vector<std::vector<std::string>> rows;
         if (on_terminal())
-            rows.push_back({"WORKLOAD", "PID", "NAME", "CLASS", "BY"});
+            rows.push_back({"RULE", "PID", "NAME", "CLASS", "BY"});
         for (const json& w : answer["workloads"])
-            rows.push_back({text(w, "rule"), text(w, "pid"), text(w, "comm"), text(w, "class"),
+            rows.push_back({text(w, "rule"), text(w, "pid"),
+                            text(w, w.contains("name") ? "name" : "comm"), text(w, "class"),
                             w["inherited"] == true ? "parent" : "rule"});
         if (!answer["workloads"].empty())
             print_table(rows);
@@ -250,45 +217,6 @@ int run_held(const CtlOptions& options, const StartOptions& start, const std::st
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-namespace {
-
-// Without the daemon the same rules can be read and tried here. What is told then is which rule
-// would take the process, not what a daemon counts it as.
-int explain_here(const CtlOptions& options, std::int32_t pid, const Error& why) {
-    const std::vector<std::string> files = find_config_files({});
-    const BuiltConfig built = load_config(files, system_user);
-    if (!built.problems.empty())
-        return complain(
-            options,
-            Error(fmt::format("{}, and the configuration has mistakes, the first in {}; "
-                              "see rustlandctl check",
-                              why.message(), built.problems.front().message())),
-            kFailed);
-    const auto explanation = explain_by_itself(built.config, pid);
-    if (!explanation)
-        return complain(options, explanation.error(), kFailed);
-    if (options.json) {
-        print_json({{"ok", true},
-                    {"explanation", *explanation},
-                    {"by", "configuration"},
-                    {"files", files}});
-        return kDone;
-    }
-    fmt::print("{}: this is by the configuration as it is now, in {} file{}\n", why.message(),
-               files.size(), files.size() == 1 ? "" : "s");
-    print_explanation(*explanation);
-    return kDone;
-}
-
-} // namespace
-
-int explain(const CtlOptions& options, std::int32_t pid) {
-    if (const auto daemon = Client::connect(options.socket, kQuick); !daemon)
-        return explain_here(options, pid, daemon.error());
-    return ask(options, {{"request", "explain"}, {"pid", pid}},
-               [](const json& answer) { print_explanation(answer["explanation"]); });
-}
-
 int monitor(const CtlOptions& options) {
     auto client = Client::connect(options.socket, 0s);
     if (!client)
@@ -310,36 +238,10 @@ int monitor(const CtlOptions& options) {
     }
 }
 
-int check(const CtlOptions& options, std::vector<std::string> files) {
-    if (files.empty())
-        files = find_config_files({});
-    const BuiltConfig built = load_config(files, system_user, system_program);
-    if (options.json) {
-        json problems = json::array();
-        for (const Problem& p : built.problems)
-            problems.push_back({{"file", p.file},
-                                {"line", p.line},
-                                {"section", p.section},
-                                {"key", p.key},
-                                {"text", p.text},
-                                {"message", p.message()}});
-        print_json({{"ok", built.problems.empty()}, {"files", files}, {"problems", problems}});
-    } else {
-        for (const Problem& p : built.problems)
-            fmt::print("{}\n", p.message());
-        if (built.problems.empty())
-            fmt::print("{} in {} file{}: {} workload rules, {} companions\n",
-                       coloured("no mistakes", Colour::Good), files.size(),
-                       files.size() == 1 ? "" : "s", built.config.rules.size(),
-                       built.config.companions.size());
-    }
-    return built.problems.empty() ? kDone : kFailed;
-}
-
 int doctor(const CtlOptions& options) {
     DoctorOptions what;
     what.socket = options.socket;
-    const BuiltConfig built = load_config(find_config_files({}), system_user);
+    const BuiltConfig built = load_config(find_config_files(options.config), system_user);
     if (built.problems.empty())
         what.scheduler = built.config.settings.scheduler.path;
     const std::vector<Finding> findings = examine(what);

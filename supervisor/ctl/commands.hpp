@@ -4,6 +4,7 @@
 #pragma once
 
 #include "rustland/common/result.hpp"
+#include "supervisor/config/load.hpp"
 #include "supervisor/ctl/game_list.hpp"
 
 #include <cstdint>
@@ -22,6 +23,8 @@ inline constexpr int kNoDaemon = 3;
 struct CtlOptions {
     std::string socket = "/run/rustland/control.sock";
     std::string bus_address; // empty: the system bus
+    ConfigPaths config;
+    std::string proc = "/proc";
     bool json = false;
 };
 
@@ -51,9 +54,11 @@ int release(const CtlOptions& options, std::uint64_t cookie);
 // Holds the scheduler on while the command runs; its exit code.
 int run_held(const CtlOptions& options, const StartOptions& start, const std::string& reason,
              const std::vector<std::string>& command);
-int explain(const CtlOptions& options, std::int32_t pid);
+// `process`: its number or what it is called. `all`: every rule, and lists at full length.
+int explain(const CtlOptions& options, const std::string& process, bool all);
 int monitor(const CtlOptions& options);
-int check(const CtlOptions& options, std::vector<std::string> files);
+// `show`: what all files together say, with where each key is from.
+int check(const CtlOptions& options, std::vector<std::string> files, bool show);
 int doctor(const CtlOptions& options);
 // Writes what was imported, to the terminal where `output` is empty.
 int import_rules(const CtlOptions& options, const Result<ImportedRules>& imported,

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/ctl/game_list.hpp"
 
-#include "supervisor/config/ini.hpp"
 #include "supervisor/config/shapes.hpp"
-#include "supervisor/config/values.hpp"
+#include "supervisor/config/written.hpp"
 #include "supervisor/match/process_info.hpp"
 
 #include <fmt/format.h>
@@ -14,36 +13,6 @@ namespace {
 // One section reads well up to here.
 constexpr std::size_t kNamesPerSection = 500;
 constexpr std::size_t kWidth = 98;
-
-// The name as a glob that matches it alone.
-std::string literal(const std::string& name) {
-    std::string glob;
-    for (const char c : name) {
-        if (c == '*' || c == '?' || c == '[')
-            glob += {'[', c, ']'};
-        else
-            glob += c;
-    }
-    return glob;
-}
-
-std::string list_item(const std::string& glob) {
-    std::string escaped;
-    for (const char c : glob)
-        escaped += c == '"' ? "\\\"" : std::string(1, c);
-    const bool quote =
-        escaped.find_first_of(",\";") != std::string::npos || trim(escaped) != escaped;
-    return quote ? "\"" + escaped + "\"" : escaped;
-}
-
-bool can_be_written(const std::string& glob) {
-    const std::string item = list_item(glob);
-    // inih would cut the line at " ;", "~" begins an expression, and an item must fit on a line.
-    return !glob.empty() && glob.front() != '~' && item.size() + 12 < kLongestLine &&
-           item.find(" ;") == std::string::npos &&
-           item.find_first_of("\r\n\t") == std::string::npos &&
-           glob.find('\\') == std::string::npos;
-}
 
 std::string sections(const std::string& name, const std::string& head,
                      const std::set<std::string>& items) {
@@ -89,12 +58,12 @@ bool GameList::add(std::set<std::string>& items, const std::string& glob, bool g
 bool GameList::add_program(const std::string& name, const std::string& where) {
     // A tilde at the beginning is a character like others between brackets.
     const std::string glob =
-        name.starts_with('~') ? "[~]" + literal(name.substr(1)) : literal(name);
+        name.starts_with('~') ? "[~]" + literal_glob(name.substr(1)) : literal_glob(name);
     return add(programs_, glob, !why_never(Shape::Program, {glob, true}), where);
 }
 
 void GameList::add_process(const std::string& name, const std::string& where) {
-    const std::string glob = literal(name);
+    const std::string glob = literal_glob(name);
     // A Windows program's comm is its name as well, so that the other key does.
     if (add_program(name, where) && name.size() <= kCommLength && !is_windows_program(name) &&
         can_be_written(glob))
@@ -102,7 +71,7 @@ void GameList::add_process(const std::string& name, const std::string& where) {
 }
 
 void GameList::add_path_part(const std::string& part, bool denied, const std::string& where) {
-    const std::string glob = "*" + literal(part) + "*";
+    const std::string glob = "*" + literal_glob(part) + "*";
     add(denied ? denied_ : paths_, glob, !why_never(Shape::Executable, {glob, true}), where);
 }
 

@@ -47,8 +47,9 @@ class Screen {
         ::delscreen(screen_);
     }
 
+    // The last row is for the keys.
     [[nodiscard]] static TopSize size() {
-        return {static_cast<std::size_t>(COLS), static_cast<std::size_t>(LINES)};
+        return {static_cast<std::size_t>(COLS), static_cast<std::size_t>(std::max(LINES - 1, 1))};
     }
     void draw(const std::vector<Line>& lines, std::string_view bottom) {
         ::erase();
@@ -154,7 +155,7 @@ class View {
         return true;
     }
     void show() {
-        screen_.draw(help_ ? top_help() : top_lines(before_, now_, Screen::size()),
+        screen_.draw(help_ ? top_help(Screen::size()) : top_lines(before_, now_, Screen::size()),
                      still_ ? " q end   space go on   ? help   -- standing still -- "
                             : " q end   space stand still   ? help ");
     }

@@ -82,6 +82,7 @@ void TopSource::ask_supervisor(TopMoment& moment) const {
             WatchedProcess process;
             process.pid = value_of(item, "pid", 0);
             process.comm = value_of<std::string>(item, "comm", "?");
+            process.name = value_of<std::string>(item, "name", process.comm);
             process.rule = value_of<std::string>(item, "rule", "");
             process.task_class = value_of<std::string>(item, "class", "");
             moment.processes.push_back(std::move(process));

@@ -5,11 +5,9 @@
 #include "supervisor/ctl/wait_view.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <fmt/format.h>
-#include <sstream>
-#include <system_error>
+#include <utility>
 
 namespace rustland::supervisor {
 
@@ -18,7 +16,9 @@ using nlohmann::json;
 namespace {
 
 constexpr double kNanosPerSecond = 1e9;
-constexpr std::size_t kTall = 40; // rows of a terminal
+constexpr std::size_t kMany = 20; // processes
+constexpr std::size_t kFew = 5;
+constexpr std::size_t kTall = 39; // rows, of a terminal with 40
 
 // What happened between two moments.
 class Change {
@@ -142,9 +142,9 @@ constexpr Kind kKinds[] = {
     {"resumed", "went on with their slice", false},
     {"handed_on", "took a slice over", false},
     {"bypass_kthread", "bound kernel threads", false},
-    {"fallback", "undecided, lease over", true},
-    {"congested", "undecided, ring full", true},
-    {"unasked", "undecided, policy silent", true},
+    {"fallback", "undecided for too long", true},
+    {"congested", "undecided: too many at once", true},
+    {"unasked", "undecided: policy silent", true},
 };
 
 std::vector<Line> kind_lines(const Change& change, std::size_t columns) {
@@ -156,6 +156,9 @@ std::vector<Line> kind_lines(const Change& change, std::size_t columns) {
     std::vector<Line> lines;
     for (const Kind& kind : kKinds) {
         const Value rate = change.rate(kind.field);
+        // What should not be is worth a line when it is.
+        if (kind.fault && rate.value_or(0) <= 0)
+            continue;
         const bool bad = kind.fault && rate.value_or(0) > 0;
         lines.push_back(
             {{fmt::format("{:<26}{:>10}/s  ", kind.text, text_of(rate)),
@@ -170,39 +173,28 @@ void append(std::vector<Line>& to, std::vector<Line> more) {
         to.push_back(std::move(line));
 }
 
-void heading(std::vector<Line>& lines, const char* text) {
+void heading(std::vector<Line>& lines, std::string text) {
     lines.emplace_back();
-    lines.push_back({{text, Style::Title}});
+    lines.push_back({{std::move(text), Style::Title}});
 }
 
-std::vector<Line> scheduler_lines(const TopMoment& now, const Change& change, std::size_t columns) {
+// What runs, and what is wrong with it.
+std::vector<Line> scheduler_lines(const TopMoment& now, const Change& change) {
     std::vector<Line> lines;
     if (!now.scheduler) {
         lines.push_back({{"no scheduler: ", Style::Note}, {safe(now.no_scheduler)}});
         return lines;
     }
     const auto up = static_cast<std::int64_t>(change.gauge("uptime").value_or(0) * 1000);
-    lines.push_back({{"rustland " + safe(now.scheduler->version), Style::Title},
-                     {fmt::format("  policy {}  pid {}  up {}", safe(now.scheduler->policy),
-                                  now.scheduler->pid, uptime(up))}});
-    if (change.gauge("lease_active").value_or(0) > 0)
-        lines.push_back({{"on the lease: tasks run without decisions, as none come", Style::Bad}});
-    lines.push_back(
-        {{fmt::format("waiting    {} runnable, {} for a decision, {} held by the policy",
-                      text_of(change.gauge("runnable")), text_of(change.gauge("pending")),
-                      text_of(change.gauge("policy_waiting")))}});
-    lines.push_back(
-        {{fmt::format("foreground {}/s, background {}/s of the tasks that are decided",
-                      text_of(change.rate("foreground")), text_of(change.rate("background")))}});
-    lines.push_back(
-        {{fmt::format("kicked     {}/s woken, {}/s interrupted; {}/s taken over",
-                      text_of(change.rate("kick_idle")), text_of(change.rate("kick_preempt")),
-                      text_of(change.rate("stolen")))}});
     const Value cpu = change.rate("thread_cpu");
     const Value resident = change.gauge("resident");
-    lines.push_back(
-        {{fmt::format("costs      {} % of a CPU, {} MiB", text_of(cpu ? Value(*cpu * 100) : cpu, 1),
-                      text_of(resident ? Value(*resident * 0x1p-20) : resident, 1))}});
+    lines.push_back({{"rustland " + safe(now.scheduler->version), Style::Title},
+                     {fmt::format("  policy {}  pid {}  up {}  costs {} % of a CPU, {} MiB",
+                                  safe(now.scheduler->policy), now.scheduler->pid, uptime(up),
+                                  text_of(cpu ? Value(*cpu * 100) : cpu, 1),
+                                  text_of(resident ? Value(*resident * 0x1p-20) : resident, 1))}});
+    if (change.gauge("lease_active").value_or(0) > 0)
+        lines.push_back({{"on the lease: tasks run without decisions, as none come", Style::Bad}});
     for (const auto& [field, text] :
          {std::pair{"errors", "unknown tasks"},
           std::pair{"page_faults", "page faults of the policy's thread"},
@@ -210,22 +202,45 @@ std::vector<Line> scheduler_lines(const TopMoment& now, const Change& change, st
           std::pair{"given_up", "decisions given up"}})
         if (const Value count = change.gauge(field); count.value_or(0) > 0)
             lines.push_back({{fmt::format("{:.0f} {}: should be 0", *count, text), Style::Bad}});
+    return lines;
+}
+
+// What the scheduler is at, for those who want to know more.
+std::vector<Line> inner_lines(const Change& change, std::size_t columns) {
+    std::vector<Line> lines;
+    heading(lines, "Scheduler");
+    lines.push_back(
+        {{fmt::format("waiting    {} runnable, {} for a decision, {} kept back by the policy",
+                      text_of(change.gauge("runnable")), text_of(change.gauge("pending")),
+                      text_of(change.gauge("policy_waiting")))}});
+    lines.push_back(
+        {{fmt::format("foreground {}/s, background {}/s of the tasks that are decided",
+                      text_of(change.rate("foreground")), text_of(change.rate("background")))}});
+    lines.push_back(
+        {{fmt::format("CPUs       {}/s woken, {}/s interrupted; {}/s tasks taken over",
+                      text_of(change.rate("kick_idle")), text_of(change.rate("kick_preempt")),
+                      text_of(change.rate("stolen")))}});
     heading(lines, "How tasks came to run");
     append(lines, kind_lines(change, columns));
     return lines;
 }
 
-std::vector<Line> process_lines(const TopMoment& now, const Change& change) {
+std::vector<Line> process_lines(const TopMoment& now, const Change& change, std::size_t most) {
     std::vector<Line> lines;
-    heading(lines,
-            "Workloads            pid  class       threads    CPUs  waiting  wait each time");
+    heading(lines, fmt::format("{:<20}{:>8}  {:<10}{:>8}{:>7}{:>9}  {:>14}", "Games", "process",
+                               "class", "threads", "CPUs", "waiting", "wait each time"));
     if (now.processes.empty())
-        lines.push_back({{"none", Style::Dim}});
+        lines.push_back({{"none runs", Style::Dim}});
     for (const WatchedProcess& process : now.processes) {
+        if (most-- == 0) {
+            lines.push_back({{fmt::format("and {} more", now.processes.size() - (lines.size() - 2)),
+                              Style::Dim}});
+            break;
+        }
         const auto rates = change.of(process);
         const Style style = process.task_class == "foreground" ? Style::Good : Style::Plain;
         lines.push_back(
-            {{fmt::format("{:<15.15}{:>9}  {:<10}{:>9}{:>8}{:>9}  {:>14}", safe(process.comm),
+            {{fmt::format("{:<20.20}{:>8}  {:<10}{:>8}{:>7}{:>9}  {:>14}", safe(process.name),
                           process.pid, safe(process.task_class), process.threads,
                           rates ? fmt::format("{:.2f}", rates->cpus) : "-",
                           rates ? fmt::format("{:.2f}", rates->waiting) : "-",
@@ -249,68 +264,40 @@ void cut(Line& line, std::size_t columns) {
     }
 }
 
-} // namespace
-
-std::map<int, CpuTicks> parse_cpu_ticks(const std::string& text) {
-    constexpr std::size_t kIdle = 3;
-    constexpr std::size_t kIoWait = 4;
-    constexpr std::size_t kCounted = 8; // guest time is in user time already
-    std::map<int, CpuTicks> cpus;
-    std::istringstream in(text);
-    for (std::string line; std::getline(in, line);) {
-        int cpu = 0;
-        const char* const end = line.data() + line.size();
-        if (!line.starts_with("cpu") ||
-            std::from_chars(line.data() + 3, end, cpu).ec != std::errc{})
-            continue; // the sum of all, or another line
-        std::istringstream words(line.substr(line.find(' ')));
-        CpuTicks ticks;
-        std::uint64_t value = 0;
-        for (std::size_t i = 0; i < kCounted && words >> value; ++i) {
-            ticks.all += value;
-            ticks.busy += i == kIdle || i == kIoWait ? 0 : value;
-        }
-        cpus.emplace(cpu, ticks);
+// What has room, and a word on what has not.
+std::vector<Line> fitted(std::vector<Line> lines, TopSize size) {
+    if (size.rows > 0 && lines.size() > size.rows) {
+        const std::size_t left = lines.size() - size.rows + 1;
+        lines.resize(size.rows - 1);
+        lines.push_back(
+            {{fmt::format("{} more lines: make the terminal taller", left), Style::Note}});
     }
-    return cpus;
+    for (Line& line : lines)
+        cut(line, size.columns);
+    return lines;
 }
 
-TaskTimes& TaskTimes::operator+=(const TaskTimes& other) {
-    ran += other.ran;
-    waited += other.waited;
-    runs += other.runs;
-    return *this;
-}
-
-Result<TaskTimes> parse_schedstat(const std::string& text) {
-    std::istringstream in(text);
-    TaskTimes times;
-    if (!(in >> times.ran.value >> times.waited.value >> times.runs))
-        return Error("not the three numbers of a schedstat file");
-    return times;
-}
+} // namespace
 
 std::vector<Line> top_lines(const TopMoment& before, const TopMoment& now, TopSize size) {
     const Change change(before, now);
-    std::vector<Line> lines = scheduler_lines(now, change, size.columns);
+    const bool tall = size.rows == 0 || size.rows >= kTall;
+    std::vector<Line> lines = scheduler_lines(now, change);
+    // The game first: a small terminal ends somewhere below.
+    append(lines, process_lines(now, change, tall ? kMany : kFew));
     if (now.scheduler) {
         lines.emplace_back();
-        // A small terminal has room for more than that.
-        const std::size_t height = size.rows == 0 || size.rows >= kTall ? 3 : 1;
-        append(lines, wait_lines(change.waits(), change.uptime_grown().value_or(0), height));
+        append(lines, wait_lines(change.waits(), change.uptime_grown().value_or(0), tall ? 3 : 1));
     }
     heading(lines, "CPUs");
     append(lines, cpu_lines(now, change, size.columns));
-    append(lines, process_lines(now, change));
     heading(lines, "Supervisor");
     lines.push_back({{safe(now.supervisor)}});
     for (const std::string& event : now.events)
         lines.push_back({{safe(event), Style::Dim}});
-    for (Line& line : lines)
-        cut(line, size.columns);
-    if (size.rows > 0 && lines.size() > size.rows)
-        lines.resize(size.rows);
-    return lines;
+    if (now.scheduler)
+        append(lines, inner_lines(change, size.columns));
+    return fitted(std::move(lines), size);
 }
 
 json top_json(const TopMoment& before, const TopMoment& now) {
@@ -342,6 +329,7 @@ json top_json(const TopMoment& before, const TopMoment& now) {
         processes.push_back(
             {{"pid", process.pid},
              {"comm", process.comm},
+             {"name", process.name},
              {"rule", process.rule},
              {"class", process.task_class},
              {"threads", process.threads},
@@ -357,23 +345,25 @@ json top_json(const TopMoment& before, const TopMoment& now) {
             {"events", now.events}};
 }
 
-std::vector<Line> top_help() {
-    return {{{"Keys", Style::Title}},
-            {{"q        end"}},
-            {{"space    stand still, and go on"}},
-            {{"?        this help, and back"}},
-            {},
-            {{"Workloads", Style::Title}},
-            {{"CPUs             how many it used"}},
-            {{"waiting          how many of its threads waited for a CPU, in the mean"}},
-            {{"wait each time   from runnable to running, in the mean of this interval"}},
-            {},
-            {{"Waits", Style::Title}},
-            {{"of each class    from runnable to running, since the view before"}},
-            {{"half, 99 %, all  how long so many of them waited at most"}},
-            {{"bars             waits below 2 us, 4 us, 8 us and so on; the highest is full"}},
-            {},
-            {{"How tasks came to run: see rustland --help-stats."}}};
+std::vector<Line> top_help(TopSize size) {
+    return fitted(
+        {{{"Keys", Style::Title}},
+         {{"q        end"}},
+         {{"space    stand still, and go on"}},
+         {{"?        this help, and back"}},
+         {},
+         {{"Games", Style::Title}},
+         {{"CPUs             how many it used"}},
+         {{"waiting          how many of its threads waited for a CPU, in the mean"}},
+         {{"wait each time   from runnable to running, in the mean of this interval"}},
+         {},
+         {{"Waits", Style::Title}},
+         {{"of each class    from runnable to running, since the view before"}},
+         {{"half, 99 %, all  how long so many of them waited at most"}},
+         {{"bars             waits below 2 us, 4 us, 8 us and so on; the highest is full"}},
+         {},
+         {{"How tasks came to run: see rustland --help-stats."}}},
+        size);
 }
 
 } // namespace rustland::supervisor

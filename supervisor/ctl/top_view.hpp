@@ -36,6 +36,7 @@ Result<TaskTimes> parse_schedstat(const std::string& text);
 struct WatchedProcess {
     std::int32_t pid = 0;
     std::string comm;
+    std::string name; // at full length
     std::string rule;
     std::string task_class;
     std::size_t threads = 0;
@@ -62,7 +63,7 @@ using Line = std::vector<Span>;
 
 struct TopSize {
     std::size_t columns = 80;
-    std::size_t rows = 0; // 0: as many as it takes
+    std::size_t rows = 0; // 0: as many as it takes; where they do not suffice, the last one says so
 };
 
 // Between two moments; `before` is the first one where there is only one.
@@ -70,6 +71,6 @@ std::vector<Line> top_lines(const TopMoment& before, const TopMoment& now, TopSi
 // The same as data.
 nlohmann::json top_json(const TopMoment& before, const TopMoment& now);
 
-std::vector<Line> top_help();
+std::vector<Line> top_help(TopSize size);
 
 } // namespace rustland::supervisor

@@ -25,12 +25,12 @@ bool names_ancestor(const std::vector<Pattern>& patterns, const Ancestor& ancest
     return any_matches(patterns, ancestor.comm) || any_names(patterns, ancestor.programs);
 }
 
-std::string list_text(const std::vector<Pattern>& patterns) {
+std::vector<std::string> texts_of(const std::vector<Pattern>& patterns) {
     std::vector<std::string> texts;
     texts.reserve(patterns.size());
     for (const Pattern& p : patterns)
         texts.push_back(p.text());
-    return fmt::format("{}", fmt::join(texts, ", "));
+    return texts;
 }
 
 std::string ancestor_text(const Ancestor& ancestor) {
@@ -68,7 +68,7 @@ struct RuleKey {
     const char* name;
     bool (*given)(const MatchKeys&);
     bool (*holds)(const MatchKeys&, const ProcessInfo&);
-    std::string (*wanted)(const MatchKeys&);
+    std::vector<std::string> (*wanted)(const MatchKeys&); // any of these
     std::string (*actual)(const ProcessInfo&);
 };
 
@@ -79,7 +79,7 @@ const std::string kUnknown = "(not readable)";
 const RuleKey kKeys[] = {
     {"comm", [](const MatchKeys& k) { return !k.comm.empty(); },
      [](const MatchKeys& k, const ProcessInfo& p) { return any_matches(k.comm, p.comm); },
-     [](const MatchKeys& k) { return list_text(k.comm); },
+     [](const MatchKeys& k) { return texts_of(k.comm); },
      [](const ProcessInfo& p) { return p.comm; }},
     {"user", [](const MatchKeys& k) { return !k.user.empty(); },
      [](const MatchKeys& k, const ProcessInfo& p) {
@@ -90,22 +90,22 @@ const RuleKey kKeys[] = {
          std::vector<std::string> texts;
          for (const UserMatch& u : k.user)
              texts.push_back(u.text);
-         return fmt::format("{}", fmt::join(texts, ", "));
+         return texts;
      },
      [](const ProcessInfo& p) { return p.uid ? fmt::format("{}", *p.uid) : kUnknown; }},
     {"program", [](const MatchKeys& k) { return !k.program.empty(); },
      [](const MatchKeys& k, const ProcessInfo& p) { return any_names(k.program, p.programs()); },
-     [](const MatchKeys& k) { return list_text(k.program); },
+     [](const MatchKeys& k) { return texts_of(k.program); },
      [](const ProcessInfo& p) { return fmt::format("{}", fmt::join(p.programs(), ", ")); }},
     {"exe", [](const MatchKeys& k) { return !k.exe.empty(); },
      [](const MatchKeys& k, const ProcessInfo& p) { return p.exe && any_matches(k.exe, *p.exe); },
-     [](const MatchKeys& k) { return list_text(k.exe); },
+     [](const MatchKeys& k) { return texts_of(k.exe); },
      [](const ProcessInfo& p) { return p.exe.value_or(kUnknown); }},
     {"cgroup", [](const MatchKeys& k) { return !k.cgroup.empty(); },
      [](const MatchKeys& k, const ProcessInfo& p) {
          return p.cgroup && any_matches(k.cgroup, *p.cgroup);
      },
-     [](const MatchKeys& k) { return list_text(k.cgroup); },
+     [](const MatchKeys& k) { return texts_of(k.cgroup); },
      [](const ProcessInfo& p) { return p.cgroup.value_or(kUnknown); }},
     {"steam_appid", [](const MatchKeys& k) { return !k.steam_appid.empty(); },
      [](const MatchKeys& k, const ProcessInfo& p) {
@@ -118,7 +118,7 @@ const RuleKey kKeys[] = {
          std::vector<std::string> texts;
          for (const SteamMatch& m : k.steam_appid)
              texts.push_back(m.appid ? fmt::format("{}", *m.appid) : "*");
-         return fmt::format("{}", fmt::join(texts, ", "));
+         return texts;
      },
      [](const ProcessInfo& p) {
          const auto appid = inherited_appid(p);
@@ -128,7 +128,7 @@ const RuleKey kKeys[] = {
      [](const MatchKeys& k, const ProcessInfo& p) {
          return !p.ancestors.empty() && names_ancestor(k.parent, p.ancestors.front());
      },
-     [](const MatchKeys& k) { return list_text(k.parent); },
+     [](const MatchKeys& k) { return texts_of(k.parent); },
      [](const ProcessInfo& p) {
          return p.ancestors.empty() ? std::string("none") : ancestor_text(p.ancestors.front());
      }},
@@ -137,7 +137,7 @@ const RuleKey kKeys[] = {
          return std::any_of(p.ancestors.begin(), p.ancestors.end(),
                             [&](const Ancestor& a) { return names_ancestor(k.ancestor, a); });
      },
-     [](const MatchKeys& k) { return list_text(k.ancestor); },
+     [](const MatchKeys& k) { return texts_of(k.ancestor); },
      [](const ProcessInfo& p) {
          std::vector<std::string> texts;
          for (const Ancestor& a : p.ancestors)
@@ -146,13 +146,15 @@ const RuleKey kKeys[] = {
      }},
     {"cmdline", [](const MatchKeys& k) { return !k.cmdline.empty(); },
      [](const MatchKeys& k, const ProcessInfo& p) { return any_matches(k.cmdline, p.cmdline()); },
-     [](const MatchKeys& k) { return list_text(k.cmdline); },
+     [](const MatchKeys& k) { return texts_of(k.cmdline); },
      [](const ProcessInfo& p) { return p.cmdline(); }},
     {kGpuKey, [](const MatchKeys& k) { return k.gpu_percent.has_value(); },
      [](const MatchKeys& k, const ProcessInfo& p) {
          return p.gpu && p.gpu->state == GpuUse::State::Known && p.gpu->percent >= *k.gpu_percent;
      },
-     [](const MatchKeys& k) { return fmt::format("at least {}%", *k.gpu_percent); },
+     [](const MatchKeys& k) {
+         return std::vector<std::string>{fmt::format("at least {}%", *k.gpu_percent)};
+     },
      [](const ProcessInfo& p) { return gpu_text(p.gpu); }},
 };
 
@@ -168,6 +170,11 @@ bool rule_matches(const Rule& rule, const ProcessInfo& process, bool but_for_gpu
 } // namespace
 
 namespace {
+
+std::vector<Place> origin_of(const Rule& rule, std::string_view key) {
+    const auto found = rule.origins.find(key);
+    return found == rule.origins.end() ? std::vector<Place>{} : found->second;
+}
 
 bool wants_active_session(const Rule& rule) {
     return !rule.deny && rule.session == SessionCondition::Active;
@@ -218,17 +225,23 @@ Explanation Matcher::explain(const ProcessInfo& process, const SessionTest& seat
                             rule.enabled,
                             rule.deny,
                             rule.priority,
+                            rule.workload_class,
                             rule_matches(rule, process),
-                            {}};
+                            {},
+                            origin_of(rule, "enabled")};
         for (const RuleKey& key : kKeys)
             if (key.given(rule.keys))
                 verdict.keys.push_back({key.name, key.holds(rule.keys, process),
-                                        key.wanted(rule.keys), key.actual(process)});
+                                        key.wanted(rule.keys), key.actual(process),
+                                        origin_of(rule, key.name)});
         if (verdict.matched && wants_active_session(rule)) {
             verdict.matched = session_holds(rule, process, seated);
-            verdict.keys.push_back({"session", verdict.matched, "active",
+            verdict.keys.push_back({"session",
+                                    verdict.matched,
+                                    {"active"},
                                     verdict.matched ? "its user sits at the machine"
-                                                    : "its user does not sit at the machine"});
+                                                    : "its user does not sit at the machine",
+                                    origin_of(rule, "session")});
         }
         if (verdict.matched && !out.decided_by) {
             out.decided_by = rule.name;

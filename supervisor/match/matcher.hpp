@@ -40,8 +40,9 @@ struct Needs {
 struct KeyVerdict {
     std::string key;
     bool matched = false;
-    std::string wanted;
+    std::vector<std::string> wanted; // any of these
     std::string actual;
+    std::vector<Place> from; // where it was given; empty for a default
 };
 
 struct RuleVerdict {
@@ -51,8 +52,10 @@ struct RuleVerdict {
     bool enabled = true;
     bool deny = false;
     int priority = 0;
+    WorkloadClass workload_class = WorkloadClass::Foreground;
     bool matched = false;
     std::vector<KeyVerdict> keys;
+    std::vector<Place> enabled_from; // where "enabled" was given; empty for the default
 };
 
 struct Explanation {

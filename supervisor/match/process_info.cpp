@@ -111,6 +111,19 @@ std::vector<std::string> ProcessInfo::programs() const {
                          module ? std::string_view(*module) : std::string_view());
 }
 
+std::string ProcessInfo::name() const {
+    const std::vector<std::string> names = programs();
+    const auto windows = std::find_if(names.begin(), names.end(), is_windows_program);
+    if (windows != names.end())
+        return *windows;
+    const auto whole = std::find_if(names.begin(), names.end(), [this](const std::string& name) {
+        return !comm.empty() && name.substr(0, kCommLength) == comm;
+    });
+    if (whole != names.end())
+        return *whole;
+    return names.empty() ? comm : names.front();
+}
+
 std::optional<std::uint32_t> steam_appid_from_cgroup(std::string_view cgroup) {
     constexpr std::string_view mark = "app-steam-app";
     const std::size_t at = cgroup.find(mark);

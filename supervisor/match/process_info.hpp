@@ -64,6 +64,9 @@ struct ProcessInfo {
     // chooses itself, the program that Wine runs, the script that an interpreter runs, and the file
     // name of the executable.
     [[nodiscard]] std::vector<std::string> programs() const;
+    // What to call it: the Windows program's name, or the kernel's own name for it at full length,
+    // or whatever is known.
+    [[nodiscard]] std::string name() const;
 };
 
 // The last part of a UNIX or Windows path.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "rustland/common/types.hpp"
+#include "supervisor/config/place.hpp"
 #include "supervisor/match/pattern.hpp"
 
 #include <cstdint>
@@ -13,6 +14,18 @@
 namespace rustland::supervisor {
 
 enum class WorkloadClass { Foreground, Normal, Background };
+// "foreground" and so on, as rustland.conf has it.
+constexpr const char* class_name(WorkloadClass workload_class) {
+    switch (workload_class) {
+    case WorkloadClass::Foreground:
+        return "foreground";
+    case WorkloadClass::Background:
+        return "background";
+    case WorkloadClass::Normal:
+        break;
+    }
+    return "normal";
+}
 enum class BatteryCondition { Any, Yes, No };
 // Whose processes count: those of users who sit at the machine and of root, or everybody's.
 enum class SessionCondition { Active, Any };
@@ -55,8 +68,9 @@ inline constexpr int kGpuPercent = 10;
 // One [workload NAME] section, or a [companion NAME] one, which has the keys and the session alone.
 struct Rule {
     std::string name;
-    std::string file;
+    std::string file; // where the section was first begun
     int line = 0;
+    Origins origins; // where each key was given
     bool enabled = true;
     MatchKeys keys;
     bool deny = false;

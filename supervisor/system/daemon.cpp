@@ -145,7 +145,7 @@ void Daemon::detected(const std::vector<Event>& events) {
     kernel_changed();
     for (const Event& event : events) {
         if (const auto* began = std::get_if<event::WorkloadStarted>(&event))
-            record("workload", began->rule + " began");
+            record_began(began->rule);
         else if (const auto* ended = std::get_if<event::WorkloadEnded>(&event))
             record("workload", ended->rule + " ended");
         send(event);
@@ -232,21 +232,39 @@ void Daemon::settle() {
 }
 
 void Daemon::record(const std::string& kind, const CleanLine& text, const CleanBlock& dump) {
-    const bool bad = kind == "failed" || (kind == "exited" && !dump.empty());
+    record(HistoryEntry{wall_clock_ms(), kind, text, dump, {}, 0});
+}
+
+void Daemon::record_began(const std::string& rule) {
+    HistoryEntry entry{wall_clock_ms(), "workload", rule + " began", {}, {}, 0};
+    if (const Member* face = detector_->workloads().face(rule)) {
+        entry.process = fmt::format("{} (process {})", face->name, face->key.pid.value);
+        entry.user = face->user;
+    }
+    record(std::move(entry));
+}
+
+void Daemon::record(HistoryEntry entry) {
+    const bool bad = entry.kind == "failed" || (entry.kind == "exited" && !entry.dump.empty());
+    const CleanLine text = entry.process.empty()
+                               ? entry.text
+                               : CleanLine(fmt::format("{}: {}", entry.text, entry.process));
     if (options_.journal)
-        journal_.write(bad ? 4 : 6, kind, text, dump);
+        journal_.write(bad ? 4 : 6, entry.kind, text, entry.dump);
     else if (bad)
-        log::warn("{}: {}", kind, text);
+        log::warn("{}: {}", entry.kind, text);
     else
-        log::info("{}: {}", kind, text);
-    const HistoryEntry entry{wall_clock_ms(), kind, text, dump};
+        log::info("{}: {}", entry.kind, text);
     history_.add(entry);
     for (const auto& listener : events_)
         listener(entry);
-    const json line = {{"ok", true}, {"time_ms", entry.time_ms}, {"event", kind}, {"text", text}};
-    const std::map<ClientId, Reply> monitors = monitors_;
-    for (const auto& [id, reply] : monitors)
-        reply(line);
+    const std::map<ClientId, Monitor> monitors = monitors_;
+    for (const auto& [id, monitor] : monitors) {
+        json line = entry_for(monitor.peer, entry);
+        line["ok"] = true;
+        line.erase("dump");
+        monitor.reply(line);
+    }
 }
 
 } // namespace rustland::supervisor

@@ -140,6 +140,8 @@ class Daemon {
     std::vector<Member> members_in_focus();
     void settle();
     void record(const std::string& kind, const CleanLine& text, const CleanBlock& dump = {});
+    void record(HistoryEntry entry);
+    void record_began(const std::string& rule);
     void remember_exit(const ExitInfo& exit);
     void save_run();
     void save_stop();
@@ -175,7 +177,9 @@ class Daemon {
     void list_holds(const Peer& peer, nlohmann::json& out) const;
     [[nodiscard]] nlohmann::json quarantine() const;
     [[nodiscard]] nlohmann::json companions() const;
-    [[nodiscard]] nlohmann::json history(bool with_dumps) const;
+    [[nodiscard]] nlohmann::json history(const Peer& peer) const;
+    [[nodiscard]] static nlohmann::json entry_for(const Peer& peer, const HistoryEntry& entry);
+    [[nodiscard]] nlohmann::json workloads() const;
     [[nodiscard]] nlohmann::json own_pids(const std::vector<Pid>& pids, const Peer& peer) const;
 
     struct Waiter {
@@ -212,7 +216,11 @@ class Daemon {
     std::map<std::uint64_t, HoldOwner> hold_owners_;
     ClientBook hold_rate_; // of those who may hold and no more
     std::uint64_t next_hold_ = 1;
-    std::map<ClientId, Reply> monitors_;
+    struct Monitor {
+        Peer peer;
+        Reply reply;
+    };
+    std::map<ClientId, Monitor> monitors_;
     History history_;
     EventJournal journal_;
     nlohmann::json last_exit_;

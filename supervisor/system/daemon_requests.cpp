@@ -85,7 +85,7 @@ void Daemon::request(const Peer& peer, const json& body, const Reply& reply, Uni
     if (name == "list")
         return reply({{"ok", true}, {"workloads", list(peer)}});
     if (name == "history")
-        return reply({{"ok", true}, {"history", history(peer.may(Right::Manage))}});
+        return reply({{"ok", true}, {"history", history(peer)}});
     Request request{peer, body, reply, std::move(pidfd)};
     for (const Entry& entry : entries) {
         if (name != entry.name)
@@ -191,7 +191,7 @@ void Daemon::do_explain(Request& request) {
 }
 
 void Daemon::do_monitor(Request& request) {
-    monitors_[request.peer.id] = request.reply;
+    monitors_.insert_or_assign(request.peer.id, Monitor{request.peer, request.reply});
     request.reply({{"ok", true},
                    {"event", "status"},
                    {"text", status_line()},

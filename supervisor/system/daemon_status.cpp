@@ -11,22 +11,6 @@ namespace rustland::supervisor {
 
 using nlohmann::json;
 
-namespace {
-
-const char* class_name(WorkloadClass workload_class) {
-    switch (workload_class) {
-    case WorkloadClass::Foreground:
-        return "foreground";
-    case WorkloadClass::Background:
-        return "background";
-    case WorkloadClass::Normal:
-        break;
-    }
-    return "normal";
-}
-
-} // namespace
-
 // Why a workload of this rule does not turn the scheduler on now; null where it does, or where the
 // scheduler is on for another reason.
 json Daemon::why_waits(const std::string& rule) const {
@@ -62,6 +46,7 @@ json Daemon::list(const Peer& peer) const {
         out.push_back({{"rule", member.rule},
                        {"pid", member.key.pid.value},
                        {"comm", member.comm},
+                       {"name", member.name},
                        {"inherited", member.inherited},
                        {"class", rule != nullptr ? class_name(rule->workload_class) : "normal"},
                        {"waits", why_waits(member.rule)}});
@@ -92,13 +77,37 @@ json Daemon::companions() const {
     return out;
 }
 
-json Daemon::history(bool with_dumps) const {
+json Daemon::entry_for(const Peer& peer, const HistoryEntry& entry) {
+    const bool all = peer.may(Right::Manage);
+    json line = {{"time_ms", entry.time_ms}, {"event", entry.kind}, {"text", entry.text}};
+    if (!entry.process.empty() && (all || peer.uid == entry.user))
+        line["text"] = CleanLine(fmt::format("{}: {}", entry.text, entry.process));
+    if (all && !entry.dump.empty())
+        line["dump"] = entry.dump;
+    return line;
+}
+
+json Daemon::history(const Peer& peer) const {
     json out = json::array();
-    for (const HistoryEntry& entry : history_.entries()) {
-        json line = {{"time_ms", entry.time_ms}, {"event", entry.kind}, {"text", entry.text}};
-        if (with_dumps && !entry.dump.empty())
-            line["dump"] = entry.dump;
-        out.push_back(std::move(line));
+    for (const HistoryEntry& entry : history_.entries())
+        out.push_back(entry_for(peer, entry));
+    return out;
+}
+
+json Daemon::workloads() const {
+    json out = json::array();
+    const Workloads& all = detector_->workloads();
+    for (const auto& [name, processes] : all.active()) {
+        const Rule* rule = config_->find_rule(name);
+        const Member* face = all.face(name);
+        out.push_back(
+            {{"rule", name},
+             {"processes", processes},
+             {"waits", why_waits(name)},
+             {"class", class_name(rule != nullptr ? rule->workload_class : WorkloadClass::Normal)},
+             {"name", face != nullptr ? json(face->name) : json()},
+             {"pid", face != nullptr ? json(face->key.pid.value) : json()},
+             {"uid", face != nullptr ? json(face->user) : json()}});
     }
     return out;
 }
@@ -128,6 +137,9 @@ json Daemon::status_for(const Peer& peer) const {
     out["classes"]["companions"] = own_pids(scheduler_->confirmed().companions, peer);
     if (out["last_exit"].is_object())
         out["last_exit"].erase("dump");
+    for (json& workload : out["workloads"])
+        if (workload["uid"] != peer.uid)
+            workload["name"] = workload["pid"] = workload["uid"] = json();
     return out;
 }
 
@@ -144,9 +156,6 @@ json Daemon::quarantine() const {
 
 json Daemon::status() const {
     const KernelState kernel = kernel_.read();
-    json workloads = json::array();
-    for (const auto& [rule, processes] : detector_->workloads().active())
-        workloads.push_back({{"rule", rule}, {"processes", processes}, {"waits", why_waits(rule)}});
     json holds = json::array();
     for (const auto& hold : core_->holds())
         holds.push_back({{"cookie", hold.id}, {"reason", hold.reason}});
@@ -178,7 +187,7 @@ json Daemon::status() const {
                   {"unit", runs.owner ? runs.owner->unit.str() : ""},
                   {"text", runs.text()},
                   {"advice", runs.advice()}}},
-                {"workloads", workloads},
+                {"workloads", workloads()},
                 {"companions", companions()},
                 {"holds", holds},
                 {"stopped", stopped},

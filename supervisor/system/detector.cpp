@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <csignal>
 #include <fmt/format.h>
+#include <set>
+#include <string>
 #include <sys/epoll.h>
 
 namespace rustland::supervisor {
@@ -207,7 +209,7 @@ void Detector::judge(Pid pid, Look look) {
     if (const auto user = proc_.user(pid))
         workloads_.note_user(pid, *user);
     const Member* member = workloads_.find(pid);
-    log::info("process {} ({}) belongs to workload {}{}", pid.value, member->comm, member->rule,
+    log::info("process {} ({}) belongs to workload {}{}", pid.value, member->name, member->rule,
               member->inherited ? " as a child" : "");
     judge_children(pid);
 }
@@ -252,6 +254,24 @@ void Detector::drop_absent() {
                !options_.seated(companion.user, companion.key.pid);
     });
     members_changed_ = members_changed_ || left;
+}
+
+void Detector::drop_denied() {
+    std::set<std::string> rules;
+    workloads_.remove_if(
+        [&](const Member& member) {
+            const auto info = proc_.read(member.key.pid, needs_, true);
+            const Rule* rule = info && info->key == member.key ? matcher_->match(*info) : nullptr;
+            const bool denied = rule != nullptr && rule->deny;
+            if (denied)
+                rules.insert(member.rule);
+            return denied;
+        },
+        pending_);
+    // The scan that follows takes back those that still descend from a member.
+    workloads_.remove_if(
+        [&](const Member& member) { return member.inherited && rules.count(member.rule) > 0; },
+        pending_);
 }
 
 void Detector::judge_children(Pid pid) {
@@ -318,6 +338,7 @@ void Detector::use(std::shared_ptr<const Matcher> matcher, Nanos scan_interval,
     gpu_.clear();
     options_.scan_interval = scan_interval;
     workloads_.keep_rules(*matcher_, pending_);
+    drop_denied();
     members_changed_ = true;
     cgroups_.reset(); // what was of no interest before may be now
     if (needs_.cgroup) {

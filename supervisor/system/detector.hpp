@@ -105,6 +105,8 @@ class Detector {
     void watch_seats();
     // Processes of users who have left the machine.
     void drop_absent();
+    // After a reload: what a rule with deny keeps out now, and what was counted as its child.
+    void drop_denied();
     void flush();
 
     Loop& loop_;

@@ -2,12 +2,20 @@
 #include "supervisor/system/explanation.hpp"
 
 #include "rustland/common/clean_text.hpp"
+#include "supervisor/config/written.hpp"
 
 namespace rustland::supervisor {
 
 using nlohmann::json;
 
 namespace {
+
+json places_json(const std::vector<Place>& places) {
+    json out = json::array();
+    for (const Place& place : places)
+        out.push_back(place.text());
+    return out;
+}
 
 json rules_json(const Explanation& explanation) {
     json rules = json::array();
@@ -16,14 +24,17 @@ json rules_json(const Explanation& explanation) {
         for (const KeyVerdict& key : rule.keys)
             keys.push_back({{"key", key.key},
                             {"matched", key.matched},
-                            {"wanted", key.wanted},
-                            {"actual", CleanLine(key.actual)}});
+                            {"wanted", written_list(key.wanted)},
+                            {"actual", CleanLine(key.actual)},
+                            {"from", places_json(key.from)}});
         rules.push_back({{"rule", rule.rule},
                          {"file", rule.file},
                          {"line", rule.line},
                          {"enabled", rule.enabled},
+                         {"enabled_from", places_json(rule.enabled_from)},
                          {"deny", rule.deny},
                          {"priority", rule.priority},
+                         {"class", class_name(rule.workload_class)},
                          {"matched", rule.matched},
                          {"keys", keys}});
     }
@@ -36,6 +47,7 @@ json explanation_json(const ProcessInfo& process, const Explanation& explanation
                       const Explanation& companions) {
     json out = {{"pid", process.key.pid.value},
                 {"comm", CleanLine(process.comm)},
+                {"name", CleanLine(process.name())},
                 {"cmdline", CleanLine(process.cmdline())},
                 {"denied", explanation.denied},
                 {"decided_by", nullptr},

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <sys/types.h>
 #include <utility>
 
 namespace rustland::supervisor {
@@ -18,6 +19,9 @@ struct HistoryEntry {
     std::string kind; // "start", "attached", "failed", "exited", "stop", "workload", "config", …
     CleanLine text;
     CleanBlock dump; // a scheduler's last output, where there is one
+    // A process of a user that it is about, for this user and administrators alone.
+    CleanLine process;
+    uid_t user = 0;
 };
 
 // The last things that happened, oldest first.

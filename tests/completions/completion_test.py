@@ -103,7 +103,7 @@ class Zsh:
 
 
 COMMANDS = {"status", "list", "start", "switch", "stop", "restart", "run", "hold", "release",
-            "reload", "reset-failed", "check", "explain", "doctor", "monitor", "history",
+            "reload", "reset-failed", "check", "explain", "add", "exclude", "doctor", "monitor", "history",
             "import-ananicy", "import-falcond", "import-gamemode"}
 
 

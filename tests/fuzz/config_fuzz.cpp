@@ -40,6 +40,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const BuiltConfig built = build_config(files, users);
     for (const Problem& problem : built.problems)
         FUZZ_CHECK(!problem.message().empty() && !problem.text.empty());
+    for (const Problem& note : built.notes)
+        FUZZ_CHECK(!note.message().empty() && !note.text.empty());
     if (!built.problems.empty())
         return 0;
     const Settings& settings = built.config.settings;

@@ -110,6 +110,7 @@ installation() {
     assert_ok "verify the units" systemd-analyze verify --man=no \
         rustland.service rustland-restore.service rustlandd.service
     assert_ok "check the configuration" rustlandctl check
+    assert_ok "a folder for files of one's own" test -d /etc/rustland/rustland.conf.d
     # Sooner than the default, so that the test need not wait, and without its limits. Nobody sits at
     # the machine.
     install -d /etc/rustland/rustland.conf.d

@@ -8,6 +8,7 @@
 #include "support/proc_fixture.hpp"
 
 #include <gtest/gtest.h>
+#include <optional>
 #include <sys/stat.h>
 
 namespace rustland::test {
@@ -24,7 +25,10 @@ class BusTest : public testing::Test {
         ASSERT_TRUE(private_bus.ready()) << "dbus-daemon (package dbus-daemon) did not start";
         bus = *Bus::create(*loop, private_bus.address());
         DaemonOptions o;
-        o.config_file = fixture.dir().path("conf");
+        if (config_paths)
+            o.config_paths = *config_paths;
+        else
+            o.config_file = fixture.dir().path("conf");
         o.run_dir = fixture.dir().path("run");
         o.sysfs_root = fixture.sysfs();
         o.uevents = false;
@@ -110,6 +114,7 @@ class BusTest : public testing::Test {
     }
     template <typename Done> bool until(const Done& done) { return run_until(*loop, done); }
 
+    std::optional<ConfigPaths> config_paths; // instead of one file
     ProcFixture fixture;
     PrivateBus private_bus;
     std::unique_ptr<Loop> loop;

@@ -265,6 +265,13 @@ TEST(Page, ShowsEachSchedulerBesideTheOthers) {
     EXPECT_THAT(page, HasSubstr("<td>40.0</td>"));
 }
 
+TEST(Page, ATieHasNoWinner) {
+    const std::string page = to_html(recordings_of(
+        {make_run("EEVDF", 1, 59.98), make_run("rustland", 1, 60.02), make_run("other", 1, 40)}));
+    EXPECT_EQ(count(page, "<td>60.0</td>"), 2U) << "they show the same figure";
+    EXPECT_THAT(page, Not(HasSubstr("<td class=\"best\">60.0</td>")));
+}
+
 TEST(Page, LeavesColumnsOutThatNobodyKnowsAndEscapesNames) {
     std::vector<Recording> all;
     add_recordings(all, *recordings_from(kLog, "<b>&.csv"), "<b>&.csv");

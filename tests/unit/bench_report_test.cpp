@@ -170,6 +170,25 @@ TEST(Table, AlignsTextLeftAndNumbersRight) {
     EXPECT_EQ(markdown({{"name", "n"}, {"a", "1"}}, 1), "| name | n |\n|---|--:|\n| a | 1 |\n");
 }
 
+TEST(Table, FitsATerminalUnlessItIsToBeWide) {
+    Scenario cell;
+    cell.cell = *parse_cell("heavy,main=3.25/compile:16@app-slice");
+    const Report report = make_report({make_run("EEVDF", 1, kBuild8, 144.5, 100, 1e10),
+                                       make_run("rustland", 12, cell, 1000, 12.25)});
+    const std::string table = to_table(report, TableWidth::Brief);
+    EXPECT_EQ(words(table.substr(0, table.find('\n'))),
+              (std::vector<std::string>{"scenario", "scheduler", "seed", "fps", "1%", "low", "late",
+                                        "%"}));
+    for (const std::string& text :
+         {table, compare({report}, TableStyle::Text, TableWidth::Brief)}) {
+        std::istringstream in(text.substr(0, text.find("\n\n")));
+        for (std::string line; std::getline(in, line);)
+            EXPECT_LE(line.size(), 80U) << line;
+    }
+    EXPECT_THAT(to_table(report, TableWidth::Wide), HasSubstr("total Mit/s"));
+    EXPECT_THAT(to_table(report, TableWidth::Wide), HasSubstr("main=3.25"));
+}
+
 TEST(Compare, GroupsSeedsAndKeepsTheOrderOfAppearance) {
     const std::vector<Report> reports{
         make_report({make_run("EEVDF", 1, kBuild8, 40), make_run("EEVDF", 1, kHog8, 44)}),
@@ -209,7 +228,9 @@ TEST(Compare, LeavesOutWhatIsNotKnown) {
     EXPECT_EQ(groups[0].worst_of(metric("scheduler_rss_mib")), std::nullopt);
     EXPECT_EQ(groups[1].median_of(metric("decided_percent")), 97); // of the one that is known
     EXPECT_EQ(groups[1].worst_of(metric("scheduler_rss_mib")), 7.5);
-    EXPECT_EQ(line_with(compare(reports, TableStyle::Text), {"build x8", "EEVDF"}).back(), "-");
+    EXPECT_EQ(line_with(compare(reports, TableStyle::Text, TableWidth::Wide), {"build x8", "EEVDF"})
+                  .back(),
+              "-");
 }
 
 TEST(Compare, KeepsFaultsApart) {
@@ -217,8 +238,8 @@ TEST(Compare, KeepsFaultsApart) {
     killed.fault = Fault::Kill;
     auto run = make_run("rustland", 1, killed, 50);
     run.scheduler.changed = true;
-    const auto text =
-        compare({make_report({make_run("rustland", 1, kBuild8, 60), run})}, TableStyle::Text);
+    const auto text = compare({make_report({make_run("rustland", 1, kBuild8, 60), run})},
+                              TableStyle::Text, TableWidth::Wide);
     EXPECT_FALSE(line_with(text, {"build x8 kill", "50.0"}).empty());
     EXPECT_THAT(text, Not(HasSubstr("Note:"))); // it is what was asked for
 }
@@ -228,7 +249,7 @@ TEST(Compare, PrintsRatiosToTheFirstLabelOfTheScenario) {
                                                    make_run("EEVDF", 1, kHog8, 20, 0, 120e6)}),
                                       make_report({make_run("rustland", 1, kBuild8, 60, 0.5, 90e6),
                                                    make_run("rustland", 1, kHog8, 50, 0, 120e6)})};
-    const auto text = compare(reports, TableStyle::Text);
+    const auto text = compare(reports, TableStyle::Text, TableWidth::Wide);
     const auto build = line_with(text, {"build x8", "rustland"});
     ASSERT_GE(build.size(), 6U);
     EXPECT_EQ(build[4], "60.0");
@@ -245,7 +266,7 @@ TEST(Compare, PrintsRatiosToTheFirstLabelOfTheScenario) {
 TEST(Compare, ShowsTheWorstSeedsWhereThereAreSeveral) {
     const std::vector<Report> reports{
         make_report({make_run("EEVDF", 1, kBuild8, 40), make_run("EEVDF", 2, kBuild8, 20)})};
-    const auto text = compare(reports, TableStyle::Text);
+    const auto text = compare(reports, TableStyle::Text, TableWidth::Wide);
     const auto worst = text.substr(text.find("Worst seed"));
     EXPECT_EQ(line_with(worst, {"build x8", "EEVDF"})[4], "20.0");
     EXPECT_EQ(line_with(text, {"build x8", "EEVDF"})[4], "30.0");
@@ -256,8 +277,8 @@ TEST(Compare, SaysWhenResultsDoNotCompare) {
     other.kernel = "7.3.4";
     other.iterations_per_ms = 1;
     other.runs[0].scheduler.changed = true;
-    const auto text =
-        compare({make_report({make_run("EEVDF", 1, kBuild8, 40)}), other}, TableStyle::Text);
+    const auto text = compare({make_report({make_run("EEVDF", 1, kBuild8, 40)}), other},
+                              TableStyle::Text, TableWidth::Wide);
     EXPECT_THAT(text, HasSubstr("differ in the kernel"));
     EXPECT_THAT(text, HasSubstr("--iterations-per-ms"));
     EXPECT_THAT(text, HasSubstr("during build x8 (rustland, seed 1) the scheduler changed"));
@@ -266,17 +287,19 @@ TEST(Compare, SaysWhenResultsDoNotCompare) {
 TEST(Compare, WithoutACommonScenarioSaysSo) {
     const auto text = compare({make_report({make_run("EEVDF", 1, kBuild8, 40)}),
                                make_report({make_run("rustland", 1, kHog8, 60)})},
-                              TableStyle::Text);
+                              TableStyle::Text, TableWidth::Wide);
     EXPECT_THAT(text, HasSubstr("rustland and EEVDF have no scenario in common."));
 }
 
 TEST(Compare, WritesMarkdownAndCsv) {
     const std::vector<Report> reports{make_report({make_run("EEVDF", 1, kBuild8, 40)})};
-    EXPECT_THAT(compare(reports, TableStyle::Markdown),
+    EXPECT_THAT(compare(reports, TableStyle::Markdown, TableWidth::Wide),
                 HasSubstr("| build x8 | EEVDF | 1 | 40.0 |"));
-    EXPECT_THAT(compare(reports, TableStyle::Csv), HasSubstr("build x8,EEVDF,1,40,40,"));
+    EXPECT_THAT(compare(reports, TableStyle::Csv, TableWidth::Wide),
+                HasSubstr("build x8,EEVDF,1,40,40,"));
 }
 
 TEST(Compare, OfNothingSaysSo) {
-    EXPECT_EQ(compare({make_report({})}, TableStyle::Text), "The results hold no runs.\n");
+    EXPECT_EQ(compare({make_report({})}, TableStyle::Text, TableWidth::Wide),
+              "The results hold no runs.\n");
 }

@@ -51,15 +51,13 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         BadFile{"[supervisr]\n", "f:1: [supervisr] unknown section; there are [supervisor], "
                                  "[workload NAME] and [companion NAME]"},
-        BadFile{"[workload]\n", "f:1: [workload] unknown section; there are [supervisor], "
-                                "[workload NAME] and [companion NAME]"},
+        BadFile{"[workload]\n", "f:1: [workload] a name is missing; write [workload NAME]"},
         BadFile{"[supervisor]\nlingre = 5s\n",
                 "f:2: [supervisor] lingre: unknown key; is linger meant?"},
         BadFile{"[supervisor]\nfoo = 5s\n", "f:2: [supervisor] foo: unknown key"},
         BadFile{"[supervisor]\nscheduler_arg = x\n",
                 "f:2: [supervisor] scheduler_arg: unknown key; is scheduler_args meant?"},
-        BadFile{"[companion]\n", "f:1: [companion] unknown section; there are [supervisor], "
-                                 "[workload NAME] and [companion NAME]"},
+        BadFile{"[companion]\n", "f:1: [companion] a name is missing; write [companion NAME]"},
         BadFile{"[companion x]\n",
                 "f:1: [companion x] has nothing to match by; give at least one of comm, program, "
                 "exe, cmdline, cgroup, steam_appid, parent, ancestor, user"},
@@ -121,7 +119,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"[supervisor]\nscan_interval = 10ms\n",
                 "f:2: [supervisor] scan_interval: \"10ms\" is too short; at least 1s"},
         BadFile{"[supervisor]\nrestart_initial = 5min\n",
-                "f:1: [supervisor] restart_max: is shorter than restart_initial"},
+                "f:2: [supervisor] restart_initial: is longer than restart_max, 1min"},
         BadFile{"[supervisor]\ncrash_limit = many\n",
                 "f:2: [supervisor] crash_limit: \"many\" is not a rate; write COUNT/DURATION, such "
                 "as 6/1min"},

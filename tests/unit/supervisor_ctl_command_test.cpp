@@ -86,8 +86,9 @@ TEST_F(CtlTest, NumbersAreDecimalAndWhole) {
         EXPECT_THAT(ask({"top", "--once", "-d", bad}, 2), HasSubstr("--interval")) << bad;
     EXPECT_THAT(ask({"trace", "--seconds", "1,000"}, 2), HasSubstr("--seconds"));
     EXPECT_THAT(ask({"trace", "--buffer", "8_192"}, 2), HasSubstr("--buffer"));
-    for (const char* bad : {"0", "0x32", "50x", "1,0"})
-        EXPECT_THAT(ask({"explain", bad}, 2), HasSubstr("pid")) << bad;
+    EXPECT_THAT(ask({"explain", "0"}, 1), HasSubstr("\"pid\" must be the number of a process"));
+    for (const char* name : {"0x32", "50x", "1,0"})
+        EXPECT_THAT(ask({"explain", name}, 1), HasSubstr("no process is called")) << name;
 }
 
 TEST_F(CtlTest, ExplainsWithoutTheDaemonByTheConfiguration) {
@@ -97,7 +98,7 @@ TEST_F(CtlTest, ExplainsWithoutTheDaemonByTheConfiguration) {
         more.insert(more.begin(), command.begin(), command.end());
         return more;
     };
-    EXPECT_THAT(run(with({own}), 0), HasSubstr("this is by the configuration"));
+    EXPECT_THAT(run(with({own}), 0), HasSubstr("This is by the configuration"));
     const json answer = json::parse(run(with({own, "--json"}), 0));
     EXPECT_EQ(answer["by"], "configuration");
     EXPECT_EQ(answer["explanation"]["pid"], ::getpid());
@@ -204,6 +205,130 @@ TEST_F(CtlTest, AHoldOfAnotherUserLastsAsLongAsTheCommand) {
     EXPECT_EQ(daemon->status()["holds"][0]["reason"], "sleep");
     client.kill(SIGTERM);
     EXPECT_TRUE(until([&] { return runner->stopping; }));
+}
+
+TEST_F(CtlTest, StatusAndHistoryNameTheGame) {
+    game();
+    runner->attach();
+    EXPECT_THAT(ask({"status"}), HasSubstr("game:       game (process 50, rule game)\n"));
+    EXPECT_THAT(ask({"history"}), HasSubstr("game began: game (process 50)\n"));
+    EXPECT_THAT(ask({"list"}), HasSubstr("game\t50\tgame\tforeground\trule\n"));
+}
+
+TEST_F(CtlTest, OthersDoNotLearnTheNamesOfAUsersGames) {
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs root, to be another user";
+    game(); // of the user 1000, and this is asked as another one
+    runner->attach();
+    EXPECT_THAT(ask({"status"}, 0, false), HasSubstr("game:       one of the rule game\n"));
+    EXPECT_THAT(ask({"history"}, 0, false), HasSubstr("game began\n"));
+}
+
+class AddTest : public CtlTest {
+  protected:
+    AddTest() {
+        // The daemon reads the folder that rustlandctl writes to.
+        fixture.dir().write("etc/rustland.conf",
+                            "[supervisor]\nscheduler = /bin/sh\nlinger = 0\nmin_dwell = 0\n"
+                            "[workload game]\nprogram = game\n");
+        config_paths = {fixture.dir().path("vendor"), fixture.dir().path("etc/rustland.conf"),
+                        fixture.dir().path("etc/d")};
+    }
+    [[nodiscard]] std::vector<std::string> with_paths(std::vector<std::string> arguments) const {
+        arguments.insert(arguments.begin(), {"--config", config_paths->main_file, "--config-dir",
+                                             config_paths->admin_dir, "--proc", fixture.proc()});
+        return arguments;
+    }
+    std::string act(const std::vector<std::string>& arguments, int expected = 0,
+                    bool as_root = true) {
+        return ask(with_paths(arguments), expected, as_root);
+    }
+    void doom() {
+        fixture.add({60, 1, "doom9", {"/g/doom9"}, "/user.slice", "", 100, 1000});
+        const_cast<Detector&>(daemon->detector())
+            .handle({{ProcessEvent::Kind::Exec, Pid{60}, Pid{60}}});
+    }
+};
+
+TEST_F(AddTest, AGameIsAddedInOneStepAndCountsAtOnce) {
+    doom();
+    const std::string no = act({"explain", "doom9"});
+    EXPECT_THAT(no, HasSubstr("doom9 (process 60) is no game: no rule matches"));
+    EXPECT_THAT(no, HasSubstr("sudo rustlandctl add doom9\n"));
+    EXPECT_THAT(no, HasSubstr("    [workload doom9]\n    program = doom9\n"));
+    const std::string done = act({"add", "60"});
+    EXPECT_THAT(done, HasSubstr("/etc/d/doom9.conf:\n    # Written by rustlandctl add."));
+    EXPECT_THAT(done, HasSubstr("rustlandd has read it: doom9 (process 60) counts as a game now"));
+    EXPECT_EQ(daemon->status()["workloads"][0]["rule"], "doom9");
+    EXPECT_THAT(act({"explain", "doom9"}),
+                HasSubstr("doom9 (process 60) counts as a game, by the rule doom9"));
+    EXPECT_THAT(act({"add", "doom9"}), HasSubstr("doom9 counts as a game already, by the rule "
+                                                 "doom9 ("));
+    struct stat st = {};
+    ASSERT_EQ(::stat(fixture.dir().path("etc/d/doom9.conf").c_str(), &st), 0);
+    EXPECT_EQ(st.st_mode & 07777U, 0644U);
+    EXPECT_THAT(act({"check"}), HasSubstr("no mistakes in 2 files"));
+}
+
+TEST_F(AddTest, AProgramIsKeptOutInOneStepAndAtOnce) {
+    game();
+    runner->attach();
+    EXPECT_THAT(act({"exclude", "game"}),
+                HasSubstr("rustlandd has read it: game (process 50) is no game now"));
+    EXPECT_TRUE(daemon->status()["workloads"].empty());
+    EXPECT_THAT(act({"explain", "50"}), HasSubstr("the rule not-game keeps it out"));
+    EXPECT_THAT(act({"exclude", "game"}), HasSubstr("game is kept out already, by the rule "
+                                                    "not-game ("));
+    EXPECT_THAT(act({"add", "game"}, 1), HasSubstr("is kept out by the rule not-game ("));
+}
+
+TEST_F(AddTest, NothingIsLostAndNothingIsWrittenThatCheckRefuses) {
+    fixture.dir().write("etc/d/doom9.conf", "# mine\n");
+    EXPECT_THAT(act({"add", "doom9"}), HasSubstr("/etc/d/doom9-2.conf:"));
+    EXPECT_EQ(*read_file(fixture.dir().path("etc/d/doom9.conf")), "# mine\n");
+    EXPECT_THAT(act({"add", "doom8", "--name", "doom9"}, 1), HasSubstr("take another --name"));
+    EXPECT_THAT(act({"add", "doom8", "--name", "game"}, 1), HasSubstr("there is a rule game"));
+    EXPECT_THAT(act({"add", "doom8", "--name", "../x"}, 1), HasSubstr("cannot be the name"));
+    EXPECT_THAT(act({"add", "bash"}, 1), HasSubstr("bash is a shell"));
+    EXPECT_THAT(act({"add", "4194304"}, 1), HasSubstr("there is no process 4194304"));
+    EXPECT_EQ(json::parse(act({"add", "doom8", "--json"}))["reloaded"], true);
+    fixture.dir().write("etc/d/z.conf", "[oops]\n");
+    EXPECT_THAT(act({"add", "doom7"}, 1), HasSubstr("z.conf:1: [oops]"));
+    EXPECT_FALSE(std::filesystem::exists(fixture.dir().path("etc/d/doom7.conf")));
+}
+
+TEST_F(AddTest, WithoutTheRightTheFileIsShownAndTheCommandThatWorks) {
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs root, to be another user";
+    const std::string shown = act({"add", "doom9"}, 1, false);
+    EXPECT_THAT(shown, HasSubstr("    program = doom9\n"));
+    EXPECT_THAT(shown, HasSubstr("; this does it: sudo rustlandctl add doom9\n"));
+    EXPECT_FALSE(std::filesystem::exists(fixture.dir().path("etc/d")));
+}
+
+TEST_F(AddTest, WithoutTheDaemonItIsWrittenAllTheSame) {
+    std::vector<std::string> command{program_, "--socket", "/nonexistent"};
+    for (const std::string& word : with_paths({"add", "doom9"}))
+        command.push_back(word);
+    EXPECT_THAT(run(command), HasSubstr("sudo systemctl enable --now rustlandd"));
+    EXPECT_TRUE(std::filesystem::exists(fixture.dir().path("etc/d/doom9.conf")));
+}
+
+TEST_F(AddTest, CheckShowsWhatAllFilesTogetherSay) {
+    fixture.dir().write("etc/d/mine.conf", "[workload game]\nprogram += doom9,\n  doom8\n");
+    fixture.dir().write("etc/d/forgotten", "[workload x]\n");
+    const std::string shown = act({"check", "--show"});
+    EXPECT_THAT(shown, HasSubstr("[workload game]\n# " + config_paths->main_file +
+                                 ":6\n"
+                                 "program = game\n# " +
+                                 config_paths->admin_dir +
+                                 "/mine.conf:2\n"
+                                 "program += doom9,\n    doom8\n"));
+    const std::string again = fixture.dir().write("again.conf", shown);
+    EXPECT_EQ(json::parse(ask({"check", "--json", "--show", again}, -1))["sections"].size(), 2U)
+        << "what it shows is a configuration itself";
+    EXPECT_THAT(act({"check"}, -1), HasSubstr("forgotten: is not read, because its name does not "
+                                              "end in .conf"));
 }
 
 TEST_F(CtlTest, MonitorPrintsWhatHappens) {

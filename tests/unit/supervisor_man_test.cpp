@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // rustlandd(8), rustlandctl(1) and rustland.conf(5) say what the programs and the parser's own
 // tables say, both ways.
+#include "rustland/common/file.hpp"
 #include "rustland/common/types.hpp"
+#include "rustland/common/version.hpp"
 #include "supervisor/config/config.hpp"
 #include "supervisor/ctl/commands.hpp"
 #include "support/man_page.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 
 using namespace rustland;
 using nlohmann::json;
@@ -104,6 +109,36 @@ std::set<int> exit_codes(const std::string& page) {
 }
 
 } // namespace
+
+TEST(ManPages, CarryTheProjectsNameAndReferToOneAnother) {
+    std::map<std::string, std::string> pages; // "rustlandctl 1" -> its text
+    for (const auto& file : std::filesystem::directory_iterator(kMan)) {
+        const std::string section = file.path().extension().string();
+        if (section.size() == 2 && std::isdigit(static_cast<unsigned char>(section[1])) != 0)
+            pages[file.path().stem().string() + " " + section.substr(1)] =
+                *rustland::read_file(file.path().string());
+    }
+    ASSERT_GE(pages.size(), 8U);
+    const std::string project = std::string("\"rustland ") + rustland::kVersion + "\"";
+    std::set<std::string> named;
+    for (const auto& [page, text] : pages) {
+        EXPECT_NE(text.find(project), std::string::npos) << page << " lacks " << project;
+        std::istringstream lines(text.substr(std::min(text.find("SEE ALSO"), text.size())));
+        std::size_t of_ours = 0;
+        for (std::string line; std::getline(lines, line);)
+            for (const auto& [other, ignored] : pages) {
+                const std::string name = other.substr(0, other.size() - 2);
+                if (line.starts_with(".Xr " + other) ||
+                    line.starts_with(".BR " + name + " (" + other.back() + ")")) {
+                    EXPECT_NE(other, page) << "refers to itself";
+                    named.insert(other);
+                    ++of_ours;
+                }
+            }
+        EXPECT_GE(of_ours, 2U) << page << " refers to too few others";
+    }
+    EXPECT_EQ(named.size(), pages.size()) << "some page is named by no other";
+}
 
 TEST(SupervisorManPages, DaemonListsItsOptions) {
     EXPECT_EQ(flags_in(man_section(kDaemonPage, "Options")),

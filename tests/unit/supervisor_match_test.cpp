@@ -334,7 +334,7 @@ TEST(Matcher, ExplainsEveryKeyOfEveryRule) {
     EXPECT_TRUE(e.rules[0].keys[0].matched);
     EXPECT_EQ(e.rules[0].keys[1].key, "exe");
     EXPECT_FALSE(e.rules[0].keys[1].matched);
-    EXPECT_EQ(e.rules[0].keys[1].wanted, "/g/*, /h/*");
+    EXPECT_EQ(e.rules[0].keys[1].wanted, (std::vector<std::string>{"/g/*", "/h/*"}));
     EXPECT_EQ(e.rules[0].keys[1].actual, "/usr/x");
     EXPECT_EQ(e.rules[0].line, 1);
 }
@@ -358,7 +358,7 @@ TEST(Matcher, AGpuRuleWaitsForALookAndNeverMatchesWithoutOne) {
     p.gpu = {GpuUse::State::Known, 31};
     ASSERT_NE(m.match(p), nullptr);
     EXPECT_EQ(m.explain(p).rules[2].keys[1].actual, "31%");
-    EXPECT_EQ(m.explain(p).rules[2].keys[1].wanted, "at least 30%");
+    EXPECT_EQ(m.explain(p).rules[2].keys[1].wanted, std::vector<std::string>{"at least 30%"});
     p.argv = {"firefox"};
     EXPECT_TRUE(m.match(p)->deny);
     EXPECT_FALSE(m.waits_for_gpu(process("known", {"known"}, "", "/x/app.slice/a"))) << "decided";

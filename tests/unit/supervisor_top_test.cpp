@@ -30,7 +30,8 @@ TopMoment first() {
         seconds(10),
         {{"uptime", 5}, {"decided", 1000}, {"idle", 100}, {"fallback", 0}, {"thread_cpu", 1.0}});
     m.cpus = {{0, {100, 1000}}, {1, {100, 1000}}};
-    m.processes = {{4711, "game.exe", "wine", "foreground", 2, {seconds(1), millis(10), 100}}};
+    m.processes = {
+        {4711, "game.exe", "game.exe", "wine", "foreground", 2, {seconds(1), millis(10), 100}}};
     return m;
 }
 TopMoment second() {
@@ -42,8 +43,13 @@ TopMoment second() {
                                        {"runnable", 9},
                                        {"resident", 10 << 20}});
     m.cpus = {{0, {175, 1100}}, {1, {100, 1100}}};
-    m.processes = {
-        {4711, "game.exe", "wine", "foreground", 2, {seconds(1) + millis(500), millis(110), 600}}};
+    m.processes = {{4711,
+                    "game.exe",
+                    "The Game.exe",
+                    "wine",
+                    "foreground",
+                    2,
+                    {seconds(1) + millis(500), millis(110), 600}}};
     m.supervisor = "on: wine";
     m.events = {"now  started"};
     return m;
@@ -74,7 +80,7 @@ TEST(TopView, ShowsRatesBetweenTwoMoments) {
     EXPECT_THAT(line_with(all, "decided by the policy"), HasSubstr("2500/s  ||||"));
     EXPECT_THAT(line_with(all, "found an idle CPU"), HasSubstr(" 250/s  ||||  "));
     EXPECT_THAT(line_with(all, "waiting    "), HasSubstr("9 runnable, - for a decision"));
-    EXPECT_THAT(line_with(all, "costs"), HasSubstr("5.0 % of a CPU, 10.0 MiB"));
+    EXPECT_THAT(line_with(all, "costs"), HasSubstr("up 6s  costs 5.0 % of a CPU, 10.0 MiB"));
     EXPECT_THAT(all, HasSubstr("cpu0  [|||||||||   ]  75 %"));
     EXPECT_THAT(all, HasSubstr("cpu1  [            ]   0 %"));
     EXPECT_THAT(all, HasSubstr("on: wine\nnow  started\n"));
@@ -82,14 +88,14 @@ TEST(TopView, ShowsRatesBetweenTwoMoments) {
 
 TEST(TopView, ShowsHowLongWorkloadsWait) {
     // 0.5 s of CPU time, and 100 ms of waiting in 500 times.
-    const std::string line = line_with(text(top_lines(first(), second(), {})), "game.exe");
-    EXPECT_THAT(line, HasSubstr("4711  foreground        2    0.50     0.10          200 us"));
+    const std::string line = line_with(text(top_lines(first(), second(), {})), "The Game.exe");
+    EXPECT_THAT(line, HasSubstr("4711  foreground       2   0.50     0.10          200 us"));
 }
 
 TEST(TopView, ShowsNoRatesWhereThereAreNone) {
     const std::string once = text(top_lines(second(), second(), {}));
     EXPECT_THAT(line_with(once, "decided by the policy"), HasSubstr(" -/s"));
-    EXPECT_THAT(line_with(once, "game.exe"), HasSubstr("-        -               -"));
+    EXPECT_THAT(line_with(once, "The Game.exe"), HasSubstr("-        -               -"));
     TopMoment other = second();
     other.scheduler->pid = 8; // another run: its counters began anew
     EXPECT_THAT(line_with(text(top_lines(first(), other, {})), "decided by"), HasSubstr(" -/s"));
@@ -110,7 +116,7 @@ TEST(TopView, ShowsWaitsSinceTheMomentBefore) {
     EXPECT_EQ(top_json(before, now)["scheduler"]["waits"]["foreground"]["per_second"], 120);
     EXPECT_TRUE(top_json(before, now)["scheduler"]["waits"]["normal"]["p50_below_us"].is_null());
     // A tall terminal has room for tall bars.
-    EXPECT_EQ(top_lines(before, now, {80, 0}).size(), top_lines(before, now, {80, 39}).size() + 6);
+    EXPECT_EQ(top_lines(before, now, {80, 0}).size(), top_lines(before, now, {80, 38}).size() + 6);
     now.scheduler->pid = 8;
     EXPECT_THAT(line_with(text(top_lines(before, now, {})), "foreground        -"),
                 HasSubstr(" -           -           - |"));
@@ -123,11 +129,11 @@ TEST(TopView, FaultsAreRed) {
         moment(seconds(11), {{"uptime", 6}, {"fallback", 4}, {"errors", 2}, {"lease_active", 1}})
             .scheduler;
     const auto lines = top_lines(first(), bad, {});
-    EXPECT_EQ(style_of(lines, "undecided, lease over"), Style::Bad);
+    EXPECT_EQ(style_of(lines, "undecided for too long"), Style::Bad);
     EXPECT_EQ(style_of(lines, "on the lease"), Style::Bad);
     EXPECT_EQ(style_of(lines, "2 unknown tasks: should be 0"), Style::Bad);
     const auto good = top_lines(first(), second(), {});
-    EXPECT_EQ(style_of(good, "undecided, lease over"), Style::Plain);
+    EXPECT_THAT(text(good), Not(HasSubstr("undecided")));
     EXPECT_THAT(text(good), Not(HasSubstr("should be 0")));
 }
 
@@ -148,6 +154,25 @@ TEST(TopView, FitsTheTerminal) {
     }
     // Half a character would spoil the line.
     EXPECT_THAT(text(top_lines(first(), many, {5, 0})), HasSubstr("\n\xc3\xa4\xc3\xa4\n"));
+}
+
+TEST(TopView, ASmallTerminalShowsTheGameAndItsWaitsAndSaysWhatIsCut) {
+    TopMoment now = second();
+    now.scheduler->waits.emplace();
+    for (int pid = 1; pid < 10; ++pid)
+        now.processes.push_back({pid, "child", "child", "wine", "normal", 1, {}});
+    for (int cpu = 0; cpu < 8; ++cpu)
+        now.cpus[cpu] = {};
+    now.events.assign(5, "event");
+    const auto lines = top_lines(first(), now, {80, 23});
+    ASSERT_EQ(lines.size(), 23U);
+    const std::string all = text(lines);
+    EXPECT_LT(all.find("The Game.exe"), all.find("Waits"));
+    EXPECT_LT(all.find("Waits"), all.find("CPUs\n"));
+    EXPECT_THAT(all, HasSubstr("and 5 more\n"));
+    EXPECT_THAT(text({lines.back()}), HasSubstr(" more lines: make the terminal taller"));
+    EXPECT_THAT(text(top_help({40, 5})), HasSubstr("more lines"));
+    EXPECT_EQ(text(top_lines(first(), now, {80, 0})).find("more lines"), std::string::npos);
 }
 
 TEST(TopView, WithoutASchedulerItSaysWhyAndShowsTheRest) {

@@ -39,7 +39,8 @@ TEST_F(DaemonTest, AHoldsReasonIsOneLineOfText) {
 
 TEST_F(DaemonTest, AProcesssNameIsOneLineOfText) {
     boot();
-    fixture.add({50, 1, "\n<0>PANIC\xff", {"/x/game"}, "/user.slice", "", 100, kPlayer});
+    const std::string name = "\n<0>PANIC\xff";
+    fixture.add({50, 1, name, {name}, "/user.slice", "/x/game", 100, kPlayer});
     testing::internal::CaptureStdout(); // where a log that nobody has set up goes
     exec(50);
     const std::string log = testing::internal::GetCapturedStdout();
@@ -48,6 +49,8 @@ TEST_F(DaemonTest, AProcesssNameIsOneLineOfText) {
     const json list = ask({{"request", "list"}})["workloads"];
     ASSERT_EQ(list.size(), 1U);
     EXPECT_EQ(list[0]["comm"], "?<0>PANIC?");
+    EXPECT_EQ(list[0]["name"], "?<0>PANIC?");
+    EXPECT_EQ(daemon->status()["workloads"][0]["name"], "?<0>PANIC?");
 }
 
 TEST_F(DaemonTest, TheDumpOfASchedulerIsForAdministrators) {

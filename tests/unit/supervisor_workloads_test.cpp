@@ -61,6 +61,28 @@ TEST_F(Membership, TheFirstProcessBeginsAndTheLastEndsAWorkload) {
     EXPECT_TRUE(workloads.empty());
 }
 
+TEST_F(Membership, AWorkloadIsKnownByItsGameAndNotByItsLauncher) {
+    EXPECT_EQ(workloads.face("a"), nullptr);
+    const auto child = [&](int pid, const std::string& program, std::uint64_t start) {
+        ProcessInfo p = proc(pid, program.substr(0, 15), start);
+        p.argv = {"/g/" + program};
+        p.ancestors.push_back({{Pid{1}, 1}, "game", {}, {}});
+        judge(p);
+    };
+    ProcessInfo reaper = proc(1, "game", 1);
+    reaper.argv = {"reaper", "SteamLaunch"}; // as it calls itself
+    judge(reaper);
+    EXPECT_EQ(workloads.face("a")->name, "reaper") << "what there is";
+    child(2, "python3.11", 2);
+    child(3, "a-long-name-of-a-game", 3);
+    child(4, "another", 4);
+    EXPECT_EQ(workloads.face("a")->name, "a-long-name-of-a-game");
+    child(5, "The Game.exe", 5);
+    child(6, "explorer.exe", 4);
+    EXPECT_EQ(workloads.face("a")->name, "The Game.exe");
+    EXPECT_EQ(workloads.face("b"), nullptr);
+}
+
 TEST_F(Membership, ARenameNeverReleases) {
     judge(proc(1, "game"));
     EXPECT_FALSE(judge(proc(1, "GameThread")));

@@ -68,7 +68,7 @@ start_daemon
 wait_on
 listed "$compositor" || fail "the compositor is not listed: $(rustlandctl list)"
 assert_ok "explain" rustlandctl explain $compositor
-assert_match "explain" "=> companion screen, while" "$OUTPUT"
+assert_match "explain" "is the companion screen, while a game" "$OUTPUT"
 serves && fail "it is in the foreground without a workload"
 measure $compositor "$first" "$other"
 assert_alike "without a game"

@@ -31,7 +31,7 @@ join() { # SCOPE PID: of the applications of a user
 }
 decided() { # PID WHAT: what explain says of it in the end
     assert_ok "explain" rustlandctl explain "$1"
-    assert_match "explain $1" "=> $2" "$OUTPUT"
+    assert_match "explain $1" "$2" "$OUTPUT"
 }
 member() { rustlandctl list | grep -Eq "$1.* $2 "; }
 
@@ -45,7 +45,7 @@ game=$POSED
 join $steam-2222.scope "$game"
 wait_on
 wait_for 10 "the scheduler knows the game" told "$game"
-decided "$game" "workload steam"
+decided "$game" "counts as a game,? by the rule steam"
 ended "$reaper" "$game"
 wait_off
 
@@ -57,9 +57,9 @@ shop=$POSED
 pose fossilize_repla fossilize_replay x
 shaders=$POSED
 wait_for 5 "the last of them is looked at" rustlandctl explain "$shaders"
-decided "$session" "no workload: denied by deny-gamescope-session"
-decided "$shop" "no rule matches"
-decided "$shaders" "no workload: denied by deny-shaders"
+decided "$session" "is no game: the rule deny-gamescope-session keeps it out"
+decided "$shop" "is no game: no rule matches"
+decided "$shaders" "is no game: the rule deny-shaders keeps it out"
 # As long as the later looks take.
 looked=$(number judged)
 judged_more() { [ "$(number judged)" -ge $((looked + 5)) ]; }
@@ -80,7 +80,7 @@ ended "$session" "$shop" "$shaders"
 echo "gamescope around one game"
 pose gamescope-wl gamescope -W 1280 -- /opt/game/game
 wait_on
-decided "$POSED" "workload gamescope"
+decided "$POSED" "counts as a game,? by the rule gamescope"
 ended "$POSED"
 wait_off
 end_daemon TERM

@@ -44,7 +44,7 @@ listed $painter && fail "listed by what nobody tells"
 assert_ok explain rustlandctl explain $painter
 echo "$OUTPUT" | grep "gpu:"
 assert_match "explain" "- gpu: is unknown: the graphics driver tells no times; wanted at least 10%" "$OUTPUT"
-assert_match "explain" "=> no rule matches" "$OUTPUT"
+assert_match "explain" "is no game: no rule matches" "$OUTPUT"
 OUTPUT=$(rustlandctl doctor)
 echo "$OUTPUT" | grep graphics
 assert_match "doctor" "note +graphics: the driver does not tell how busy" "$OUTPUT"

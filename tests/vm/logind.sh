@@ -46,7 +46,7 @@ says() { rustlandctl explain "$1" | grep -q -- "$2"; }
 
 echo "nobody sits at the machine"
 start_game_of "$PLAYER"
-wait_for 20 "the game is known as nobody's" says "$GAME_PID" "- session: is its user does not sit"
+wait_for 20 "the game is known as nobody's" says "$GAME_PID" "- session: its user does not sit"
 off || fail "on for somebody who does not sit at the machine"
 end_game
 
@@ -64,7 +64,7 @@ player_login=$LOGIN player_session=$SESSION
 switch_to "$player_session"
 wait_on
 wait_for 10 "the scheduler knows the game" told "$player_game"
-says "$player_game" "+ session: is its user sits" || fail "explain: $(rustlandctl explain "$player_game")"
+says "$player_game" "+ session: its user sits" || fail "explain: $(rustlandctl explain "$player_game")"
 
 echo "another user in front"
 login "$OTHER" 2

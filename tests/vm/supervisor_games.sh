@@ -72,7 +72,7 @@ assert_eq "reason" "workload racer" "$(field because)"
 echo "and stays when it is renamed again"
 echo other >&4
 wait_for 5 "the new name is seen" grep -qx other /proc/$loader/comm
-rustlandctl explain $loader | grep -q "it is counted as racer" || fail "the rename released it"
+rustlandctl explain $loader | grep -q "counts as a game by the rule racer, which it matched when it began" || fail "the rename released it"
 exec 4>&-
 wait "$loader"
 wait_off
@@ -102,7 +102,7 @@ wait_off
 echo "a denied program is no game"
 start_game launcher
 wait_for 5 "the process runs" ran_for "$GAME_PID" 0
-rustlandctl explain "$GAME_PID" | grep -q "no workload: denied by denied" || fail "not denied"
+rustlandctl explain "$GAME_PID" | grep -q "is no game: the rule denied keeps it out" || fail "not denied"
 off || fail "on for a denied program"
 end_game
 

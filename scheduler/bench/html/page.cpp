@@ -48,18 +48,21 @@ std::string text_of(const Figure& figure, int digits) {
     return figure ? fmt::format("{:.{}f}", *figure, digits) : "–";
 }
 
-// The best figure of a column, where there is something to choose from.
-Figure best_of(Groups groups, const Column& column) {
-    std::vector<double> shown;
+// The best figure of a column as it is shown; empty where there is nothing to choose from, or where
+// several share it: a tie has no winner.
+std::string best_of(Groups groups, const Column& column) {
+    std::vector<double> known;
     for (const Group& group : groups)
         if (const Figure value = group.median_of(column.get))
-            shown.push_back(*value);
-    if (shown.size() < 2)
-        return std::nullopt;
-    const auto [low, high] = std::minmax_element(shown.begin(), shown.end());
-    if (*low == *high)
-        return std::nullopt;
-    return column.better == Better::Higher ? *high : *low;
+            known.push_back(*value);
+    if (known.size() < 2)
+        return "";
+    const auto [low, high] = std::minmax_element(known.begin(), known.end());
+    const std::string best = text_of(column.better == Better::Higher ? *high : *low, column.digits);
+    const auto as_good = std::count_if(known.begin(), known.end(), [&](double value) {
+        return text_of(value, column.digits) == best;
+    });
+    return as_good == 1 ? best : "";
 }
 
 std::string table(Groups groups, const std::vector<std::size_t>& colours) {
@@ -76,10 +79,9 @@ std::string table(Groups groups, const std::vector<std::size_t>& colours) {
         html += fmt::format("<tr><th><span class=\"dot s{}\"></span>{}</th>", colours[i] % kColours,
                             escaped(groups[i].label));
         for (const Column* column : columns) {
-            const Figure value = groups[i].median_of(column->get);
-            const Figure best = best_of(groups, *column);
-            html += fmt::format("<td{}>{}</td>", value && value == best ? " class=\"best\"" : "",
-                                text_of(value, column->digits));
+            const std::string value = text_of(groups[i].median_of(column->get), column->digits);
+            const bool best = value == best_of(groups, *column);
+            html += fmt::format("<td{}>{}</td>", best ? " class=\"best\"" : "", value);
         }
         html += fmt::format("<td>{}</td></tr>\n", groups[i].recordings.size());
     }

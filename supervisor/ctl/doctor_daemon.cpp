@@ -29,7 +29,8 @@ void failures(const json& status, std::int64_t now_ms, std::vector<Finding>& fin
     for (const json& entry : quarantined)
         findings.push_back(
             {Verdict::Bad, "failures",
-             fmt::format("{} is not started any more, since {}: {}", field_text(entry, "scheduler"),
+             fmt::format("{} is not started any more, failed {}: {}",
+                         field_text(entry, "scheduler"),
                          ago(field_number(entry, "since_ms"), now_ms), field_text(entry, "reason")),
              "mend that, then: sudo rustlandctl reset-failed (rustlandctl history --dump has "
              "more)"});

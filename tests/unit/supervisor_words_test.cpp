@@ -55,10 +55,11 @@ TEST_F(Words, AQuarantineIsNoGoodHealth) {
     EXPECT_THAT(doctor(), Contains("good failures: none that keep the scheduler off -> "));
     game(50);
     runner->fail("exited with status 2: there is no option '--polcy'", ExitKind::Misconfigured);
-    EXPECT_THAT(doctor(),
-                Contains("bad failures: /opt/sched is not started any more, since just now: exited "
-                         "with status 2: there is no option '--polcy' -> mend that, then: sudo "
-                         "rustlandctl reset-failed (rustlandctl history --dump has more)"));
+    EXPECT_THAT(
+        doctor(),
+        Contains("bad failures: /opt/sched is not started any more, failed just now: exited "
+                 "with status 2: there is no option '--polcy' -> mend that, then: sudo "
+                 "rustlandctl reset-failed (rustlandctl history --dump has more)"));
     EXPECT_THAT(tail(), Contains("quarantine: /opt/sched, just now")) << "because: has the reason";
     EXPECT_THAT(tail(), Not(Contains(StartsWith("last run:")))) << "said once";
 }

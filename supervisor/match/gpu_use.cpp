@@ -158,7 +158,9 @@ GpuUse GpuWatch::look(const ProcessKey& process, GpuReading reading, Nanos now) 
     drop_duplicates(reading);
     GpuUse use;
     const auto before = known_.find(process);
-    if (!reading.device)
+    if (reading.hidden)
+        use.state = GpuUse::State::Hidden;
+    else if (!reading.device)
         use.state = GpuUse::State::NoDevice;
     else if (reading.clients.empty())
         use.state = GpuUse::State::NotTold;

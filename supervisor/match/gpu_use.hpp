@@ -37,6 +37,7 @@ std::optional<DrmClient> parse_drm_fdinfo(std::string_view text);
 // What was seen of a process at one moment.
 struct GpuReading {
     bool device = false; // it holds a graphics device open
+    bool hidden = false; // what it holds open may not be seen
     std::vector<DrmClient> clients;
 };
 

@@ -52,6 +52,8 @@ std::string gpu_text(const std::optional<GpuUse>& gpu) {
     switch (gpu->state) {
     case GpuUse::State::NoDevice:
         return "no graphics device open";
+    case GpuUse::State::Hidden:
+        return "unknown: rustlandd may not see what it has open (see gpu in rustland.conf(5))";
     case GpuUse::State::NotTold:
         return "unknown: the graphics driver tells no times";
     case GpuUse::State::FirstLook:

@@ -36,6 +36,7 @@ struct Ancestor {
 struct GpuUse {
     enum class State {
         NoDevice,  // it holds no graphics device open
+        Hidden,    // what it holds open may not be seen: the daemon lacks a capability
         NotTold,   // it does, but the driver tells no times of engines
         FirstLook, // they grow by nobody knows how much before the second look
         Known

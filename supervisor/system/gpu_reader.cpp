@@ -18,15 +18,16 @@ bool is_graphics_device(std::string_view path) {
 
 GpuReading read_gpu(const std::string& proc_root, Pid pid) {
     GpuReading reading;
-    for_each_open_file(proc_root, pid, [&](std::string_view path, const std::string& fdinfo) {
-        if (!is_graphics_device(path))
+    reading.hidden =
+        !for_each_open_file(proc_root, pid, [&](std::string_view path, const std::string& fdinfo) {
+            if (!is_graphics_device(path))
+                return true;
+            reading.device = true;
+            const auto text = read_file(fdinfo);
+            if (auto client = text ? parse_drm_fdinfo(*text) : std::nullopt)
+                reading.clients.push_back(*std::move(client));
             return true;
-        reading.device = true;
-        const auto text = read_file(fdinfo);
-        if (auto client = text ? parse_drm_fdinfo(*text) : std::nullopt)
-            reading.clients.push_back(*std::move(client));
-        return true;
-    });
+        });
     return reading;
 }
 

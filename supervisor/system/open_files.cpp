@@ -2,6 +2,7 @@
 #include "supervisor/system/open_files.hpp"
 
 #include <array>
+#include <cerrno>
 #include <dirent.h>
 #include <fmt/format.h>
 #include <memory>
@@ -18,21 +19,24 @@ struct CloseFiles {
 
 } // namespace
 
-void for_each_open_file(const std::string& proc_root, Pid pid,
+bool for_each_open_file(const std::string& proc_root, Pid pid,
                         const std::function<bool(std::string_view, const std::string&)>& look) {
     const std::string base = fmt::format("{}/{}", proc_root, pid.value);
     const std::unique_ptr<DIR, CloseFiles> dir(::opendir((base + "/fd").c_str()));
+    if (!dir)
+        return errno != EACCES && errno != EPERM;
     int files = 0;
-    while (const dirent* entry = dir ? ::readdir(dir.get()) : nullptr) {
+    while (const dirent* entry = ::readdir(dir.get())) {
         if (++files > kMostFiles)
-            return;
+            return true;
         std::array<char, 64> path{};
         const ssize_t length =
             ::readlinkat(::dirfd(dir.get()), entry->d_name, path.data(), path.size());
         if (length > 0 && !look({path.data(), static_cast<std::size_t>(length)},
                                 fmt::format("{}/fdinfo/{}", base, entry->d_name)))
-            return;
+            return true;
     }
+    return true;
 }
 
 } // namespace rustland::supervisor

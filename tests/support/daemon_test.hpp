@@ -55,7 +55,7 @@ class DaemonTest : public testing::Test {
     void game(int pid, const std::string& program = "game", int parent = 1,
               const std::string& cgroup = "/user.slice", std::uint64_t start = 100) {
         fixture.add(
-            {pid, parent, program.substr(0, 15), {"/x/" + program}, cgroup, "", start, 1000});
+            {pid, parent, program.substr(0, 15), {"/x/" + program}, cgroup, "", start, 4711});
         exec(pid);
     }
     void exec(int pid) {

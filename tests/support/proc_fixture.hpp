@@ -25,7 +25,7 @@ struct FakeProcess {
     std::string cgroup = "/user.slice";
     std::string exe;
     std::uint64_t start_time = 100;
-    unsigned uid = 1000;
+    unsigned uid = 4711;
 };
 
 class ProcFixture {

@@ -26,6 +26,13 @@
 
 namespace rustland::test {
 
+// The server's own limits, with whoever runs the tests in the place of root.
+inline ClientLimits as_privileged() {
+    ClientLimits limits = StatsServer::kLimits;
+    limits.privileged = ::geteuid();
+    return limits;
+}
+
 // A server on a loop in a thread of its own.
 class RunningServer {
   public:
@@ -33,11 +40,11 @@ class RunningServer {
     using Answer = std::function<std::string(int n)>;
 
     explicit RunningServer(const std::string& path, const std::string& answer = "{\"stats\":{}}\n",
-                           const ClientLimits& limits = StatsServer::kLimits)
+                           const ClientLimits& limits = as_privileged())
         : RunningServer(
               path, [answer](int) { return answer; }, limits) {}
     RunningServer(const std::string& path, Answer answer,
-                  const ClientLimits& limits = StatsServer::kLimits)
+                  const ClientLimits& limits = as_privileged())
         : loop_(*EventLoop::create()), answer_(std::move(answer)), end_(::eventfd(0, EFD_CLOEXEC)) {
         StatsServer::Callbacks callbacks;
         callbacks.stats = [this] { return answer_(++asked); };

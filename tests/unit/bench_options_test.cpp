@@ -205,7 +205,7 @@ TEST(BenchOptions, ManualAndHelpNameTheSameOptions) {
             found.insert((*it)[1]);
         return found;
     };
-    const auto in_help = names(help, R"(^  (?:-\w,)?--([a-z-]+))");
+    const auto in_help = names(help, R"(^ {2,10}(?:-\w, *)?--([a-z-]+))");
     EXPECT_GT(in_help.size(), 15U);
     EXPECT_EQ(in_help, names(manual, R"(^\.It .*Fl -([a-z-]+))"));
 }

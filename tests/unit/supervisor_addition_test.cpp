@@ -128,20 +128,20 @@ TEST(Addition, EveryNameMakesAFileThatCheckTakesAndThatMatches) {
 
 TEST(ProcessChoice, TakesNumbersAndNames) {
     const test::ProcFixture fixture;
-    fixture.add({50, 1, "supertuxkart", {"/usr/games/supertuxkart"}, "/", "", 200, 1000});
-    fixture.add({51, 1, "supertuxkart", {"/usr/games/supertuxkart"}, "/", "", 100, 1000});
+    fixture.add({50, 1, "supertuxkart", {"/usr/games/supertuxkart"}, "/", "", 200, 4711});
+    fixture.add({51, 1, "supertuxkart", {"/usr/games/supertuxkart"}, "/", "", 100, 4711});
     fixture.add({52, 1, "supertuxkart", {"/usr/games/supertuxkart"}, "/", "", 1, 7});
-    fixture.add({53, 1, "a-very-long-nam", {"/g/a-very-long-name"}, "/", "", 5, 1000});
-    fixture.add({54, 1, "main", {"Z:\\g\\Game.exe"}, "/", "", 5, 1000});
+    fixture.add({53, 1, "a-very-long-nam", {"/g/a-very-long-name"}, "/", "", 5, 4711});
+    fixture.add({54, 1, "main", {"Z:\\g\\Game.exe"}, "/", "", 5, 4711});
     const ProcReader proc(fixture.proc());
-    EXPECT_THAT(processes_called(proc, "supertuxkart", 1000),
+    EXPECT_THAT(processes_called(proc, "supertuxkart", 4711),
                 ElementsAre(Pid{51}, Pid{50}, Pid{52}));
-    EXPECT_THAT(processes_called(proc, "a-very-long-name", 1000), ElementsAre(Pid{53}));
-    EXPECT_THAT(processes_called(proc, "game.EXE", 1000), ElementsAre(Pid{54}));
-    EXPECT_THAT(processes_called(proc, "a-very-long-nam-and-more", 1000), ElementsAre(Pid{53}))
+    EXPECT_THAT(processes_called(proc, "a-very-long-name", 4711), ElementsAre(Pid{53}));
+    EXPECT_THAT(processes_called(proc, "game.EXE", 4711), ElementsAre(Pid{54}));
+    EXPECT_THAT(processes_called(proc, "a-very-long-nam-and-more", 4711), ElementsAre(Pid{53}))
         << "the kernel's name may be cut";
-    EXPECT_EQ(choose_process(proc, "53", 1000)->pid, Pid{53});
-    EXPECT_THAT(choose_process(proc, "doom9", 1000).error().message(),
+    EXPECT_EQ(choose_process(proc, "53", 4711)->pid, Pid{53});
+    EXPECT_THAT(choose_process(proc, "doom9", 4711).error().message(),
                 HasSubstr("no process is called doom9; start it, or give its number"));
     EXPECT_FALSE(process_number("0ad"));
     EXPECT_EQ(process_number("010"), Pid{10});

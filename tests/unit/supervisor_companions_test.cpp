@@ -17,7 +17,7 @@ using testing::Not;
 
 namespace {
 
-constexpr uid_t kPlayer = 1000;
+constexpr uid_t kPlayer = 4711;
 constexpr uid_t kOther = 1001;
 
 ProcessKey key(int pid) { return {Pid{pid}, static_cast<std::uint64_t>(pid)}; }
@@ -42,7 +42,7 @@ Member game_member(int pid, uid_t user = kPlayer) {
 constexpr const char* kDaemonConfig =
     "[supervisor]\nscheduler = /opt/rustland\nlinger = 1min\nmin_dwell = 0\n"
     "[companion screen]\nprogram = kwin_wayland\n"
-    "[companion sound]\ncomm = pipewire\nuser = 1000\n"
+    "[companion sound]\ncomm = pipewire\nuser = 4711\n"
     "[companion unused]\ncomm = unused\n"
     "[workload game]\nprogram = game\ncompanions = screen, sound\n"
     "[workload other]\nprogram = other\n";

@@ -218,7 +218,7 @@ TEST_F(CtlTest, StatusAndHistoryNameTheGame) {
 TEST_F(CtlTest, OthersDoNotLearnTheNamesOfAUsersGames) {
     if (::geteuid() != 0)
         GTEST_SKIP() << "needs root, to be another user";
-    game(); // of the user 1000, and this is asked as another one
+    game(); // of the user 4711, and this is asked as another one
     runner->attach();
     EXPECT_THAT(ask({"status"}, 0, false), HasSubstr("game:       one of the rule game\n"));
     EXPECT_THAT(ask({"history"}, 0, false), HasSubstr("game began\n"));
@@ -244,7 +244,7 @@ class AddTest : public CtlTest {
         return ask(with_paths(arguments), expected, as_root);
     }
     void doom() {
-        fixture.add({60, 1, "doom9", {"/g/doom9"}, "/user.slice", "", 100, 1000});
+        fixture.add({60, 1, "doom9", {"/g/doom9"}, "/user.slice", "", 100, 4711});
         const_cast<Detector&>(daemon->detector())
             .handle({{ProcessEvent::Kind::Exec, Pid{60}, Pid{60}}});
     }

@@ -12,7 +12,7 @@ using test::DaemonTest;
 using testing::HasSubstr;
 
 namespace {
-constexpr uid_t kOperator = 1000;
+constexpr uid_t kOperator = 4711;
 } // namespace
 
 TEST_F(DaemonTest, AGameTurnsTheSchedulerOnAndItsEndOff) {
@@ -31,7 +31,7 @@ TEST_F(DaemonTest, AGameTurnsTheSchedulerOnAndItsEndOff) {
 }
 
 TEST_F(DaemonTest, AGameThatRunsAlreadyIsFoundAtTheStart) {
-    fixture.add({50, 1, "game", {"game"}, "/user.slice", "", 100, 1000});
+    fixture.add({50, 1, "game", {"game"}, "/user.slice", "", 100, 4711});
     boot();
     EXPECT_TRUE(runner->starting);
 }
@@ -40,14 +40,14 @@ TEST_F(DaemonTest, AProcessThatJoinsItsCgroupLateIsFoundByALaterLook) {
     boot();
     game(50, "launcher");
     EXPECT_FALSE(runner->starting);
-    fixture.add({50, 1, "launcher", {"/x/launcher"}, "/games/one.scope", "", 100, 1000});
+    fixture.add({50, 1, "launcher", {"/x/launcher"}, "/games/one.scope", "", 100, 4711});
     ASSERT_TRUE(until([&] { return runner->starting.has_value(); }));
     EXPECT_EQ(runner->starting->path, "/opt/big");
 }
 
 TEST_F(DaemonTest, AThreadsNameIsIgnoredAndAProcesssNameIsNot) {
     boot();
-    fixture.add({50, 1, "x", {"/x/game"}, "/user.slice", "", 100, 1000});
+    fixture.add({50, 1, "x", {"/x/game"}, "/user.slice", "", 100, 4711});
     rename(51, 50);
     EXPECT_FALSE(runner->starting);
     rename(50, 50);
@@ -72,7 +72,7 @@ TEST_F(DaemonTest, AChildThatForkedWithoutExecIsFoundThroughItsParent) {
     boot();
     game(50);
     runner->attach();
-    fixture.add({60, 50, "game", {"/y/other"}, "/user.slice", "", 105, 1000});
+    fixture.add({60, 50, "game", {"/y/other"}, "/user.slice", "", 105, 4711});
     fixture.children(50, "60 ");
     // The second look at the game also looks at its children.
     ASSERT_TRUE(until([&] { return daemon->status()["workloads"][0]["processes"] == 2; }));
@@ -83,7 +83,7 @@ TEST_F(DaemonTest, AStormOfShortProcessesLosesNoWorkload) {
     std::vector<ProcessEvent> storm;
     for (int pid = 1000; pid < 3000; ++pid)
         storm.push_back({ProcessEvent::Kind::Exec, Pid{pid}, Pid{pid}});
-    fixture.add({2999, 1, "game", {"/x/game"}, "/user.slice", "", 100, 1000});
+    fixture.add({2999, 1, "game", {"/x/game"}, "/user.slice", "", 100, 4711});
     const_cast<Detector&>(daemon->detector()).handle(storm);
     EXPECT_GT(daemon->detector().statistics().postponed, 1000U);
     ASSERT_TRUE(until([&] { return runner->starting.has_value(); }));
@@ -167,7 +167,7 @@ TEST_F(DaemonTest, AGameThatNoRuleKnowsIsFoundByWhatItDraws) {
     fixture.dir().write("conf", std::string(test::kConfig) +
                                     "[workload unknown]\ngpu = 20%\ncgroup = */app.slice/*\n");
     auto with_seats = options();
-    with_seats.detector.seated = [](uid_t uid, Pid) { return uid == 1000; };
+    with_seats.detector.seated = [](uid_t uid, Pid) { return uid == 4711; };
     auto made = Daemon::create(*loop, std::move(with_seats));
     ASSERT_TRUE(made) << made.error().message();
     daemon = *std::move(made);

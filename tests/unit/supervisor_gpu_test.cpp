@@ -122,6 +122,7 @@ TEST(Gpu, WhatIsNotToldIsUnknown) {
     EXPECT_EQ(after_a_second({kNothing}, {kNothing}).state, GpuUse::State::NotTold);
     GpuWatch watch;
     EXPECT_EQ(watch.look(kGame, {}, seconds(1)).state, GpuUse::State::NoDevice);
+    EXPECT_EQ(watch.look(kGame, {.hidden = true}, seconds(2)).state, GpuUse::State::Hidden);
     EXPECT_EQ(watch.look(kGame, reading({amdgpu(1)}), seconds(2)).state, GpuUse::State::Known);
 }
 

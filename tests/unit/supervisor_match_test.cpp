@@ -348,8 +348,8 @@ TEST(Matcher, AGpuRuleWaitsForALookAndNeverMatchesWithoutOne) {
     EXPECT_TRUE(m.waits_for_gpu(p));
     EXPECT_EQ(m.match(p), nullptr);
     EXPECT_NE(m.explain(p).rules[2].keys.back().actual.find("not looked at"), std::string::npos);
-    for (const GpuUse::State state :
-         {GpuUse::State::NoDevice, GpuUse::State::NotTold, GpuUse::State::FirstLook}) {
+    for (const GpuUse::State state : {GpuUse::State::NoDevice, GpuUse::State::Hidden,
+                                      GpuUse::State::NotTold, GpuUse::State::FirstLook}) {
         p.gpu = {state, 90};
         EXPECT_EQ(m.match(p), nullptr);
     }

@@ -72,9 +72,9 @@ TEST_F(DaemonTest, OthersMayLookButNotTouch) {
         EXPECT_EQ(ask({{"request", name}}, user)["ok"], false) << name;
     for (const char* name : {"status", "list", "history"})
         EXPECT_EQ(ask({{"request", name}}, user)["ok"], true) << name;
-    fixture.add({50, 1, "x", {"x"}, "/", "", 100, 1000});
+    fixture.add({50, 1, "x", {"x"}, "/", "", 100, 4711});
     EXPECT_EQ(ask({{"request", "explain"}, {"pid", 50}}, user)["ok"], false);
-    EXPECT_EQ(ask({{"request", "explain"}, {"pid", 50}}, 1000)["ok"], true);
+    EXPECT_EQ(ask({{"request", "explain"}, {"pid", 50}}, 4711)["ok"], true);
     EXPECT_EQ(runner->starts, 0);
 }
 
@@ -97,7 +97,7 @@ TEST_F(DaemonTest, RefusesRequestsThatMakeNoSense) {
 
 TEST_F(DaemonTest, MonitorsSeeWhatHappens) {
     boot();
-    ask({{"request", "monitor"}}, 1000, 9);
+    ask({{"request", "monitor"}}, 4711, 9);
     EXPECT_EQ(answers.back()["event"], "status");
     game(50);
     std::vector<std::string> events;
@@ -118,7 +118,7 @@ TEST_F(DaemonTest, ExplainSaysWhyAProcessIsOrIsNotAWorkload) {
 
 TEST_F(DaemonTest, AHoldMayBeGivenToOthersButNotAProgramNorOtherUsersProcesses) {
     boot();
-    constexpr uid_t user = 1000;
+    constexpr uid_t user = 4711;
     fixture.add({50, 1, "mine", {"mine"}, "/", "", 100, user});
     fixture.add({51, 1, "theirs", {"theirs"}, "/", "", 100, user + 1});
     const auto hold = [&](const json& more) {
@@ -145,7 +145,7 @@ TEST_F(DaemonTest, AHoldMayBeGivenToOthersButNotAProgramNorOtherUsersProcesses) 
 
 TEST_F(DaemonTest, AHoldByPidfdEndsWithItsProcessAndNotWithItsClient) {
     boot();
-    fixture.add({50, 1, "x", {"x"}, "/", "", 100, 1000});
+    fixture.add({50, 1, "x", {"x"}, "/", "", 100, 4711});
     const UniqueFd process(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     daemon->request(
         {7, 0, Pid{1}, Right::Look}, {{"request", "hold"}, {"pid", 50}}, [](const json&) {},
@@ -161,13 +161,13 @@ TEST_F(DaemonTest, AHoldByPidfdEndsWithItsProcessAndNotWithItsClient) {
 
 TEST_F(DaemonTest, AHoldOfAProcessOutlivesARestartOfTheDaemon) {
     boot();
-    fixture.add({50, 1, "rustlandctl", {"rustlandctl"}, "/", "", 100, 1000});
-    fixture.add({51, 1, "rustlandctl", {"rustlandctl"}, "/", "", 100, 1000});
+    fixture.add({50, 1, "rustlandctl", {"rustlandctl"}, "/", "", 100, 4711});
+    fixture.add({51, 1, "rustlandctl", {"rustlandctl"}, "/", "", 100, 4711});
     ask({{"request", "hold"}, {"pid", 50}, {"reason", "one"}}, 0, 7);
     runner->attach();
     ask({{"request", "hold"}, {"pid", 51}, {"reason", "two"}}, 0, 8);
     ask({{"request", "hold"}, {"reason", "a client's alone"}}, 0, 9);
-    fixture.add({51, 1, "other", {"other"}, "/", "", 222, 1000}); // the number was used again
+    fixture.add({51, 1, "other", {"other"}, "/", "", 222, 4711}); // the number was used again
     adoptable = true;
     boot();
     EXPECT_EQ(phase(), "on");

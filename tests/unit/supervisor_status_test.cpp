@@ -130,8 +130,8 @@ TEST_F(StatusTest, FailuresHaveATimeAndAReason) {
 
 TEST_F(StatusTest, WhatIsHeldIsListed) {
     boot();
-    fixture.add({70, 1, "rustlandctl", {"rustlandctl"}, "/", "", 9, 1000});
-    daemon->request({7, 1000, Pid{70}, Right::Hold},
+    fixture.add({70, 1, "rustlandctl", {"rustlandctl"}, "/", "", 9, 4711});
+    daemon->request({7, 4711, Pid{70}, Right::Hold},
                     {{"request", "hold"}, {"reason", "doom9"}, {"pid", 70}}, [](const json&) {});
     runner->attach();
     const json listed = ask({{"request", "list"}})["workloads"][0];

@@ -10,7 +10,7 @@ using nlohmann::json;
 using test::DaemonTest;
 
 namespace {
-constexpr uid_t kOperator = 1000;
+constexpr uid_t kOperator = 4711;
 } // namespace
 
 TEST_F(DaemonTest, TheNextDaemonAdoptsWhatWasLeftRunning) {
@@ -102,7 +102,7 @@ TEST_F(DaemonTest, AStopByCommandOutlivesARestartOfTheDaemon) {
     EXPECT_EQ(daemon->status()["stopped"]["since_ms"], since);
     EXPECT_EQ(daemon->status()["stopped"]["uid"], kOperator);
     EXPECT_EQ(daemon->status()["why"],
-              "stopped by command of user 1000, until rustlandctl resume or start");
+              "stopped by command of user 4711, until rustlandctl resume or start");
     EXPECT_EQ(ask({{"request", "resume"}})["ok"], true);
     EXPECT_TRUE(runner->starting);
     EXPECT_TRUE(daemon->status()["stopped"].is_null());

@@ -13,7 +13,7 @@ using testing::Not;
 
 namespace {
 
-constexpr uid_t kPlayer = 1000;
+constexpr uid_t kPlayer = 4711;
 constexpr uid_t kOther = 1001;
 
 // Bytes that must not get past the entrance.

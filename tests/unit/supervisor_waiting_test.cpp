@@ -57,7 +57,7 @@ class Directory {
   public:
     std::optional<uid_t> operator()(const std::string& name) {
         const std::lock_guard held(hang);
-        return name == "nobody-at-all" ? std::nullopt : std::optional<uid_t>(1000);
+        return name == "nobody-at-all" ? std::nullopt : std::optional<uid_t>(4711);
     }
     std::mutex hang;
 };

@@ -24,7 +24,8 @@ start_daemon
 OUTPUT=$(rustlandctl doctor)
 assert_match "graphics in doctor" "good +graphics: no program uses it" "$OUTPUT"
 
-vm-tasks pose --open "$device" painter painter --fullscreen &
+chmod 666 "$device"
+setpriv --reuid 65534 --regid 65534 --clear-groups vm-tasks pose --open "$device" painter painter --fullscreen &
 painter=$!
 holds_device() {
     local file
@@ -48,5 +49,19 @@ assert_match "explain" "is no game: no rule matches" "$OUTPUT"
 OUTPUT=$(rustlandctl doctor)
 echo "$OUTPUT" | grep graphics
 assert_match "doctor" "note +graphics: the driver does not tell how busy" "$OUTPUT"
-kill $painter
 end_daemon TERM
+
+echo "with the capabilities of the shipped unit, until it is given one more"
+as_shipped="-all,+net_admin,+sys_ptrace"
+for capabilities in "$as_shipped" "$as_shipped,+dac_read_search"; do
+    start_daemon_by setpriv "--bounding-set=$capabilities" rustlandd
+    scans=$(number scans)
+    wait_for 10 "three scans" scanned
+    assert_ok explain rustlandctl explain $painter
+    echo "$OUTPUT" | grep "gpu:"
+    wanted="rustlandd may not see what it has open"
+    [ "$capabilities" = "$as_shipped" ] || wanted="the graphics driver tells no times"
+    assert_match "explain" "- gpu: is unknown: $wanted" "$OUTPUT"
+    end_daemon TERM
+done
+kill $painter

@@ -33,7 +33,10 @@ EOT
 }
 
 start_daemon() { # OPTION…
-    rustlandd --config $CONFIG "$@" >>$DAEMON_LOG 2>&1 &
+    start_daemon_by env rustlandd "$@"
+}
+start_daemon_by() { # PROGRAM… that runs the daemon
+    "$@" --config $CONFIG >>$DAEMON_LOG 2>&1 &
     DAEMON_PID=$!
     trap show_logs EXIT
     wait_for 10 "the daemon answers" answers_or_died

@@ -38,7 +38,7 @@ std::optional<DrmClient> parse_drm_fdinfo(std::string_view text);
 struct GpuReading {
     bool device = false; // it holds a graphics device open
     bool hidden = false; // what it holds open may not be seen
-    std::vector<DrmClient> clients;
+    std::vector<DrmClient> clients = {};
 };
 
 // Turns readings into shares: remembers the last one of each process.

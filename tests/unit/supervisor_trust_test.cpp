@@ -84,7 +84,7 @@ TEST_F(DaemonTest, OthersProcessesAreForAdministrators) {
     EXPECT_THAT(listed(kOther, Right::Manage), testing::ElementsAre(50, 60));
     EXPECT_THAT(listed(kPlayer), testing::ElementsAre(50));
     EXPECT_THAT(listed(kOther), testing::ElementsAre(60));
-    EXPECT_THAT(listed(4711), testing::IsEmpty());
+    EXPECT_THAT(listed(1234), testing::IsEmpty());
 }
 
 TEST_F(DaemonTest, ExplainNamesNoAncestorsOfOthers) {

@@ -236,7 +236,7 @@ TEST_F(DaemonTest, ASecondDaemonDoesNotTakeOverFromOneThatIsBusy) {
 
 TEST_F(DaemonTest, HoldsComeAtARateAndPushNothingElseOutOfTheHistory) {
     boot();
-    constexpr uid_t user = 1000;
+    constexpr uid_t user = 4711;
     int refused = 0;
     for (int i = 1; i <= 300; ++i) {
         ask({{"request", "hold"}, {"reason", "again"}}, user, 7, Right::Hold);

@@ -110,7 +110,7 @@ STANDARD = {
         in_range index_sequence make_index_sequence make_pair move pair piecewise_construct swap
         tuple_size_v""",
     "variant": "bad_variant_access get get_if holds_alternative monostate variant visit in_place_index",
-    "vector": "vector erase_if",
+    "vector": "vector erase erase_if",
 }
 # What each header of a container has, too.
 CONTAINERS = ("array", "deque", "iterator", "list", "map", "set", "span", "string", "string_view",

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstddef>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <utility>
 
 namespace rustland {
 namespace {

@@ -4,6 +4,7 @@
 #include "supervisor/config/values.hpp"
 #include "supervisor/ctl/doctor.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <string_view>
 #include <sys/utsname.h>

@@ -4,6 +4,7 @@
 #include "supervisor/match/pattern.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <fmt/format.h>
 #include <limits>

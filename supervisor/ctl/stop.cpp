@@ -5,6 +5,7 @@
 #include "supervisor/ctl/print.hpp"
 #include "supervisor/ctl/status_view.hpp"
 
+#include <cstdio>
 #include <fmt/format.h>
 
 namespace rustland::supervisor {

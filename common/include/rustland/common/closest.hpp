@@ -2,6 +2,7 @@
 // Which known words a misspelt one may have been meant as.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>

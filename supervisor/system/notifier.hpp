@@ -19,6 +19,7 @@ class Notifier {
     static Result<std::unique_ptr<Notifier>> create(Loop& loop, const std::string& address);
     Notifier(const Notifier&) = delete;
     Notifier& operator=(const Notifier&) = delete;
+    ~Notifier() = default;
 
     void tell(std::string state);
     // Says that we are alive, from now on and twice in each `span`; never where it is zero.

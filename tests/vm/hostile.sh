@@ -3,6 +3,7 @@
 # Hostile users beside root and a game, against both daemons with the sanitizers.
 # vm kernels: main
 # vm preset: asan
+# vm memory: 2G
 # vm timeout: 150
 # shellcheck source=tests/vm/hostile_lib.sh
 . "$(dirname "$0")/hostile_lib.sh"

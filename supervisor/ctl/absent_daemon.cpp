@@ -13,7 +13,7 @@
 namespace rustland::supervisor {
 namespace {
 
-bool is_there(const std::string& path) {
+bool has_entry(const std::string& path) {
     std::error_code ec;
     // A unit that is enabled is a link, whatever it points to.
     return std::filesystem::symlink_status(path, ec).type() !=
@@ -28,12 +28,12 @@ DaemonAbsence look_for_daemon(const std::string& root) {
         "/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
         "/lib/systemd/system"};
     DaemonAbsence absence;
-    absence.systemd = is_there(root + "/run/systemd/system");
+    absence.systemd = has_entry(root + "/run/systemd/system");
     absence.installed = std::any_of(folders.begin(), folders.end(), [&](std::string_view folder) {
-        return is_there(fmt::format("{}{}/rustlandd.service", root, folder));
+        return has_entry(fmt::format("{}{}/rustlandd.service", root, folder));
     });
     absence.enabled =
-        is_there(root + "/etc/systemd/system/multi-user.target.wants/rustlandd.service");
+        has_entry(root + "/etc/systemd/system/multi-user.target.wants/rustlandd.service");
     ConfigPaths paths;
     for (std::string* path : {&paths.main_file, &paths.vendor_dir, &paths.admin_dir})
         *path = root + *path;

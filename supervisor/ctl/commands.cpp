@@ -81,13 +81,6 @@ template <typename Use> int ask(const CtlOptions& options, const json& request, 
     return kDone;
 }
 
-std::string text(const json& value, const char* key) {
-    const auto it = value.find(key);
-    if (it == value.end() || it->is_null())
-        return "";
-    return safe(it->is_string() ? it->get<std::string>() : it->dump());
-}
-
 void print_lines(const std::vector<std::string>& lines) {
     for (const std::string& line : lines)
         fmt::print("{}\n", line);
@@ -99,10 +92,10 @@ void print_status(const json& status) {
         fmt::print("{}\n", workload_line(workload));
     // A daemon that was not restarted yet may not know them.
     for (const json& companion : status.value("companions", json::array()))
-        fmt::print("companion:  {} ({} processes)\n", text(companion, "companion"),
-                   text(companion, "processes"));
+        fmt::print("companion:  {} ({} processes)\n", field_text(companion, "companion"),
+                   field_text(companion, "processes"));
     for (const json& hold : status["holds"])
-        fmt::print("hold {}:     {}\n", text(hold, "cookie"), text(hold, "reason"));
+        fmt::print("hold {}:     {}\n", field_text(hold, "cookie"), field_text(hold, "reason"));
     print_lines(trouble_lines(status, wall_clock_ms()));
 }
 
@@ -137,9 +130,9 @@ int show_list(const CtlOptions& options) {
         if (on_terminal())
             rows.push_back({"RULE", "PID", "NAME", "CLASS", "BY"});
         for (const json& w : answer["workloads"])
-            rows.push_back({text(w, "rule"), text(w, "pid"),
-                            text(w, w.contains("name") ? "name" : "comm"), text(w, "class"),
-                            w["inherited"] == true ? "parent" : "rule"});
+            rows.push_back({field_text(w, "rule"), field_text(w, "pid"),
+                            field_text(w, w.contains("name") ? "name" : "comm"),
+                            field_text(w, "class"), w["inherited"] == true ? "parent" : "rule"});
         if (!answer["workloads"].empty())
             print_table(rows);
         // Not among the lines that a script reads.
@@ -153,7 +146,7 @@ int show_history(const CtlOptions& options, bool dumps) {
     return ask(options, {{"request", "history"}}, [dumps](const json& answer) {
         for (const json& entry : answer["history"]) {
             fmt::print("{}  {:<9} {}\n", local_time(entry.value("time_ms", std::int64_t{0})),
-                       text(entry, "event"), text(entry, "text"));
+                       field_text(entry, "event"), field_text(entry, "text"));
             if (dumps && entry.contains("dump"))
                 fmt::print("{}\n", entry["dump"].get<std::string>());
         }
@@ -231,9 +224,9 @@ int monitor(const CtlOptions& options) {
             fmt::print("{}\n", line->dump(-1, ' ', false, json::error_handler_t::replace));
         else if (line->contains("time_ms"))
             fmt::print("{}  {:<9} {}\n", local_time(line->value("time_ms", std::int64_t{0})),
-                       text(*line, "event"), text(*line, "text"));
+                       field_text(*line, "event"), field_text(*line, "text"));
         else
-            fmt::print("now: {}\n", text(*line, "text"));
+            fmt::print("now: {}\n", field_text(*line, "text"));
         std::fflush(stdout);
     }
 }

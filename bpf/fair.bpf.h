@@ -26,8 +26,12 @@ struct fair_clock {
     u64 pace;
     u64 span_since; /* for measuring the pace */
     u64 span_from;  /* the clock's time then */
-    u64 pushed_at;
-    u64 pad[3]; /* to a whole cache line */
+    /* What tasks got in this span that had to wait for it, see rl_had_to_wait, and the pace that
+     * this told in the last one. Added to without a lock: a lost addition costs accuracy only. */
+    u64 served;
+    u64 weight_time;
+    u64 pace_of_service; /* 0: not known yet */
+    u64 pad;             /* to a whole cache line */
 };
 
 #define NR_CLOCKS (2 * RL_MAX_LLCS)
@@ -114,6 +118,7 @@ static __always_inline void fair_active_again(struct task_struct* p, struct task
 static __always_inline void fair_quiescent(struct task_ctx* tc) {
     if (tc->active_weight)
         __sync_fetch_and_add(&nr_runnable, -1);
+    tc->round_from = 0;
     group_quiescent(tc);
 }
 
@@ -160,6 +165,24 @@ static __always_inline u32 unasked_start(s64 ahead) {
     return ahead < RL_WAIT_MAX_NS ? START_FIRST : START_AGED;
 }
 
+/* p comes first, once more. A task that goes on begins no new round before the longest span is
+ * over: it waits later, or not at all. */
+static __always_inline void fair_count_round(struct fair_clock* clock, struct task_ctx* tc,
+                                             bool goes_on, u64 now) {
+    u64 round = now - tc->round_from, used = tc->sum_exec - tc->round_exec;
+
+    if (tc->round_from && (s64)round > 0) {
+        if (goes_on && round < RL_PACE_SPAN_MAX_NS)
+            return;
+        if (rl_had_to_wait(used, round)) {
+            clock->served += used;
+            clock->weight_time += rl_weight_time(tc->flat, round);
+        }
+    }
+    tc->round_from = now;
+    tc->round_exec = tc->sum_exec;
+}
+
 static __always_inline void fair_measure_pace(struct fair_clock* clock, u64 now) {
     u64 span = now - clock->span_since;
 
@@ -167,12 +190,29 @@ static __always_inline void fair_measure_pace(struct fair_clock* clock, u64 now)
         return;
     if (span <= RL_PACE_SPAN_MAX_NS)
         clock->pace = rl_pace_after(fair_pace(clock), clock->time - clock->span_from, span);
+    clock->pace_of_service = clock->weight_time
+                                 ? rl_pace_of_service(clock->served, clock->weight_time)
+                                 : fair_pace(clock);
+    clock->served = 0;
+    clock->weight_time = 0;
     clock->span_since = now;
     clock->span_from = clock->time;
 }
 
-/* p gets a CPU because it came first among those that waited. */
-static __always_inline void fair_first(struct task_struct* p, struct task_ctx* tc, u64 now) {
+/* How far a task that comes first because it has aged may push the clock. */
+static __always_inline u64 fair_aged_push_limit(const struct fair_clock* clock, u64 now) {
+    u64 span = now - clock->span_since, time = clock->time;
+
+    if ((s64)span <= 0)
+        return 0;
+    return rl_aged_push_limit(clock->pace_of_service ? clock->pace_of_service : fair_pace(clock),
+                              span,
+                              time > clock->span_from ? time - clock->span_from : 0);
+}
+
+/* p gets a CPU because it came first among those that waited; or it had the CPU, and goes on. */
+static __always_inline void fair_first(struct task_struct* p, struct task_ctx* tc, bool goes_on,
+                                       u64 now) {
     struct fair_clock* clock = fair_clock_of(tc->clock);
     u64 push, time, limit;
 
@@ -181,12 +221,10 @@ static __always_inline void fair_first(struct task_struct* p, struct task_ctx* t
     fair_stretch(tc);
     push = rl_clock_push(tc->lag, tc->request ? tc->request : tc->request_cap, tc->request_cap,
                          tc->flat);
-    limit = older_than(clock->pushed_at, now, 0)
-                ? rl_push_limit(fair_pace(clock), now - clock->pushed_at)
-                : 0;
-    if (tc->start == START_AGED && push > limit)
-        push = limit;
-    clock->pushed_at = now;
+    if (push && tc->start == START_AGED) {
+        limit = fair_aged_push_limit(clock, now);
+        push = push > limit ? limit : push;
+    }
     if (push) {
         time = clock->time;
         /* Another CPU may have pushed it meanwhile: the next start tells the rest. */
@@ -194,6 +232,7 @@ static __always_inline void fair_first(struct task_struct* p, struct task_ctx* t
             __sync_val_compare_and_swap(&clock->time, time, tc->clock_at + push);
         fair_settle(p, tc, 0, now);
     }
+    fair_count_round(clock, tc, goes_on, now);
     fair_measure_pace(clock, now);
 }
 
@@ -207,7 +246,7 @@ static __always_inline void fair_forgive(struct task_ctx* tc) {
 static __always_inline void fair_running(struct task_struct* p, struct task_ctx* tc, u64 now) {
     fair_settle(p, tc, 0, now);
     if (tc->start == START_FIRST || tc->start == START_AGED)
-        fair_first(p, tc, now);
+        fair_first(p, tc, false, now);
     else if (tc->start == START_IDLE)
         fair_forgive(tc);
     tc->start = START_OTHER;

@@ -129,13 +129,36 @@ static inline __u64 rl_clock_push(__s64 lag, __s64 request, __s64 request_cap, _
     return beyond > 0 ? rl_virtual((__u64)beyond, flat) : 0;
 }
 
-/* The most that a clock may be pushed after this much time without a push: twice what it would
- * have advanced. A task that deserves very little, and comes first only because it has aged, would
- * else make it jump. */
-static inline __u64 rl_push_limit(__u64 pace, __u64 since_push_ns) {
-    if (since_push_ns > RL_PACE_SPAN_MAX_NS)
-        since_push_ns = RL_PACE_SPAN_MAX_NS;
-    return since_push_ns * 2 * pace / RL_PACE_ONE;
+/*
+ * What tasks got between one turn and the next tells the pace, too: those that compute without
+ * sleeping and had to wait meanwhile. Their service divided by what they deserve while a clock goes
+ * by one ns each ns is the pace that keeps step with them. One that did not have to wait says
+ * nothing, because it used what it wanted.
+ */
+static inline __u32 rl_had_to_wait(__u64 used_ns, __u64 round_ns) {
+    return used_ns < round_ns - round_ns / 16;
+}
+
+/* Weight times real time, scaled so that the sum over a span of all tasks of a clock fits. */
+static inline __u64 rl_weight_time(__u64 flat, __u64 round_ns) {
+    return (flat >> 4) * (round_ns >> 10);
+}
+
+static inline __u64 rl_pace_of_service(__u64 used_ns, __u64 weight_time) {
+    /* FLAT_ONE * PACE_ONE / 2^14: what rl_weight_time took off. */
+    return used_ns * (RL_FLAT_ONE * RL_PACE_ONE >> 14) / (weight_time ? weight_time : 1);
+}
+
+/* By how much a task that comes first because it has aged may push the clock, which advanced by
+ * this much in this span: as far as the pace of the service goes. A task that deserves very little
+ * would else make it jump. */
+static inline __u64 rl_aged_push_limit(__u64 pace_of_service, __u64 span_ns, __u64 advanced) {
+    __u64 most;
+
+    if (span_ns > RL_PACE_SPAN_MAX_NS)
+        span_ns = RL_PACE_SPAN_MAX_NS;
+    most = span_ns * pace_of_service / RL_PACE_ONE;
+    return most > advanced ? most - advanced : 0;
 }
 
 /* The pace after a span of real time in which the clock advanced by this much: the mean of the last

@@ -54,7 +54,7 @@ static __always_inline bool first_again(struct task_struct* prev, struct cpu_ctx
         return false;
     if (scx_bpf_dsq_nr_queued(DSQ_LLC(llc)) + scx_bpf_dsq_nr_queued(DSQ_CPU(cpu)) <= 0)
         return false;
-    fair_first(prev, tc, now);
+    fair_first(prev, tc, true, now);
     grant(tc, tc->granted, now + ahead);
     cc->started_at = now;
     cc->key = tc->key;

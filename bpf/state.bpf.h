@@ -111,6 +111,8 @@ struct task_ctx {
     s64 request_cap;   /* the largest request that it may have now */
     s64 request;       /* of the last decision; 0: unknown */
     s64 bias;          /* of the last decision */
+    u64 round_from;    /* when it last came first, 0: not since it became runnable */
+    u64 round_exec;    /* sum_exec then */
     u64 group;         /* number of its group, which counts it as a member; NO_GROUP: the root's */
     u64 group_seen;    /* address of the group that number was found for */
     u32 own_weight;    /* 1024 is nice 0 */

@@ -57,36 +57,68 @@ void FairShares::quiescent(FairAccount& account) {
     if (account.active)
         groups_[account.group].active -= own_weight(account);
     account.active = false;
+    account.round_from = Nanos{};
 }
 
-void FairShares::used(FairAccount& account, Nanos time) { settle(account, time); }
+void FairShares::used(FairAccount& account, Nanos time) {
+    account.sum_exec += time;
+    settle(account, time);
+}
 
-void FairShares::first(FairAccount& account, Nanos now) {
+// A task that goes on has no new turn before the longest span is over: it waits later, or not at
+// all.
+void FairShares::count_round(FairAccount& account, bool goes_on, Nanos now) {
     Clock& clock = clocks_[account.clock];
-    static_cast<void>(stretch(account));
-    const std::int64_t cap = account.request_cap.value;
-    const std::int64_t request = account.request.value != 0 ? account.request.value : cap;
-    const std::uint64_t since_push = static_cast<std::uint64_t>(now.value) - clock.pushed_at;
-    std::uint64_t push = rl_clock_push(account.lag.value, request, cap, account.flat);
-    if (account.start == FairAccount::Start::Aged)
-        push = std::min<std::uint64_t>(push, rl_push_limit(clock.pace, since_push));
-    clock.pushed_at = static_cast<std::uint64_t>(now.value);
-    clock.time = std::max(clock.time, account.clock_at + push);
-    settle(account, Nanos{});
+    if (account.round_from.value != 0) {
+        const auto round = static_cast<std::uint64_t>((now - account.round_from).value);
+        const auto used = static_cast<std::uint64_t>((account.sum_exec - account.round_exec).value);
+        if (goes_on && round < RL_PACE_SPAN_MAX_NS)
+            return;
+        if (rl_had_to_wait(used, round)) {
+            clock.served += used;
+            clock.weight_time += rl_weight_time(account.flat, round);
+        }
+    }
+    account.round_from = now;
+    account.round_exec = account.sum_exec;
+}
 
+void FairShares::measure(Clock& clock, Nanos now) {
     const std::uint64_t span = static_cast<std::uint64_t>(now.value) - clock.span_since;
     if (span < RL_PACE_SPAN_MIN_NS)
         return;
     if (span <= RL_PACE_SPAN_MAX_NS)
         clock.pace = rl_pace_after(clock.pace, clock.time - clock.span_from, span);
+    clock.pace_of_service = clock.weight_time == 0
+                                ? clock.pace
+                                : rl_pace_of_service(clock.served, clock.weight_time);
+    clock.served = 0;
+    clock.weight_time = 0;
     clock.span_since = static_cast<std::uint64_t>(now.value);
     clock.span_from = clock.time;
+}
+
+void FairShares::first(FairAccount& account, bool goes_on, Nanos now) {
+    Clock& clock = clocks_[account.clock];
+    static_cast<void>(stretch(account));
+    const std::int64_t cap = account.request_cap.value;
+    const std::int64_t request = account.request.value != 0 ? account.request.value : cap;
+    std::uint64_t push = rl_clock_push(account.lag.value, request, cap, account.flat);
+    if (account.start == FairAccount::Start::Aged)
+        push = std::min<std::uint64_t>(
+            push, rl_aged_push_limit(clock.pace_of_service,
+                                     static_cast<std::uint64_t>(now.value) - clock.span_since,
+                                     clock.time - clock.span_from));
+    clock.time = std::max(clock.time, account.clock_at + push);
+    settle(account, Nanos{});
+    count_round(account, goes_on, now);
+    measure(clock, now);
 }
 
 void FairShares::running(FairAccount& account, Nanos now) {
     settle(account, Nanos{});
     if (account.start == FairAccount::Start::First || account.start == FairAccount::Start::Aged)
-        first(account, now);
+        first(account, false, now);
     else if (account.start == FairAccount::Start::Idle)
         forgive(account);
     account.start = FairAccount::Start::Other;

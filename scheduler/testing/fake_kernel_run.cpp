@@ -199,7 +199,7 @@ bool FakeKernel::first_again(std::size_t cpu) {
         if (!queue->empty() && queue->begin()->first.first < now_ + ahead)
             return false;
     }
-    fair_.first(t.fair, now_);
+    fair_.first(t.fair, true, now_);
     ++counters_.went_on;
     t.used = Nanos{};
     t.key = t.decided_key;

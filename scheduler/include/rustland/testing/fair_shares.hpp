@@ -33,6 +33,9 @@ struct FairAccount {
     Start start = Start::Other;
     Nanos request;                  // of the last decision
     Nanos request_cap = millis(20); // the largest that it may have now
+    Nanos sum_exec;
+    Nanos round_from; // its last turn, 0: it has had none since it slept
+    Nanos round_exec; // sum_exec then
 };
 
 // Virtual clocks and groups. Single-threaded; all times are those of the simulated machine.
@@ -47,8 +50,8 @@ class FairShares {
     void quiescent(FairAccount& account);
     void running(FairAccount& account, Nanos now);
     void used(FairAccount& account, Nanos time);
-    // It comes first among those that wait, and goes on.
-    void first(FairAccount& account, Nanos now);
+    // It comes first among those that wait: with a slice used up, it goes on.
+    void first(FairAccount& account, bool goes_on, Nanos now);
     // What it uses is taken from nobody.
     static void forgive(FairAccount& account);
     [[nodiscard]] std::uint32_t stretch(FairAccount& account);
@@ -59,7 +62,9 @@ class FairShares {
         std::uint64_t pace = 1024;
         std::uint64_t span_since = 0;
         std::uint64_t span_from = 0;
-        std::uint64_t pushed_at = 0;
+        std::uint64_t pace_of_service = 1024;
+        std::uint64_t served = 0; // in this span, of the tasks that tell it
+        std::uint64_t weight_time = 0;
     };
     struct Group {
         std::uint32_t weight = 100;
@@ -68,6 +73,8 @@ class FairShares {
     [[nodiscard]] static std::uint64_t own_weight(const FairAccount& account);
     [[nodiscard]] std::uint64_t flat(const FairAccount& account);
     void settle(FairAccount& account, Nanos used);
+    void count_round(FairAccount& account, bool goes_on, Nanos now);
+    static void measure(Clock& clock, Nanos now);
 
     std::map<std::size_t, Clock> clocks_;
     std::map<int, Group> groups_;

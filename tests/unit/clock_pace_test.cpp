@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The pace of a clock, after times in which it is hard to tell: what tasks get once a crowd of tasks
+// is gone that deserved next to nothing.
+#include "rustland/policy/deadline_policy.hpp"
+
+#include "rustland/testing/simulation.hpp"
+
+#include <algorithm>
+#include <gtest/gtest.h>
+#include <map>
+#include <vector>
+
+using namespace rustland;
+using namespace rustland::testing;
+
+namespace {
+
+using Machine = Simulation<DeadlinePolicy>;
+
+Machine machine(std::uint32_t cpus) {
+    DeadlineParams params;
+    params.nr_cpus = cpus;
+    return Machine(MachineParams{.cpus = cpus}, params, std::size_t{4096});
+}
+
+void spawn(Machine& sim, std::size_t count, const TaskSpec& spec, std::vector<Pid>& pids) {
+    for (std::size_t i = 0; i < count; ++i)
+        pids.push_back(sim.kernel.spawn(spec));
+}
+
+double seconds_of(const Machine& sim, const std::vector<Pid>& pids) {
+    Nanos sum;
+    for (const Pid pid : pids)
+        sum += sim.kernel.stats(pid).cpu_time;
+    return static_cast<double>(sum.value) / 1e9;
+}
+
+} // namespace
+
+// Deadlines are cut where tasks deserve next to nothing by their weight, and the clock is not to
+// jump when such a task comes first. Where only such tasks compute, it must not come to a stop for
+// that: weights would not count any more.
+TEST(ClockPace, KeepsStepWithTasksThatDeserveNextToNothingByTheirWeight) {
+    constexpr int kGroup = 1;
+    for (const std::uint32_t cpus : {1U, 2U, 4U}) {
+        Machine sim = machine(cpus);
+        sim.kernel.set_group_weight(kGroup, 1);
+        TaskSpec light = hog(100);
+        TaskSpec heavy = hog(300);
+        light.group = heavy.group = kGroup;
+        std::vector<Pid> lights, heavies, beats;
+        spawn(sim, std::size_t{3} * cpus, light, lights);
+        spawn(sim, std::size_t{3} * cpus, heavy, heavies);
+        spawn(sim, std::size_t{10} * cpus, periodic(micros(20), millis(1)), beats);
+        sim.run_for(seconds(3));
+        const double lights_before = seconds_of(sim, lights);
+        const double heavies_before = seconds_of(sim, heavies);
+        sim.run_for(seconds(10));
+        EXPECT_NEAR((seconds_of(sim, heavies) - heavies_before) /
+                        (seconds_of(sim, lights) - lights_before),
+                    3.0, 0.3)
+            << cpus << " CPUs";
+    }
+}

@@ -72,7 +72,9 @@ static __always_inline void fair_settle(struct task_struct* p, struct task_ctx* 
     tc->clock_at = time;
 }
 
-/* The task has the lag that it has towards another clock from now on. */
+/* The task has its debt towards another clock from now on. What it was owed is owed by those that
+ * shared the clock that it leaves: those of a busier cache would have to pay for it, whose clock
+ * stands still meanwhile. */
 static __always_inline void fair_change_clock(struct task_ctx* tc, u32 index) {
     struct fair_clock* clock = fair_clock_of(index);
 
@@ -80,6 +82,8 @@ static __always_inline void fair_change_clock(struct task_ctx* tc, u32 index) {
         return;
     tc->clock = index;
     tc->clock_at = clock->time;
+    if (tc->lag > 0)
+        tc->lag = 0;
 }
 
 /* p comes to our class: what the clock did before does not concern it. A new task keeps the debt

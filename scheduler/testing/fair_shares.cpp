@@ -50,6 +50,7 @@ void FairShares::runnable(FairAccount& account, std::size_t clock) {
     if (account.clock != clock) {
         account.clock = clock;
         account.clock_at = clocks_[clock].time;
+        account.lag = std::min(account.lag, Nanos{});
     }
 }
 

@@ -3,11 +3,10 @@
 // is gone that deserved next to nothing.
 #include "rustland/policy/deadline_policy.hpp"
 
+#include "rustland/testing/fair_shares.hpp"
 #include "rustland/testing/simulation.hpp"
 
-#include <algorithm>
 #include <gtest/gtest.h>
-#include <map>
 #include <vector>
 
 using namespace rustland;
@@ -61,4 +60,21 @@ TEST(ClockPace, KeepsStepWithTasksThatDeserveNextToNothingByTheirWeight) {
                     3.0, 0.3)
             << cpus << " CPUs";
     }
+}
+
+// What a task is owed is owed by those that share its clock. Taken along to a busier cache, it would
+// have to be paid by others, whose clock stands still meanwhile, so that their deadlines move away.
+TEST(ClockPace, ATaskTakesItsDebtToAnotherClockAndNotWhatItIsOwed) {
+    FairShares shares;
+    FairAccount account;
+    shares.enter(account, 0);
+    shares.runnable(account, 0);
+    account.lag = millis(3);
+    shares.runnable(account, 0);
+    EXPECT_EQ(account.lag, millis(3)) << "the same clock";
+    shares.runnable(account, 1);
+    EXPECT_EQ(account.lag, Nanos{});
+    account.lag = Nanos{} - millis(3);
+    shares.runnable(account, 0);
+    EXPECT_EQ(account.lag, Nanos{} - millis(3));
 }

@@ -26,8 +26,8 @@ struct fair_clock {
     u64 pace;
     u64 span_since; /* for measuring the pace */
     u64 span_from;  /* the clock's time then */
-    /* What tasks got in this span that had to wait for it, see rl_had_to_wait, and the pace that
-     * this told in the last one. Added to without a lock: a lost addition costs accuracy only. */
+    /* What tasks got that had to wait for it, see rl_had_to_wait, in the last few spans, and the
+     * pace that this tells. Added to without a lock: a lost addition costs accuracy only. */
     u64 served;
     u64 weight_time;
     u64 pace_of_service; /* 0: not known yet */
@@ -194,11 +194,10 @@ static __always_inline void fair_measure_pace(struct fair_clock* clock, u64 now)
         return;
     if (span <= RL_PACE_SPAN_MAX_NS)
         clock->pace = rl_pace_after(fair_pace(clock), clock->time - clock->span_from, span);
-    clock->pace_of_service = clock->weight_time
-                                 ? rl_pace_of_service(clock->served, clock->weight_time)
-                                 : fair_pace(clock);
-    clock->served = 0;
-    clock->weight_time = 0;
+    clock->pace_of_service =
+        rl_pace_of_service(clock->served, clock->weight_time, fair_pace(clock));
+    clock->served = rl_remembered(clock->served);
+    clock->weight_time = rl_remembered(clock->weight_time);
     clock->span_since = now;
     clock->span_from = clock->time;
 }
@@ -209,8 +208,7 @@ static __always_inline u64 fair_aged_push_limit(const struct fair_clock* clock, 
 
     if ((s64)span <= 0)
         return 0;
-    return rl_aged_push_limit(clock->pace_of_service ? clock->pace_of_service : fair_pace(clock),
-                              span,
+    return rl_aged_push_limit(clock->pace_of_service, span,
                               time > clock->span_from ? time - clock->span_from : 0);
 }
 

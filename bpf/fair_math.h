@@ -144,10 +144,17 @@ static inline __u64 rl_weight_time(__u64 flat, __u64 round_ns) {
     return (flat >> 4) * (round_ns >> 10);
 }
 
-static inline __u64 rl_pace_of_service(__u64 used_ns, __u64 weight_time) {
+/* Twice the clock's own pace as long as no task has told another: where all of them have just begun
+ * to compete, the pace is too slow, and they come first because they have aged. */
+static inline __u64 rl_pace_of_service(__u64 used_ns, __u64 weight_time, __u64 pace) {
+    if (!weight_time)
+        return 2 * pace;
     /* FLAT_ONE * PACE_ONE / 2^14: what rl_weight_time took off. */
-    return used_ns * (RL_FLAT_ONE * RL_PACE_ONE >> 14) / (weight_time ? weight_time : 1);
+    return used_ns * (RL_FLAT_ONE * RL_PACE_ONE >> 14) / weight_time;
 }
+
+/* What is left of both sums for the next span: the mean is over the last few. */
+static inline __u64 rl_remembered(__u64 sum) { return sum / 2; }
 
 /* By how much a task that comes first because it has aged may push the clock, which advanced by
  * this much in this span: as far as the pace of the service goes. A task that deserves very little

@@ -90,11 +90,9 @@ void FairShares::measure(Clock& clock, Nanos now) {
         return;
     if (span <= RL_PACE_SPAN_MAX_NS)
         clock.pace = rl_pace_after(clock.pace, clock.time - clock.span_from, span);
-    clock.pace_of_service = clock.weight_time == 0
-                                ? clock.pace
-                                : rl_pace_of_service(clock.served, clock.weight_time);
-    clock.served = 0;
-    clock.weight_time = 0;
+    clock.pace_of_service = rl_pace_of_service(clock.served, clock.weight_time, clock.pace);
+    clock.served = rl_remembered(clock.served);
+    clock.weight_time = rl_remembered(clock.weight_time);
     clock.span_since = static_cast<std::uint64_t>(now.value);
     clock.span_from = clock.time;
 }

@@ -62,8 +62,8 @@ class FairShares {
         std::uint64_t pace = 1024;
         std::uint64_t span_since = 0;
         std::uint64_t span_from = 0;
-        std::uint64_t pace_of_service = 1024;
-        std::uint64_t served = 0; // in this span, of the tasks that tell it
+        std::uint64_t pace_of_service = 0; // before the first span is over
+        std::uint64_t served = 0;          // in the last few spans, of the tasks that tell it
         std::uint64_t weight_time = 0;
     };
     struct Group {

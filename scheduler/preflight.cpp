@@ -20,8 +20,6 @@ namespace {
 constexpr int kErrNotSupported = 524; // the kernel's ENOTSUPP, which it lets out by mistake
 constexpr std::uint64_t kLockedMemory = 64ULL << 20; // more than we ever lock
 
-bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
-
 // The value after "Key:" or a limit's name at the start of a line; empty if there is none.
 std::string_view value_of(std::string_view text, std::string_view key) {
     for (std::size_t at = 0; at < text.size();) {
@@ -149,15 +147,15 @@ Obstacle other_scheduler(const SystemRoots& roots) {
 }
 
 std::optional<Obstacle> find_obstacle(const SystemRoots& roots, bool realtime) {
-    if (!exists(roots.sys + "/kernel"))
+    if (!path_exists(roots.sys + "/kernel"))
         return Obstacle{
             ExitCode::NoSchedExt,
             fmt::format("{} is not mounted: mount -t sysfs sysfs {}", roots.sys, roots.sys)};
-    if (!exists(roots.sys + "/kernel/sched_ext"))
+    if (!path_exists(roots.sys + "/kernel/sched_ext"))
         return Obstacle{ExitCode::NoSchedExt,
                         "this kernel has no sched_ext: boot one that is built with "
                         "CONFIG_SCHED_CLASS_EXT=y (Linux 6.16 or newer)"};
-    if (!exists(roots.sys + "/kernel/btf/vmlinux"))
+    if (!path_exists(roots.sys + "/kernel/btf/vmlinux"))
         return Obstacle{ExitCode::KernelTypes,
                         "this kernel has no type information (/sys/kernel/btf/vmlinux): boot one "
                         "that is built with CONFIG_DEBUG_INFO_BTF=y"};

@@ -28,6 +28,11 @@ Result<std::string> read_file(const std::string& path) {
     }
 }
 
+bool path_exists(const std::string& path) {
+    struct stat entry {};
+    return ::lstat(path.c_str(), &entry) == 0;
+}
+
 Result<std::string> read_line(const std::string& path) {
     auto text = read_file(path);
     if (text) {

@@ -4,6 +4,8 @@
 #include "supervisor/config/keys.hpp"
 #include "supervisor/config/notes.hpp"
 
+#include "rustland/common/closest.hpp"
+
 #include <algorithm>
 #include <fmt/format.h>
 #include <map>
@@ -41,7 +43,7 @@ std::string suggestion(const std::string& wrong, const KeyTable<Target>& table) 
     std::vector<std::string> names;
     for (const auto& key : table)
         names.emplace_back(key.name);
-    return suggested(wrong, names);
+    return proposal(wrong, names);
 }
 
 class Builder {

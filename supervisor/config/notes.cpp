@@ -4,6 +4,8 @@
 #include "supervisor/config/keys.hpp"
 #include "supervisor/config/values.hpp"
 
+#include "rustland/common/closest.hpp"
+
 #include <algorithm>
 #include <fmt/format.h>
 
@@ -79,7 +81,7 @@ void note_missing(const LayeredSection& section, const std::vector<LayeredSectio
             names.push_back(other.name.substr(kWorkloadPrefix.size()));
     notes.push_back(note(section.keys[0].given.back(),
                          "switches nothing off, because no file has a rule of this name" +
-                             suggested(section.name.substr(kWorkloadPrefix.size()), names)));
+                             proposal(section.name.substr(kWorkloadPrefix.size()), names)));
 }
 
 } // namespace
@@ -98,20 +100,6 @@ Problems notes_on(const std::vector<LayeredSection>& sections) {
         }
     }
     return notes;
-}
-
-std::string suggested(std::string_view wrong, const std::vector<std::string>& names) {
-    std::string_view best;
-    std::size_t longest = 3;
-    for (const std::string& name : names) {
-        const auto differ = std::mismatch(wrong.begin(), wrong.end(), name.begin(), name.end());
-        const auto shared = static_cast<std::size_t>(differ.first - wrong.begin());
-        if (shared > longest) {
-            longest = shared;
-            best = name;
-        }
-    }
-    return best.empty() ? "" : fmt::format("; is {} meant?", best);
 }
 
 } // namespace rustland::supervisor

@@ -22,7 +22,4 @@ bool names_one(std::string_view section, std::string_view prefix);
 // that begins with a home folder's "~", which begins a regular expression.
 Problems notes_on(const std::vector<LayeredSection>& sections);
 
-// "; is NAME meant?" with the name that shares most of a word's beginning, or nothing.
-std::string suggested(std::string_view wrong, const std::vector<std::string>& names);
-
 } // namespace rustland::supervisor

@@ -1,39 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/ctl/absent_daemon.hpp"
 
+#include "rustland/common/file.hpp"
 #include "supervisor/config/load.hpp"
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <fmt/format.h>
 #include <string_view>
-#include <system_error>
 
 namespace rustland::supervisor {
-namespace {
-
-bool has_entry(const std::string& path) {
-    std::error_code ec;
-    // A unit that is enabled is a link, whatever it points to.
-    return std::filesystem::symlink_status(path, ec).type() !=
-               std::filesystem::file_type::not_found &&
-           !ec;
-}
-
-} // namespace
 
 DaemonAbsence look_for_daemon(const std::string& root) {
     constexpr std::array<std::string_view, 4> folders{
         "/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
         "/lib/systemd/system"};
     DaemonAbsence absence;
-    absence.systemd = has_entry(root + "/run/systemd/system");
+    absence.systemd = path_exists(root + "/run/systemd/system");
     absence.installed = std::any_of(folders.begin(), folders.end(), [&](std::string_view folder) {
-        return has_entry(fmt::format("{}{}/rustlandd.service", root, folder));
+        return path_exists(fmt::format("{}{}/rustlandd.service", root, folder));
     });
     absence.enabled =
-        has_entry(root + "/etc/systemd/system/multi-user.target.wants/rustlandd.service");
+        path_exists(root + "/etc/systemd/system/multi-user.target.wants/rustlandd.service");
     ConfigPaths paths;
     for (std::string* path : {&paths.main_file, &paths.vendor_dir, &paths.admin_dir})
         *path = root + *path;

@@ -27,11 +27,6 @@ namespace {
 
 using Verdict = Finding::Verdict;
 
-bool exists(const std::string& path) {
-    std::error_code ec;
-    return std::filesystem::exists(path, ec);
-}
-
 Finding sched_ext(const DoctorOptions& options) {
     const KernelState kernel = SchedExtReader(options.root + "/sys/kernel/sched_ext").read();
     utsname name{};
@@ -48,7 +43,7 @@ Finding sched_ext(const DoctorOptions& options) {
 
 Finding type_information(const DoctorOptions& options) {
     const std::string path = options.root + "/sys/kernel/btf/vmlinux";
-    if (!exists(path))
+    if (!path_exists(path))
         return {Verdict::Bad, "BTF", path + " is missing",
                 "boot a kernel with CONFIG_DEBUG_INFO_BTF=y"};
     const auto broken = kfuncs_with_hidden_argument(path);
@@ -99,7 +94,7 @@ Finding program(const DoctorOptions& options) {
 }
 
 Finding cgroup(const DoctorOptions& options) {
-    if (exists(options.root + "/sys/fs/cgroup/cgroup.controllers"))
+    if (path_exists(options.root + "/sys/fs/cgroup/cgroup.controllers"))
         return {Verdict::Good, "cgroups", "version 2", ""};
     return {Verdict::Note, "cgroups", "no unified hierarchy at /sys/fs/cgroup",
             "rules with cgroup= need cgroup v2; the others work"};
@@ -142,7 +137,7 @@ Finding capabilities(const DoctorOptions& options) {
 
 Finding enabled_unit(const DoctorOptions& options) {
     for (const std::string_view target : {"multi-user", "graphical", "sysinit"})
-        if (exists(fmt::format("{}/etc/systemd/system/{}.target.wants/rustland.service",
+        if (path_exists(fmt::format("{}/etc/systemd/system/{}.target.wants/rustland.service",
                                options.root, target)))
             return {
                 Verdict::Note, "rustland.service",

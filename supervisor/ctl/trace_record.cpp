@@ -18,8 +18,6 @@
 namespace rustland::supervisor {
 namespace {
 
-bool is_there(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
-
 Error cannot_make(const std::string& path) {
     if (errno == EEXIST)
         return Error(
@@ -38,7 +36,7 @@ Result<TraceInstance> TraceInstance::create(std::uint64_t buffer_kib, const std:
     // Others may not even look into it.
     if (::access(tracefs.c_str(), X_OK) != 0 && errno == EACCES)
         return Error("recording needs root", EACCES);
-    if (!is_there(tracefs + "/instances"))
+    if (!path_exists(tracefs + "/instances"))
         return Error(fmt::format("no tracing at {0} (mount -t tracefs nodev {0}); the kernel needs "
                                  "CONFIG_FTRACE",
                                  tracefs),
@@ -61,7 +59,7 @@ Result<TraceInstance> TraceInstance::create(std::uint64_t buffer_kib, const std:
         if (auto done = instance.set(fmt::format("events/{}/enable", event), "1"); !done)
             return done.error();
     // What the kernel's part of sched_ext tells, where it does.
-    if (is_there(path + "/events/sched_ext/enable"))
+    if (path_exists(path + "/events/sched_ext/enable"))
         if (auto done = instance.set("events/sched_ext/enable", "1"); !done)
             return done.error();
     return instance;

@@ -57,6 +57,16 @@ TEST(File, ReadLineDropsTrailingWhiteSpace) {
     EXPECT_EQ(*text, "Linux");
 }
 
+TEST(File, ALinkThatPointsNowhereIsThere) {
+    const test::TempDir dir;
+    const std::string link = dir.path("link");
+    EXPECT_FALSE(path_exists(link));
+    std::filesystem::create_symlink("nowhere", link);
+    EXPECT_TRUE(path_exists(link));
+    EXPECT_FALSE(path_exists(dir.path("link/below")));
+    EXPECT_TRUE(path_exists(dir.root()));
+}
+
 TEST(File, ReplaceMakesAFileForAllToReadAndLeavesNoOther) {
     const test::TempDir dir;
     const std::string path = dir.path("x.prom");

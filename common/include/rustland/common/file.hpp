@@ -15,6 +15,10 @@ Result<std::string> read_file(const std::string& path);
 // As read_file, without trailing white space: one value out of sysfs.
 Result<std::string> read_line(const std::string& path);
 
+// Whether something is there, be it a link that points nowhere: a unit that is enabled is a link.
+// False where it cannot be told.
+bool path_exists(const std::string& path);
+
 // Writes text to an existing file (sysfs, sysctl).
 Status write_file(const std::string& path, std::string_view text);
 

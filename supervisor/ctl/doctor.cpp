@@ -138,7 +138,7 @@ Finding capabilities(const DoctorOptions& options) {
 Finding enabled_unit(const DoctorOptions& options) {
     for (const std::string_view target : {"multi-user", "graphical", "sysinit"})
         if (path_exists(fmt::format("{}/etc/systemd/system/{}.target.wants/rustland.service",
-                               options.root, target)))
+                                    options.root, target)))
             return {
                 Verdict::Note, "rustland.service",
                 "is enabled, so that the scheduler is always on, rustlandd leaves it alone, and "

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The pace of a clock, after times in which it is hard to tell: what tasks get once a crowd of tasks
-// is gone that deserved next to nothing.
+// The pace of a clock, after times in which it is hard to tell: what tasks get once a crowd of
+// tasks is gone that deserved next to nothing.
 #include "rustland/policy/deadline_policy.hpp"
 
 #include "rustland/testing/fair_shares.hpp"
@@ -62,8 +62,9 @@ TEST(ClockPace, KeepsStepWithTasksThatDeserveNextToNothingByTheirWeight) {
     }
 }
 
-// What a task is owed is owed by those that share its clock. Taken along to a busier cache, it would
-// have to be paid by others, whose clock stands still meanwhile, so that their deadlines move away.
+// What a task is owed is owed by those that share its clock. Taken along to a busier cache, it
+// would have to be paid by others, whose clock stands still meanwhile, so that their deadlines move
+// away.
 TEST(ClockPace, ATaskTakesItsDebtToAnotherClockAndNotWhatItIsOwed) {
     FairShares shares;
     FairAccount account;

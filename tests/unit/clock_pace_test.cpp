@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The pace of a clock, after times in which it is hard to tell: what tasks get once a crowd of
-// tasks is gone that deserved next to nothing.
+// The clocks of the fair shares: that they keep step where their pace is hard to tell, and what
+// becomes of a lag when a task changes its clock.
 #include "rustland/policy/deadline_policy.hpp"
 
 #include "rustland/testing/fair_shares.hpp"

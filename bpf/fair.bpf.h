@@ -294,10 +294,13 @@ static __always_inline void fair_inherit(struct task_ctx* child) {
  * A task that exits leaves its debt to the one that started it: to its process, if it is a thread,
  * else to its parent. The deeper of both debts stays, not the sum, because the heir may have
  * several children at a time and is to get as much as each of them would. init takes none over.
+ * The heir's clock may be that of another cache: a debt is CPU time, whatever the clock. Not that of
+ * another class, since the foreground owes the others nothing by its own clock.
  */
 static __always_inline void fair_bequeath(struct task_struct* p, struct task_ctx* tc) {
     s32 heir_pid = p->pid != p->tgid ? p->tgid : BPF_CORE_READ(p, real_parent, pid);
     struct task_struct* heir;
+    struct fair_clock* clock;
     struct task_ctx* to;
 
     if (tc->lag >= 0 || heir_pid <= 1)
@@ -306,14 +309,16 @@ static __always_inline void fair_bequeath(struct task_struct* p, struct task_ctx
     if (!heir)
         return;
     to = task_ctx_of(heir);
-    if (to && to->clock == tc->clock) {
-        u64 advance = tc->clock_at > to->clock_at ? tc->clock_at - to->clock_at : 0;
+    clock = to ? fair_clock_of(to->clock) : NULL;
+    if (clock && to->clock % 2 == tc->clock % 2) {
+        u64 time = to->clock == tc->clock ? tc->clock_at : clock->time;
+        u64 advance = time > to->clock_at ? time - to->clock_at : 0;
         s64 now_has = to->asleep ? rl_lag_after_sleep(to->lag, advance, to->flat) : to->lag;
 
         if (tc->lag < now_has) {
             to->lag = tc->lag;
             if (to->asleep)
-                to->clock_at = tc->clock_at;
+                to->clock_at = time;
         }
     }
     bpf_task_release(heir);

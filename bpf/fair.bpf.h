@@ -2,9 +2,10 @@
 /*
  * Keeps account of what each task deserves and gets, by the formulas of fair_math.h.
  *
- * Tasks that wait for the same CPUs share a virtual clock: one for each last-level cache. The
- * foreground has a second one, because it may take more than its share from the others and still
- * divides it fairly. A clock advances when the task that comes first gets a CPU: to where that task
+ * All tasks share a virtual clock, whatever last-level cache they are in: one that is owed CPU time
+ * in a cache with more to do comes earlier, and other caches take it (queues.bpf.h). The foreground
+ * has one of its own, because it may take more than its share from the others and still divides it
+ * fairly. A clock advances when the task that comes first gets a CPU: to where that task
  * has just what it deserves. So it never runs ahead of those that wait, and a task that cannot use
  * all that it deserves, as a task alone in a heavy group can use one CPU only, does not hold it
  * back.
@@ -34,7 +35,7 @@ struct fair_clock {
     u64 pad;             /* to a whole cache line */
 };
 
-#define NR_CLOCKS (2 * RL_MAX_LLCS)
+enum fair_clocks { CLOCK_COMMON = 0, CLOCK_FOREGROUND = 1, NR_CLOCKS };
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -51,8 +52,8 @@ static __always_inline u64 fair_pace(const struct fair_clock* clock) {
     return clock->pace ? clock->pace : RL_PACE_ONE;
 }
 
-static __always_inline u32 fair_clock_index(struct task_struct* p, u32 class) {
-    return 2 * llc_of(scx_bpf_task_cpu(p)) + (class == RL_CLASS_FOREGROUND);
+static __always_inline u32 fair_clock_index(u32 class) {
+    return class == RL_CLASS_FOREGROUND ? CLOCK_FOREGROUND : CLOCK_COMMON;
 }
 
 /* Brings the lag up to date: the task has used this much CPU time since it was last. */
@@ -73,8 +74,7 @@ static __always_inline void fair_settle(struct task_struct* p, struct task_ctx* 
 }
 
 /* The task has its debt towards another clock from now on. What it was owed is owed by those that
- * shared the clock that it leaves: those of a busier cache would have to pay for it, whose clock
- * stands still meanwhile. */
+ * share the clock that it leaves. */
 static __always_inline void fair_change_clock(struct task_ctx* tc, u32 index) {
     struct fair_clock* clock = fair_clock_of(index);
 
@@ -89,7 +89,7 @@ static __always_inline void fair_change_clock(struct task_ctx* tc, u32 index) {
 /* p comes to our class: what the clock did before does not concern it. A new task keeps the debt
  * that it has inherited. */
 static __always_inline void fair_enter(struct task_struct* p, struct task_ctx* tc) {
-    u32 index = fair_clock_index(p, tc->task_class);
+    u32 index = fair_clock_index(tc->task_class);
     struct fair_clock* clock = fair_clock_of(index);
 
     if (!clock)
@@ -108,7 +108,7 @@ static __always_inline void fair_runnable(struct task_struct* p, struct task_ctx
         __sync_fetch_and_add(&nr_runnable, 1);
     group_runnable(p, tc, class, now);
     fair_settle(p, tc, 0, now);
-    fair_change_clock(tc, fair_clock_index(p, class));
+    fair_change_clock(tc, fair_clock_index(class));
 }
 
 /* p was held back, which is over now that it runs. */
@@ -116,7 +116,7 @@ static __always_inline void fair_active_again(struct task_struct* p, struct task
                                               u32 class) {
     __sync_fetch_and_add(&nr_runnable, 1);
     group_active_again(tc);
-    fair_change_clock(tc, fair_clock_index(p, class));
+    fair_change_clock(tc, fair_clock_index(class));
 }
 
 static __always_inline void fair_quiescent(struct task_ctx* tc) {
@@ -294,13 +294,11 @@ static __always_inline void fair_inherit(struct task_ctx* child) {
  * A task that exits leaves its debt to the one that started it: to its process, if it is a thread,
  * else to its parent. The deeper of both debts stays, not the sum, because the heir may have
  * several children at a time and is to get as much as each of them would. init takes none over.
- * The heir's clock may be that of another cache: a debt is CPU time, whatever the clock. Not that of
- * another class, since the foreground owes the others nothing by its own clock.
+ * Only within a clock, since the foreground owes the others nothing by its own.
  */
 static __always_inline void fair_bequeath(struct task_struct* p, struct task_ctx* tc) {
     s32 heir_pid = p->pid != p->tgid ? p->tgid : BPF_CORE_READ(p, real_parent, pid);
     struct task_struct* heir;
-    struct fair_clock* clock;
     struct task_ctx* to;
 
     if (tc->lag >= 0 || heir_pid <= 1)
@@ -309,16 +307,14 @@ static __always_inline void fair_bequeath(struct task_struct* p, struct task_ctx
     if (!heir)
         return;
     to = task_ctx_of(heir);
-    clock = to ? fair_clock_of(to->clock) : NULL;
-    if (clock && to->clock % 2 == tc->clock % 2) {
-        u64 time = to->clock == tc->clock ? tc->clock_at : clock->time;
-        u64 advance = time > to->clock_at ? time - to->clock_at : 0;
+    if (to && to->clock == tc->clock) {
+        u64 advance = tc->clock_at > to->clock_at ? tc->clock_at - to->clock_at : 0;
         s64 now_has = to->asleep ? rl_lag_after_sleep(to->lag, advance, to->flat) : to->lag;
 
         if (tc->lag < now_has) {
             to->lag = tc->lag;
             if (to->asleep)
-                to->clock_at = time;
+                to->clock_at = tc->clock_at;
         }
     }
     bpf_task_release(heir);

@@ -44,6 +44,10 @@
 #define RL_LAG_MIN_NS (-RL_LAG_MIN_REQUESTS * RL_REQUEST_MAX_NS)
 /* No task is to wait for longer than about this because of the deadline alone. */
 #define RL_WAIT_MAX_NS 300000000LL
+/* How often a CPU that has work looks into the queue of another last-level cache, and by how much a
+ * task there must come before its own to be fetched: moving it costs what it has in its cache. */
+#define RL_LLC_LOOK_NS 4000000LL
+#define RL_LLC_MARGIN_NS 10000000LL
 /* A clock's pace is measured over spans between these two; a longer one had no contention. */
 #define RL_PACE_SPAN_MIN_NS 20000000ULL
 #define RL_PACE_SPAN_MAX_NS 200000000ULL

@@ -5,6 +5,7 @@
 #ifndef RUSTLAND_QUEUES_BPF_H
 #define RUSTLAND_QUEUES_BPF_H
 
+#include "fair_math.h"
 #include "state.bpf.h"
 
 /* The deadline of the first task in a DSQ; the largest number if it is empty. */
@@ -71,6 +72,35 @@ static __always_inline bool fetch_overdue(struct cpu_ctx* cc, s32 cpu, u32 own_l
         theirs >= head_deadline(DSQ_CPU(cpu)))
         return false;
     if (!dsq_move_to_local(dsq))
+        return false;
+    count(stolen);
+    return true;
+}
+
+static __always_inline bool may_look_elsewhere(struct cpu_ctx* cc, u64 now) {
+    if (config.nr_llcs < 2 || !older_than(cc->looked_elsewhere_at, now, RL_LLC_LOOK_NS))
+        return false;
+    cc->looked_elsewhere_at = now;
+    return true;
+}
+
+/*
+ * Fetches the first task of another cache's queue, a different one each time, if it comes before
+ * all that wait here and before `ours`. One clock tells the deadlines of all caches, so that the
+ * tasks of the cache with more to do come earlier: this keeps caches even, by weight.
+ */
+VERIFIED_ALONE int fetch_earlier(struct cpu_ctx* cc __arg_nonnull, s32 cpu, u32 own_llc, u64 ours) {
+    u32 llc = (own_llc + 1 + cc->llc_turn++ % (config.nr_llcs - 1)) % config.nr_llcs;
+    u64 theirs;
+
+    if (scx_bpf_dsq_nr_queued(DSQ_LLC(llc)) <= 0)
+        return false;
+    theirs = first_deadline_for(DSQ_LLC(llc), cpu);
+    if (theirs == ~0ULL)
+        return false;
+    theirs += RL_LLC_MARGIN_NS;
+    if (theirs >= ours || theirs >= head_deadline(DSQ_LLC(own_llc)) ||
+        theirs >= head_deadline(DSQ_CPU(cpu)) || !dsq_move_to_local(DSQ_LLC(llc)))
         return false;
     count(stolen);
     return true;

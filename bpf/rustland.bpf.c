@@ -65,6 +65,17 @@ static __always_inline bool first_again(struct task_struct* prev, struct cpu_ctx
     return true;
 }
 
+/* The deadline that the task that runs here would have with another slice; the largest number of a
+ * task that is past the order. One with a rest of its slice is not interrupted for the order. */
+static __always_inline u64 due_if_it_goes_on(struct task_struct* prev, u64 now) {
+    struct task_ctx* tc = task_ctx_of(prev);
+
+    if (!tc || is_self(prev))
+        return 0;
+    account(prev, tc, now);
+    return rest_of_slice(tc, tc->used) ? tc->deadline : now + fair_ahead(tc);
+}
+
 /* The task that runs here goes on, because no other was found for this CPU. If nobody else waits at
  * all, what it used was taken from nobody. */
 static __always_inline void go_on(struct task_struct* prev, struct cpu_ctx* cc, s32 cpu, bool alone,
@@ -104,6 +115,9 @@ void BPF_PROG(rl_dispatch, s32 cpu, struct task_struct* prev) {
             wake_user_space();
     }
     if (consume_own_overdue(cc, cpu, now))
+        return;
+    if (may_look_elsewhere(cc, now) &&
+        fetch_earlier(cc, cpu, llc, prev && prev_goes_on ? due_if_it_goes_on(prev, now) : ~0ULL))
         return;
     if (prev && prev_goes_on && first_again(prev, cc, cpu, llc, now))
         return;

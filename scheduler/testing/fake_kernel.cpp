@@ -189,10 +189,9 @@ CpuSet FakeKernel::usable(const CpuSet& cpus) const {
 
 bool FakeKernel::allowed(const Task& t, std::size_t cpu) const { return t.spec.allowed.test(cpu); }
 
-// One clock for each cache; the foreground has its own.
-std::size_t FakeKernel::clock_of(const Task& t) const {
-    return 2 * (t.cpu / params_.cpus_per_llc) +
-           (t.spec.task_class == TaskClass::Foreground ? 1 : 0);
+// The foreground has a clock of its own.
+std::size_t FakeKernel::clock_of(const Task& t) {
+    return t.spec.task_class == TaskClass::Foreground ? 1 : 0;
 }
 
 bool FakeKernel::restricted(const Task& t) const { return t.spec.allowed.count() < cpus_.size(); }

@@ -2,7 +2,10 @@
 // How the fake machine runs: where decided tasks wait, which CPU is told, the lease, and the CPUs.
 #include "rustland/testing/fake_kernel.hpp"
 
+#include "fair_math.h"
+
 #include <algorithm>
+#include <cstdint>
 
 namespace rustland::testing {
 
@@ -136,6 +139,24 @@ std::int32_t FakeKernel::take_from(Queue& queue, std::size_t cpu) {
     return 0;
 }
 
+// The first task of another cache's queue if it comes before all that wait here and before `ours`.
+std::int32_t FakeKernel::take_earlier(std::size_t cpu, Nanos ours) {
+    Cpu& c = cpus_[cpu];
+    if (llcs_.size() < 2 || now_ - c.looked_elsewhere <= Nanos{RL_LLC_LOOK_NS})
+        return 0;
+    c.looked_elsewhere = now_;
+    const std::size_t llc = cpu / params_.cpus_per_llc;
+    Queue& other = llcs_[(llc + 1 + c.llc_turn++ % (llcs_.size() - 1)) % llcs_.size()];
+    if (other.empty())
+        return 0;
+    const Nanos theirs = other.begin()->first.first + Nanos{RL_LLC_MARGIN_NS};
+    for (const Queue* queue : {&llcs_[llc], &singles_[cpu]}) {
+        if (!queue->empty() && queue->begin()->first.first <= theirs)
+            return 0;
+    }
+    return theirs < ours ? take_from(other, cpu) : 0;
+}
+
 void FakeKernel::start(std::int32_t pid, std::size_t cpu, Nanos slice) {
     Task& t = task(pid);
     t.where = Where::Running;
@@ -167,7 +188,10 @@ void FakeKernel::account(std::size_t cpu) {
 }
 
 void FakeKernel::look_for_work(std::size_t cpu) {
-    if (const std::int32_t pid = take(cpu); pid != 0)
+    std::int32_t pid = take_earlier(cpu, Nanos{INT64_MAX});
+    if (pid == 0)
+        pid = take(cpu);
+    if (pid != 0)
         start(pid, cpu, task(pid).granted - task(pid).used);
 }
 
@@ -211,9 +235,11 @@ bool FakeKernel::first_again(std::size_t cpu) {
 // The next task is chosen before the last one is queued again; without one, that goes on.
 void FakeKernel::slice_ended(std::size_t cpu) {
     const std::int32_t last = cpus_[cpu].pid;
-    if (first_again(cpu))
+    std::int32_t next = take_earlier(cpu, now_ + time_to_deadline(task(last)));
+    if (next == 0 && first_again(cpu))
         return;
-    const std::int32_t next = take(cpu);
+    if (next == 0)
+        next = take(cpu);
     if (next == 0) {
         cpus_[cpu].slice_ends = now_ + params_.slice;
         cpus_[cpu].dry = !pending_.empty();

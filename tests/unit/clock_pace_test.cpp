@@ -62,6 +62,40 @@ TEST(ClockPace, KeepsStepWithTasksThatDeserveNextToNothingByTheirWeight) {
     }
 }
 
+// A cache by itself is fair to those that are in it, and which tasks those are is chance.
+TEST(ClockPace, SharesHoldAcrossCaches) {
+    for (const std::size_t caches : {2U, 4U}) {
+        DeadlineParams params;
+        params.nr_cpus = 8;
+        Machine sim(MachineParams{.cpus = 8, .cpus_per_llc = 8 / caches}, params,
+                    std::size_t{4096});
+        std::vector<Pid> lows, highs;
+        TaskSpec low = hog();
+        TaskSpec high = hog();
+        low.group = 1;
+        high.group = 2;
+        sim.kernel.set_group_weight(1, 100);
+        sim.kernel.set_group_weight(2, 300);
+        spawn(sim, 13, low, lows);
+        spawn(sim, 11, high, highs);
+        sim.run_for(seconds(2));
+        const auto spread = [&](const std::vector<Pid>& pids, auto&& measure) {
+            std::vector<double> each;
+            for (const Pid pid : pids)
+                each.push_back(measure(pid));
+            return each;
+        };
+        const auto cpu_time = [&](Pid pid) { return seconds_of(sim, {pid}); };
+        const auto lows_before = spread(lows, cpu_time);
+        const auto highs_before = spread(highs, cpu_time);
+        sim.run_for(seconds(10));
+        for (std::size_t i = 0; i < lows.size(); ++i)
+            EXPECT_NEAR(cpu_time(lows[i]) - lows_before[i], 20.0 / 13, 0.15) << caches;
+        for (std::size_t i = 0; i < highs.size(); ++i)
+            EXPECT_NEAR(cpu_time(highs[i]) - highs_before[i], 60.0 / 11, 0.5) << caches;
+    }
+}
+
 // What a task is owed is owed by those that share its clock. Taken along to a busier cache, it
 // would have to be paid by others, whose clock stands still meanwhile, so that their deadlines move
 // away.

@@ -169,7 +169,9 @@ class FakeKernel final : public Kernel {
         Nanos started_at;
         Nanos slice_ends;
         Nanos preempted_at = seconds(-1);
-        bool dry = false; // its last look for work found only undecided tasks
+        bool dry = false;         // its last look for work found only undecided tasks
+        Nanos looked_elsewhere;   // into the queue of another cache
+        std::size_t llc_turn = 0; // which of them comes next
     };
 
     Task& task(std::int32_t pid) { return tasks_.at(pid); }
@@ -202,11 +204,12 @@ class FakeKernel final : public Kernel {
     void wake_sleepers();
     std::int32_t take(std::size_t cpu);
     std::int32_t take_from(Queue& queue, std::size_t cpu);
+    std::int32_t take_earlier(std::size_t cpu, Nanos ours);
     void start(std::int32_t pid, std::size_t cpu, Nanos slice);
     void account(std::size_t cpu);
     void look_for_work(std::size_t cpu);
     [[nodiscard]] bool first_again(std::size_t cpu);
-    [[nodiscard]] std::size_t clock_of(const Task& t) const;
+    [[nodiscard]] static std::size_t clock_of(const Task& t);
     void run_ended(std::size_t cpu);
     void slice_ended(std::size_t cpu);
     void step_done(std::int32_t pid);

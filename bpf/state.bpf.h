@@ -163,8 +163,8 @@ struct cpu_ctx {
     u64 window_since;
     u64 full_until;
     /* What limited.bpf.h keeps. */
-    u64 cut_at;  /* when what runs here is to be stopped, 0: it has no such time */
-    u32 limited; /* what runs here has a limit */
+    u64 cut_at;   /* when what runs here is to be stopped, 0: it has no such time */
+    u32 limited;  /* what runs here has a limit */
     u32 llc_turn; /* which other cache's queue to look into next */
     u64 looked_elsewhere_at;
     u64 looked_overdue_at; /* for tasks that wait for this CPU alone; ends a cache line */

@@ -6,6 +6,7 @@
 
 KERNEL=6.18
 CPUS=4
+NR_CPUS=4 # without the topology
 PRESET=dev
 DURATION=5
 WARMUP=1
@@ -34,7 +35,7 @@ common_usage() {
                         libraries that it is linked to here (may be given several times)
   --duration S          seconds to measure, after $WARMUP s of warm-up (default $DURATION)
   --kernel SERIES       kernel series (default $KERNEL)
-  --cpus N              CPUs of the VM (default $CPUS)
+  --cpus N              CPUs of the VM, or a topology like 4,sockets=2 (default $CPUS)
   --preset PRESET       whose programs to measure: build/PRESET (default $PRESET)
   --jobs N              VMs at the same time (default $JOBS, here)
 USAGE
@@ -140,7 +141,8 @@ check_options() {
                 "or example-fifo"
     done
     is_positive "$DURATION" || usage_error "--duration: '$DURATION' is not a number of seconds"
-    is_positive "$CPUS" || usage_error "--cpus: '$CPUS' is not a number"
+    NR_CPUS=${CPUS%%,*}
+    is_positive "$NR_CPUS" || usage_error "--cpus: '$CPUS' is not a number, nor one with a topology (4,sockets=2)"
     is_positive "$JOBS" || usage_error "--jobs: '$JOBS' is not a number"
 }
 
@@ -227,7 +229,7 @@ measure_one() {
         --preset "$PRESET" --append cryptomgr.notests --timeout "$timeout" \
         "${expected[@]}" \
         --share "$SHARE" -- \
-        guest "$(scheduler_command "$scheduler")" --iterations-per-ms $((ITERATIONS_PER_MS_ALL_CPUS / CPUS)) \
+        guest "$(scheduler_command "$scheduler")" --iterations-per-ms $((ITERATIONS_PER_MS_ALL_CPUS / NR_CPUS)) \
         --label "$label" --seed "$seed" --duration "$DURATION" --warmup "$WARMUP" \
         ${KEEP_FRAMES:+"$KEEP_FRAMES"} "${own[@]}" "${scenarios[@]}" >"$base.json.part" 2>"$base.log" || status=$?
     if [ $status != 0 ]; then

@@ -30,7 +30,7 @@ plan_record() {
     else
         commit=$(git -C "$ROOT_DIR" describe --always --abbrev=12 --dirty 2>/dev/null || echo unknown)
     fi
-    cells=$("$BENCH" --draw "$DRAW" --cells "$RECORD_CELLS" --cpus "$CPUS" --list) ||
+    cells=$("$BENCH" --draw "$DRAW" --cells "$RECORD_CELLS" --cpus "$NR_CPUS" --list) ||
         die "the cells could not be drawn"
     newest_cells=
     [ "$NEWEST_CELLS" = 0 ] || newest_cells=$(head -n "$NEWEST_CELLS" <<<"$cells")

@@ -93,11 +93,11 @@ measure_costs() {
     [ "$scheduler" != rustland-fg ] || told=1
     [ "$scheduler" != eevdf ] || usage_error "costs: --schedulers must begin with rustland"
     run_guest "$base" minimal "$scheduler" "${SEEDS%% *}" $((90 + DURATION * 3)) costs-guest $told \
-        --iterations-per-ms $((ITERATIONS_PER_MS_ALL_CPUS / CPUS)) --seed "${SEEDS%% *}" \
+        --iterations-per-ms $((ITERATIONS_PER_MS_ALL_CPUS / NR_CPUS)) --seed "${SEEDS%% *}" \
         --duration "$DURATION" --warmup "$WARMUP" --scenario "$scenario" || exit 1
     printf 'Kernel %s, %s CPUs, seed %s, %s, %s; repeat with: ci/bench costs %s\n\n' "$KERNEL" "$CPUS" \
         "${SEEDS%% *}" "$scenario" "$(label_of "$scheduler")" "$1"
-    "$ROOT_DIR/ci/benchlib/cost-table.py" "$base.txt" "$CPUS"
+    "$ROOT_DIR/ci/benchlib/cost-table.py" "$base.txt" "$NR_CPUS"
 }
 
 # Beside the first scenario, with each seed: a second without the reader and one with it in turn.
@@ -110,7 +110,7 @@ measure_reader() {
         rm -f "$base.txt"
         files+=("$base.txt")
         queue+=("$base minimal $scheduler $seed $((90 + DURATION * 6)) reader-guest $told $DURATION
-            --iterations-per-ms $((ITERATIONS_PER_MS_ALL_CPUS / CPUS)) --seed $seed
+            --iterations-per-ms $((ITERATIONS_PER_MS_ALL_CPUS / NR_CPUS)) --seed $seed
             --warmup $WARMUP --scenario $scenario")
     done
     queue=("${queue[@]//$'\n'/ }")

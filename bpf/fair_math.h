@@ -51,6 +51,10 @@
 /* A clock's pace is measured over spans between these two; a longer one had no contention. */
 #define RL_PACE_SPAN_MIN_NS 20000000ULL
 #define RL_PACE_SPAN_MAX_NS 200000000ULL
+/* The fastest pace. */
+#define RL_PACE_MAX (1024 * RL_PACE_ONE)
+/* The longest time between two turns of a task that says something of the pace. */
+#define RL_ROUND_MAX_NS 4000000000ULL
 
 /* Service as virtual time for a task of this weight. At most a second of service at once: more has
  * been used only by a task that had its CPU to itself. */
@@ -140,7 +144,7 @@ static inline __u64 rl_clock_push(__s64 lag, __s64 request, __s64 request_cap, _
  * nothing, because it used what it wanted.
  */
 static inline __u32 rl_had_to_wait(__u64 used_ns, __u64 round_ns) {
-    return used_ns < round_ns - round_ns / 16;
+    return round_ns <= RL_ROUND_MAX_NS && used_ns < round_ns - round_ns / 16;
 }
 
 /* Weight times real time, scaled so that the sum over a span of all tasks of a clock fits. */
@@ -154,7 +158,8 @@ static inline __u64 rl_pace_of_service(__u64 used_ns, __u64 weight_time, __u64 p
     if (!weight_time)
         return 2 * pace;
     /* FLAT_ONE * PACE_ONE / 2^14: what rl_weight_time took off. */
-    return used_ns * (RL_FLAT_ONE * RL_PACE_ONE >> 14) / weight_time;
+    pace = used_ns * (RL_FLAT_ONE * RL_PACE_ONE >> 14) / weight_time;
+    return pace > RL_PACE_MAX ? RL_PACE_MAX : pace;
 }
 
 /* What is left of both sums for the next span: the mean is over the last few. */
@@ -177,8 +182,8 @@ static inline __u64 rl_aged_push_limit(__u64 pace_of_service, __u64 span_ns, __u
 static inline __u64 rl_pace_after(__u64 pace, __u64 advance, __u64 span_ns) {
     __u64 now;
 
-    if (advance > span_ns * 1024)
-        advance = span_ns * 1024;
+    if (advance > span_ns * (RL_PACE_MAX / RL_PACE_ONE))
+        advance = span_ns * (RL_PACE_MAX / RL_PACE_ONE);
     now = advance * RL_PACE_ONE / (span_ns ? span_ns : 1);
     if (now < RL_PACE_ONE / 64)
         now = RL_PACE_ONE / 64;

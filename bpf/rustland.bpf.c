@@ -65,8 +65,8 @@ static __always_inline bool first_again(struct task_struct* prev, struct cpu_ctx
     return true;
 }
 
-/* The deadline that the task that runs here would have with another slice; the largest number of a
- * task that is past the order. One with a rest of its slice is not interrupted for the order. */
+/* The deadline that the task that runs here has with the rest of its slice, or would have with
+ * another one; 0, before all others, for our own thread. */
 static __always_inline u64 due_if_it_goes_on(struct task_struct* prev, u64 now) {
     struct task_ctx* tc = task_ctx_of(prev);
 

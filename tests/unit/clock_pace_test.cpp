@@ -3,6 +3,7 @@
 // becomes of a lag when a task changes its clock.
 #include "rustland/policy/deadline_policy.hpp"
 
+#include "fair_math.h"
 #include "rustland/testing/fair_shares.hpp"
 #include "rustland/testing/simulation.hpp"
 
@@ -60,6 +61,27 @@ TEST(ClockPace, KeepsStepWithTasksThatDeserveNextToNothingByTheirWeight) {
                     3.0, 0.3)
             << cpus << " CPUs";
     }
+}
+
+// By the formula of docs/scheduling.md, and within what the arithmetic of 64 bits can hold.
+TEST(ClockPace, ThePaceOfTheServiceIsWhatTasksGotByWhatTheyDeserve) {
+    const auto pace = [](Nanos used, Nanos round, std::uint64_t flat) {
+        return rl_pace_of_service(static_cast<std::uint64_t>(used.value),
+                                  rl_weight_time(flat, static_cast<std::uint64_t>(round.value)),
+                                  RL_PACE_ONE);
+    };
+    EXPECT_NEAR(static_cast<double>(pace(millis(10), millis(40), RL_FLAT_ONE)), RL_PACE_ONE / 4.0,
+                1);
+    EXPECT_NEAR(static_cast<double>(pace(millis(10), millis(40), RL_FLAT_ONE / 100)),
+                RL_PACE_ONE * 25.0, 30);
+    EXPECT_EQ(pace(millis(10), millis(40), 0), 2 * RL_PACE_ONE) << "nobody tells it";
+    EXPECT_EQ(pace(seconds(1), millis(40), 16), RL_PACE_MAX);
+    EXPECT_EQ(rl_aged_push_limit(RL_PACE_MAX, 1'000'000'000'000ULL, 0),
+              RL_PACE_SPAN_MAX_NS * (RL_PACE_MAX / RL_PACE_ONE));
+    EXPECT_EQ(rl_aged_push_limit(RL_PACE_ONE, 20'000'000, 30'000'000), 0U);
+    EXPECT_FALSE(rl_had_to_wait(20'000'000, 20'000'000));
+    EXPECT_TRUE(rl_had_to_wait(20'000'000, 40'000'000));
+    EXPECT_FALSE(rl_had_to_wait(20'000'000, RL_ROUND_MAX_NS + 1));
 }
 
 // A cache by itself is fair to those that are in it, and which tasks those are is chance.

@@ -12,7 +12,6 @@
 #include <fmt/ranges.h>
 #include <linux/capability.h>
 #include <string_view>
-#include <unistd.h>
 
 namespace rustland {
 namespace {

@@ -15,11 +15,9 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/utsname.h>
-#include <system_error>
 #include <unistd.h>
 
 namespace rustland::supervisor {

@@ -1,41 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The clocks of the fair shares: that they keep step where their pace is hard to tell, and what
 // becomes of a lag when a task changes its clock.
-#include "rustland/policy/deadline_policy.hpp"
+#include "rustland/testing/fair_shares.hpp"
 
 #include "fair_math.h"
-#include "rustland/testing/fair_shares.hpp"
-#include "rustland/testing/simulation.hpp"
+#include "support/deadline_machine.hpp"
 
 #include <gtest/gtest.h>
-#include <vector>
+#include <map>
 
 using namespace rustland;
 using namespace rustland::testing;
-
-namespace {
-
-using Machine = Simulation<DeadlinePolicy>;
-
-Machine machine(std::uint32_t cpus) {
-    DeadlineParams params;
-    params.nr_cpus = cpus;
-    return Machine(MachineParams{.cpus = cpus}, params, std::size_t{4096});
-}
-
-void spawn(Machine& sim, std::size_t count, const TaskSpec& spec, std::vector<Pid>& pids) {
-    for (std::size_t i = 0; i < count; ++i)
-        pids.push_back(sim.kernel.spawn(spec));
-}
-
-double seconds_of(const Machine& sim, const std::vector<Pid>& pids) {
-    Nanos sum;
-    for (const Pid pid : pids)
-        sum += sim.kernel.stats(pid).cpu_time;
-    return static_cast<double>(sum.value) / 1e9;
-}
-
-} // namespace
+using namespace rustland::test;
 
 // Deadlines are cut where tasks deserve next to nothing by their weight, and the clock is not to
 // jump when such a task comes first. Where only such tasks compute, it must not come to a stop for
@@ -43,21 +19,19 @@ double seconds_of(const Machine& sim, const std::vector<Pid>& pids) {
 TEST(ClockPace, KeepsStepWithTasksThatDeserveNextToNothingByTheirWeight) {
     constexpr int kGroup = 1;
     for (const std::uint32_t cpus : {1U, 2U, 4U}) {
-        Machine sim = machine(cpus);
+        DeadlineMachine sim = deadline_machine(cpus);
         sim.kernel.set_group_weight(kGroup, 1);
         TaskSpec light = hog(100);
         TaskSpec heavy = hog(300);
         light.group = heavy.group = kGroup;
-        std::vector<Pid> lights, heavies, beats;
-        spawn(sim, std::size_t{3} * cpus, light, lights);
-        spawn(sim, std::size_t{3} * cpus, heavy, heavies);
-        spawn(sim, std::size_t{10} * cpus, periodic(micros(20), millis(1)), beats);
+        const auto lights = spawn(sim, static_cast<int>(3 * cpus), light);
+        const auto heavies = spawn(sim, static_cast<int>(3 * cpus), heavy);
+        spawn(sim, static_cast<int>(10 * cpus), periodic(micros(20), millis(1)));
         sim.run_for(seconds(3));
-        const double lights_before = seconds_of(sim, lights);
-        const double heavies_before = seconds_of(sim, heavies);
+        const double lights_before = sum_of(sim, lights);
+        const double heavies_before = sum_of(sim, heavies);
         sim.run_for(seconds(10));
-        EXPECT_NEAR((seconds_of(sim, heavies) - heavies_before) /
-                        (seconds_of(sim, lights) - lights_before),
+        EXPECT_NEAR((sum_of(sim, heavies) - heavies_before) / (sum_of(sim, lights) - lights_before),
                     3.0, 0.3)
             << cpus << " CPUs";
     }
@@ -87,40 +61,31 @@ TEST(ClockPace, ThePaceOfTheServiceIsWhatTasksGotByWhatTheyDeserve) {
 // A cache by itself is fair to those that are in it, and which tasks those are is chance.
 TEST(ClockPace, SharesHoldAcrossCaches) {
     for (const std::size_t caches : {2U, 4U}) {
-        DeadlineParams params;
-        params.nr_cpus = 8;
-        Machine sim(MachineParams{.cpus = 8, .cpus_per_llc = 8 / caches}, params,
-                    std::size_t{4096});
-        std::vector<Pid> lows, highs;
+        DeadlineMachine sim = deadline_machine(8, 8 / caches);
         TaskSpec low = hog();
         TaskSpec high = hog();
         low.group = 1;
         high.group = 2;
         sim.kernel.set_group_weight(1, 100);
         sim.kernel.set_group_weight(2, 300);
-        spawn(sim, 13, low, lows);
-        spawn(sim, 11, high, highs);
+        const auto lows = spawn(sim, 13, low);
+        const auto highs = spawn(sim, 11, high);
         sim.run_for(seconds(2));
-        const auto spread = [&](const std::vector<Pid>& pids, auto&& measure) {
-            std::vector<double> each;
-            for (const Pid pid : pids)
-                each.push_back(measure(pid));
-            return each;
-        };
-        const auto cpu_time = [&](Pid pid) { return seconds_of(sim, {pid}); };
-        const auto lows_before = spread(lows, cpu_time);
-        const auto highs_before = spread(highs, cpu_time);
+        std::map<Pid, double> before;
+        for (const auto* pids : {&lows, &highs}) {
+            for (const Pid pid : *pids)
+                before[pid] = seconds_of(sim, pid);
+        }
         sim.run_for(seconds(10));
-        for (std::size_t i = 0; i < lows.size(); ++i)
-            EXPECT_NEAR(cpu_time(lows[i]) - lows_before[i], 20.0 / 13, 0.15) << caches;
-        for (std::size_t i = 0; i < highs.size(); ++i)
-            EXPECT_NEAR(cpu_time(highs[i]) - highs_before[i], 60.0 / 11, 0.5) << caches;
+        for (const Pid pid : lows)
+            EXPECT_NEAR(seconds_of(sim, pid) - before[pid], 20.0 / 13, 0.15) << caches;
+        for (const Pid pid : highs)
+            EXPECT_NEAR(seconds_of(sim, pid) - before[pid], 60.0 / 11, 0.5) << caches;
     }
 }
 
-// What a task is owed is owed by those that share its clock. Taken along to a busier cache, it
-// would have to be paid by others, whose clock stands still meanwhile, so that their deadlines move
-// away.
+// What a task is owed is owed by those that share its clock: by nobody of the clock that it changes
+// to.
 TEST(ClockPace, ATaskTakesItsDebtToAnotherClockAndNotWhatItIsOwed) {
     FairShares shares;
     FairAccount account;

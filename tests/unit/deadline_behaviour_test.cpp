@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The deadline policy on a simulated machine: what tasks get over time.
-#include "rustland/policy/deadline_policy.hpp"
-
-#include "rustland/testing/simulation.hpp"
+#include "support/deadline_machine.hpp"
 
 #include <algorithm>
 #include <gtest/gtest.h>
@@ -10,46 +8,12 @@
 
 using namespace rustland;
 using namespace rustland::testing;
-
-namespace {
-
-using Machine = Simulation<DeadlinePolicy>;
-
-DeadlineParams params_for(std::uint32_t cpus) {
-    DeadlineParams params;
-    params.nr_cpus = cpus;
-    return params;
-}
-
-Machine machine(std::uint32_t cpus) {
-    return Machine(MachineParams{.cpus = cpus}, params_for(cpus), std::size_t{4096});
-}
-
-double seconds_of(const Machine& sim, Pid pid) {
-    return static_cast<double>(sim.kernel.stats(pid).cpu_time.value) / 1e9;
-}
-
-double sum_of(const Machine& sim, const std::vector<Pid>& pids) {
-    double sum = 0;
-    for (const Pid pid : pids)
-        sum += seconds_of(sim, pid);
-    return sum;
-}
-
-std::vector<Pid> spawn(Machine& sim, int count, const TaskSpec& spec) {
-    std::vector<Pid> pids;
-    pids.reserve(static_cast<std::size_t>(count));
-    for (int i = 0; i < count; ++i)
-        pids.push_back(sim.kernel.spawn(spec));
-    return pids;
-}
-
-} // namespace
+using namespace rustland::test;
 
 TEST(DeadlineBehaviour, EqualHogsGetEqualShares) {
     for (const std::uint32_t cpus : {1U, 2U, 4U}) {
         for (const int hogs : {2, 3, 5, 8, 17}) {
-            Machine sim = machine(cpus);
+            DeadlineMachine sim = deadline_machine(cpus);
             const auto pids = spawn(sim, hogs, hog());
             sim.run_for(seconds(5));
             const double fair = std::min(5.0, 5.0 * cpus / hogs);
@@ -62,7 +26,7 @@ TEST(DeadlineBehaviour, EqualHogsGetEqualShares) {
 
 TEST(DeadlineBehaviour, WeightsDivideTheCpu) {
     for (const std::uint32_t cpus : {1U, 2U, 4U}) {
-        Machine sim = machine(cpus);
+        DeadlineMachine sim = deadline_machine(cpus);
         const int each = static_cast<int>(2 * cpus);
         const auto light = spawn(sim, each, hog(100));
         const auto heavy = spawn(sim, each, hog(300));
@@ -74,7 +38,7 @@ TEST(DeadlineBehaviour, WeightsDivideTheCpu) {
 
 TEST(DeadlineBehaviour, ANice19TaskGetsItsShareInSlicesOfUse) {
     const DeadlineParams params = params_for(1);
-    Machine sim = machine(1);
+    DeadlineMachine sim = deadline_machine(1);
     const Pid nice = sim.kernel.spawn(hog(1));
     const auto others = spawn(sim, 4, hog(100));
     Nanos shortest = seconds(1);
@@ -94,7 +58,7 @@ TEST(DeadlineBehaviour, ANice19TaskGetsItsShareInSlicesOfUse) {
 // the whole of an equal share where it does not.
 TEST(DeadlineBehaviour, AFrameLoopGetsWhatItWantsUpToItsShare) {
     for (const int hogs : {2, 5, 8, 32}) {
-        Machine sim = machine(2);
+        DeadlineMachine sim = deadline_machine(2);
         spawn(sim, hogs, hog());
         const Pid game = sim.kernel.spawn(periodic(millis(4), micros(12'667)));
         sim.run_for(seconds(2)); // until it is known for what it is
@@ -116,7 +80,7 @@ TEST(DeadlineBehaviour, AFrameLoopGetsWhatItWantsUpToItsShare) {
 }
 
 TEST(DeadlineBehaviour, AShortSleeperRunsAtOnceHoweverManyHogsThereAre) {
-    Machine sim = machine(2);
+    DeadlineMachine sim = deadline_machine(2);
     spawn(sim, 24, hog());
     const Pid audio = sim.kernel.spawn(periodic(micros(200), micros(5130)));
     sim.run_for(seconds(1));
@@ -131,7 +95,7 @@ TEST(DeadlineBehaviour, AShortSleeperRunsAtOnceHoweverManyHogsThereAre) {
 }
 
 TEST(DeadlineBehaviour, NoCpuIdlesWhileTasksWait) {
-    Machine sim = machine(4);
+    DeadlineMachine sim = deadline_machine(4);
     const auto pids = spawn(sim, 9, hog());
     sim.run_for(seconds(3));
     EXPECT_NEAR(sum_of(sim, pids), 12.0, 0.06); // those that run have not been charged yet
@@ -140,7 +104,7 @@ TEST(DeadlineBehaviour, NoCpuIdlesWhileTasksWait) {
 // A sleeper comes back with a lag of 0 at most, and is preferred for its short request until it is
 // in debt by the difference to the largest one: 20 ms once.
 TEST(DeadlineBehaviour, ALongSleepIsWorthABoundedHeadStart) {
-    Machine sim = machine(1);
+    DeadlineMachine sim = deadline_machine(1);
     const auto hogs = spawn(sim, 2, hog());
     const Pid sleeper = sim.kernel.spawn({.steps = {{millis(1), seconds(5)}, {kForever, {}}}});
     sim.run_for(seconds(5));
@@ -157,7 +121,7 @@ TEST(DeadlineBehaviour, ALongSleepIsWorthABoundedHeadStart) {
 // it.
 TEST(DeadlineBehaviour, AGroupsShareIsDividedAmongItsTasks) {
     for (const std::uint32_t cpus : {1U, 2U, 4U}) {
-        Machine sim = machine(cpus);
+        DeadlineMachine sim = deadline_machine(cpus);
         TaskSpec in_first = hog();
         in_first.group = 1;
         TaskSpec in_second = hog();
@@ -175,7 +139,7 @@ TEST(DeadlineBehaviour, AGroupsShareIsDividedAmongItsTasks) {
 }
 
 TEST(DeadlineBehaviour, AGroupsWeightIsItsShareHoweverManyTasksItHas) {
-    Machine sim = machine(4);
+    DeadlineMachine sim = deadline_machine(4);
     sim.kernel.set_group_weight(1, 100);
     sim.kernel.set_group_weight(2, 300);
     TaskSpec low = hog();
@@ -193,7 +157,7 @@ TEST(DeadlineBehaviour, AGroupsWeightIsItsShareHoweverManyTasksItHas) {
 
 // What was measured to be wrong once: tasks that nap were charged a part of what they used.
 TEST(DeadlineBehaviour, NapsAreWorthNothing) {
-    Machine sim = machine(2);
+    DeadlineMachine sim = deadline_machine(2);
     const auto nappers = spawn(sim, 4, periodic(millis(1), micros(50)));
     const auto hogs = spawn(sim, 4, hog());
     sim.run_for(seconds(2));
@@ -207,7 +171,7 @@ TEST(DeadlineBehaviour, NapsAreWorthNothing) {
 
 // A task that used idle CPUs for long has taken nothing from those that come later.
 TEST(DeadlineBehaviour, WhatIsUsedAloneIsNoDebt) {
-    Machine sim = machine(1);
+    DeadlineMachine sim = deadline_machine(1);
     const Pid first = sim.kernel.spawn(hog());
     sim.run_for(seconds(30));
     const double before = seconds_of(sim, first);

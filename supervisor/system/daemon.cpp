@@ -87,13 +87,14 @@ void Daemon::runner_event(const RunnerEvent& event) {
         kernel_changed();
         send(event::StartFailed{core_->current().value_or(SchedulerSpec{}), failed->exit});
     } else if (const auto* exited = std::get_if<runner::Exited>(&event)) {
-        remember_exit(exited->exit);
-        record("exited",
-               fmt::format("{}: {}", exit_kind_name(exited->exit.kind), exited->exit.reason),
-               exited->exit.dump);
+        record_exit(exited->exit);
         send(event::Exited{exited->exit});
     } else if (const auto* stopped = std::get_if<runner::Stopped>(&event)) {
-        remember_exit(stopped->exit);
+        // It may have ended by itself before it was asked to.
+        if (stopped->exit.kind == ExitKind::Requested)
+            remember_exit(stopped->exit);
+        else
+            record_exit(stopped->exit);
         record("stopped", stopped->problem.empty() ? "detached" : stopped->problem);
         if (next_)
             runner_->start(*std::exchange(next_, std::nullopt), false);
@@ -137,6 +138,11 @@ void Daemon::remember_exit(const ExitInfo& exit) {
                   {"reason", exit.reason},
                   {"dump", exit.dump},
                   {"time_ms", wall_clock_ms()}};
+}
+
+void Daemon::record_exit(const ExitInfo& exit) {
+    remember_exit(exit);
+    record("exited", fmt::format("{}: {}", exit_kind_name(exit.kind), exit.reason), exit.dump);
 }
 
 void Daemon::detected(const std::vector<Event>& events) {

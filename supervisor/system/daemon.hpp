@@ -143,6 +143,7 @@ class Daemon {
     void record(HistoryEntry entry);
     void record_began(const std::string& rule);
     void remember_exit(const ExitInfo& exit);
+    void record_exit(const ExitInfo& exit);
     void save_run();
     void save_stop();
     void take_back_stop();

@@ -43,7 +43,7 @@ bool hopeless(int exit_code, const Run& run) {
     }
 }
 
-ExitKind kind_of(const ProcessEnd& end, const Run& run) {
+ExitKind kind_by_itself(const ProcessEnd& end, const Run& run) {
     // What an administrator sends; it did not come from us.
     if (end.signal == SIGINT || end.signal == SIGTERM || end.signal == SIGHUP)
         return ExitKind::Outside;
@@ -56,6 +56,23 @@ ExitKind kind_of(const ProcessEnd& end, const Run& run) {
     if (run.ours)
         return kind_of_ours(end.exit_code);
     return end.exit_code == 0 ? ExitKind::Outside : ExitKind::Failed;
+}
+
+// That it had been asked to stop does not explain every end: it may have crashed on the way, or
+// before it came to hear of it.
+ExitKind kind_of(const ProcessEnd& end, const Run& run) {
+    const ExitKind kind = kind_by_itself(end, run);
+    if (!run.requested)
+        return kind;
+    switch (kind) {
+    case ExitKind::Crashed:
+        return run.killed && end.signal == SIGKILL ? ExitKind::Requested : kind;
+    case ExitKind::Stalled:
+    case ExitKind::Ejected:
+        return kind;
+    default:
+        return ExitKind::Requested;
+    }
 }
 
 std::string what_happened(const ProcessEnd& end) {
@@ -100,7 +117,7 @@ std::string last_line(const std::string& text) {
 
 ExitInfo describe_exit(const ProcessEnd& end, const Run& run, const std::string& output) {
     ExitInfo info;
-    info.kind = run.requested ? ExitKind::Requested : kind_of(end, run);
+    info.kind = kind_of(end, run);
     info.exit_code = end.exit_code;
     info.signal = end.signal;
     std::string reason = what_happened(end);

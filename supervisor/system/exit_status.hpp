@@ -20,6 +20,7 @@ struct Run {
     bool ours = false;      // the program is rustland
     bool requested = false; // we had asked it to stop
     bool attached = true;   // it had got into the kernel
+    bool killed = false;    // asking had not helped: we had sent it SIGKILL
 };
 
 // `output` is what it last wrote; its last line is taken for the reason.

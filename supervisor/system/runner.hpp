@@ -60,7 +60,8 @@ struct StartFailed {
 struct Exited {
     ExitInfo exit;
 };
-// It was asked to stop and is gone. `problem` says what is not as it should be.
+// It was asked to stop and is gone; `exit` says whether it ended because of that or had crashed or
+// been ejected by then. `problem` says what is not as it should be.
 struct Stopped {
     ExitInfo exit;
     std::string problem;

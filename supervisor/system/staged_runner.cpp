@@ -299,8 +299,11 @@ void StagedRunner::await_detached(const ProcessEnd& end) {
 
 RunnerEvent StagedRunner::outcome(const Ending& ending) const {
     const bool starting = ending.was == Stage::Starting;
-    const Run run{has_control_socket(record_.spec.path),
-                  stop_requested_ && ending.was == Stage::Stopping, !starting};
+    const bool requested = stop_requested_ && ending.was == Stage::Stopping;
+    const Run run{.ours = has_control_socket(record_.spec.path),
+                  .requested = requested,
+                  .attached = !starting,
+                  .killed = requested && step_ >= static_cast<int>(kSignals.size())};
     ExitInfo exit = describe_exit(ending.end, run, ending.output.value_or(""));
     if (stop_requested_)
         return runner::Stopped{exit, ""};

@@ -73,11 +73,14 @@ class FakeRunner : public supervisor::SchedulerRunner {
         exit.dump = "its last words";
         report(supervisor::runner::Exited{exit});
     }
-    void stopped() {
+    void stopped(supervisor::ExitKind kind = supervisor::ExitKind::Requested) {
         ASSERT_TRUE(stopping);
         stopping = false;
         fixture_.kernel("disabled", "", seq_);
-        report(supervisor::runner::Stopped{});
+        supervisor::ExitInfo exit;
+        exit.kind = kind;
+        exit.reason = "its end";
+        report(supervisor::runner::Stopped{exit, ""});
     }
 
     std::optional<supervisor::SchedulerSpec> running;

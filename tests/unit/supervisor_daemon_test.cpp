@@ -109,6 +109,27 @@ TEST_F(DaemonTest, AnEjectedSchedulerIsStartedAgainAndThenQuarantined) {
     EXPECT_TRUE(runner->starting);
 }
 
+TEST_F(DaemonTest, ACrashDuringAStopIsOnRecordAndNotHeldAgainstAnotherStart) {
+    boot();
+    game(50);
+    runner->attach();
+    ask({{"request", "stop"}});
+    ASSERT_TRUE(runner->stopping);
+    runner->stopped(ExitKind::Crashed);
+    EXPECT_EQ(daemon->status()["last_exit"]["kind"], "crashed");
+    const json answer = ask({{"request", "history"}});
+    std::vector<std::string> texts;
+    for (const json& entry : answer["history"])
+        texts.push_back(entry["event"].get<std::string>() + ": " +
+                        entry["text"].get<std::string>());
+    ASSERT_GE(texts.size(), 2U);
+    EXPECT_EQ(texts[texts.size() - 2], "exited: crashed: its end");
+    EXPECT_EQ(texts.back(), "stopped: detached");
+    EXPECT_TRUE(daemon->status()["quarantined"].empty());
+    ask({{"request", "start"}});
+    EXPECT_TRUE(runner->starting) << "at once: nothing counts against it";
+}
+
 TEST_F(DaemonTest, ABadReloadKeepsTheOldConfiguration) {
     boot();
     game(50);

@@ -158,6 +158,7 @@ TEST_F(ChildRunnerTest, ADeafOneIsKilledAndAKernelThatStaysOnIsReported) {
     runner_->stop();
     const auto& stopped = next<runner::Stopped>();
     EXPECT_EQ(stopped.exit.signal, SIGKILL);
+    EXPECT_EQ(stopped.exit.kind, ExitKind::Requested) << "the signal was ours";
     // Nobody plays the kernel that would have detached it.
     EXPECT_EQ(stopped.problem, "its process is gone, but the kernel still shows a scheduler");
 }
@@ -192,7 +193,27 @@ TEST_F(ChildRunnerTest, AStopWhileTheKernelLetsGoIsAnsweredByStopped) {
     ASSERT_TRUE(test::run_until(*loop_, [&] { return ::kill(last_pid, 0) != 0; }));
     runner_->stop();
     fixture.kernel("disabled", "", 1);
-    next<runner::Stopped>();
+    EXPECT_EQ(next<runner::Stopped>().exit.kind, ExitKind::Crashed) << "nobody had asked it yet";
+}
+
+// A process can take longer to die than the daemon to ask it to stop.
+TEST_F(ChildRunnerTest, ASignalThatWasNotOursIsACrashDuringAStopAsWell) {
+    runner_->start(spec({"--deaf"}), false);
+    next<runner::Attached>();
+    runner_->stop();
+    ::kill(last_pid, SIGKILL);
+    ASSERT_TRUE(test::run_until(*loop_, [&] { return ::kill(last_pid, 0) != 0; }));
+    fixture.kernel("disabled", "", 1);
+    const auto& stopped = next<runner::Stopped>();
+    EXPECT_EQ(stopped.exit.kind, ExitKind::Crashed);
+    EXPECT_EQ(stopped.exit.reason, "killed by SIGKILL: fake scheduler: running");
+}
+
+TEST_F(ChildRunnerTest, AnEjectionDuringAStopIsNoEndThatWasAskedFor) {
+    runner_->start(spec({"--exit", "10"}), false); // the exit status of the kernel's watchdog
+    next<runner::Attached>();
+    runner_->stop();
+    EXPECT_EQ(next<runner::Stopped>().exit.kind, ExitKind::Stalled);
 }
 
 TEST_F(ChildRunnerTest, AnEjectedOneIsReportedWithItsLastWords) {

@@ -19,15 +19,17 @@ struct {
     __type(value, u64);
 } cgroup_parents SEC(".maps");
 
+static __always_inline u64 cgroup_number(struct cgroup* cgrp) { return READ_ONLY(cgrp)->kn->id; }
+
 SEC("struct_ops.s/cgroup_init")
 s32 BPF_PROG(rl_cgroup_init, struct cgroup* cgrp, struct scx_cgroup_init_args* args) {
-    u64 id = cgrp->kn->id, above = 0;
+    u64 id = cgroup_number(cgrp), above = 0;
     struct cgroup* parent;
 
     if (cgrp->level > 0) {
         parent = bpf_cgroup_ancestor(cgrp, cgrp->level - 1);
         if (parent) {
-            above = parent->kn->id;
+            above = cgroup_number(parent);
             bpf_cgroup_release(parent);
         }
     }
@@ -37,7 +39,7 @@ s32 BPF_PROG(rl_cgroup_init, struct cgroup* cgrp, struct scx_cgroup_init_args* a
 
 SEC("struct_ops.s/cgroup_exit")
 void BPF_PROG(rl_cgroup_exit, struct cgroup* cgrp) {
-    u64 id = cgrp->kn->id;
+    u64 id = cgroup_number(cgrp);
 
     bpf_map_delete_elem(&cgroup_parents, &id);
 }
@@ -47,7 +49,7 @@ void BPF_PROG(rl_cgroup_move, struct task_struct* p, struct cgroup* from, struct
     struct task_ctx* tc = task_ctx_of(p);
 
     if (tc) {
-        tc->cgroup_id = to->kn->id;
+        tc->cgroup_id = cgroup_number(to);
         tc->class_generation = 0;
         tc->group_seen = 0; /* an address can come back as another group's */
     }

@@ -16,6 +16,7 @@ static __always_inline u64 take_decision(struct task_struct* p, u32 row, u64 now
     struct target target;
     s64 key;
 
+    read_here(allowed);
     if (!d || !tc || !word_claim(tc, d->seq)) {
         count(stale);
         return 0;
@@ -44,8 +45,10 @@ static __always_inline u32 decision_result(struct task_struct* p, u32 row, u64 d
                                            u64 now) {
     struct rl_decision* d = bpf_map_lookup_elem(&decisions, &row);
     struct task_ctx* tc = task_ctx_of(p);
+    const cpumask_t* allowed = p->cpus_ptr;
     struct target target;
 
+    read_here(allowed);
     if (!d || !tc)
         return RL_RESULT_STALE;
     if (!moved) {
@@ -60,7 +63,7 @@ static __always_inline u32 decision_result(struct task_struct* p, u32 row, u64 d
     after_move(p, dsq);
     unpack_target(tc->target, &target);
     if (target.cpu < 0) {
-        target.cpu = pick_dry_cpu(p->cpus_ptr, tc->decided_key, now);
+        target.cpu = pick_dry_cpu(allowed, tc->decided_key, now);
         target.kick = SCX_KICK_PREEMPT;
     }
     kick_target(&target, dsq, now);

@@ -311,10 +311,11 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
     struct rl_queued* rec = NULL;
     u64 now = now_ns(), seq, past;
     struct rl_control* c = the_control();
-    const cpumask_t* allowed;
+    const cpumask_t* allowed = p->cpus_ptr;
     bool self, beside, silent, defer = false, stays;
     u32 nr_waiting = 0, class;
 
+    read_here(allowed);
     if (!tc) {
         count(errors);
         dsq_insert(p, SCX_DSQ_LOCAL, config.slice_busy_ns, enq_flags);
@@ -343,7 +344,6 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
         enqueue_in_place(p, tc, enq_flags, wakeup, now);
         return;
     }
-    allowed = p->cpus_ptr;
     if (!selected && enqueue_on_idle_cpu(p, allowed, tc, enq_flags, now))
         return;
     self = is_self(p);

@@ -60,7 +60,7 @@ static __always_inline struct group* group_of(u64 number) {
 static __always_inline bool is_root_group(struct task_group* tg) { return !tg || !tg->parent; }
 
 static __always_inline struct task_group* task_group_of(struct task_struct* p) {
-    return bpf_core_field_exists(p->sched_task_group) ? p->sched_task_group : NULL;
+    return bpf_core_field_exists(p->sched_task_group) ? READ_ONLY(p)->sched_task_group : NULL;
 }
 
 static __always_inline u64 group_number(struct task_group* tg) {

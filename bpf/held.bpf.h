@@ -168,8 +168,13 @@ VERIFIED_ALONE u64 prepare_to_let_go(struct task_struct* p __arg_trusted, u64 no
     s64 ahead;
     u64 dsq;
 
-    if (!tc)
+    bpf_rcu_read_lock();
+    allowed = p->cpus_ptr;
+    read_here(allowed);
+    if (!tc) {
+        bpf_rcu_read_unlock();
         return 0;
+    }
     held_forget(tc);
     fair_settle(p, tc, 0, now);
     ahead = unasked_ahead(tc);
@@ -177,8 +182,6 @@ VERIFIED_ALONE u64 prepare_to_let_go(struct task_struct* p __arg_trusted, u64 no
     if (!tc->decided_key)
         tc->key = ahead;
     tc->waits_since = now;
-    bpf_rcu_read_lock();
-    allowed = p->cpus_ptr;
     pick_target(allowed, scx_bpf_task_cpu(p), tc->key, !is_batch(p), now, &target);
     dsq = destination(p, allowed, &target, -1);
     bpf_rcu_read_unlock();

@@ -91,6 +91,7 @@ VERIFIED_ALONE u64 take_expired(struct task_struct* p __arg_trusted, u64 word, u
     const cpumask_t* allowed = p->cpus_ptr;
     struct target target;
 
+    read_here(allowed);
     if (tc)
         oldest_hint = tc->enqueued_at;
     if (!c || !tc || !older_than(tc->enqueued_at, now, config.lease_ns - 1))
@@ -166,11 +167,12 @@ static s32 oldest_pending(u64 now, u64* waited) {
         listed = bpf_iter_scx_dsq_next(&it);
         p = listed ? bpf_task_from_pid(listed->pid) : NULL;
         if (p) {
+            const cpumask_t* allowed = p->cpus_ptr;
+
+            read_here(allowed);
             tc = task_ctx_of(p);
             if (tc && now > tc->enqueued_at)
                 *waited = now - tc->enqueued_at;
-            const cpumask_t* allowed = p->cpus_ptr;
-
             cpu = scx_bpf_task_cpu(p);
             if (!bpf_cpumask_test_cpu(cpu, allowed))
                 cpu = bpf_cpumask_first(allowed);

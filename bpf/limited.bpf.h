@@ -38,7 +38,7 @@ struct {
  * its list some time before it counts as exiting. */
 VERIFIED_ALONE int is_dying(struct task_struct* p __arg_trusted) {
     return (p->flags & PF_EXITING) || (p->pending.signal.sig[0] & 1UL << (SIGKILL - 1)) ||
-           (p->signal->flags & SIGNAL_GROUP_EXIT);
+           (READ_ONLY(p)->signal->flags & SIGNAL_GROUP_EXIT);
 }
 
 /* Whether the limits of p's group count for it. */

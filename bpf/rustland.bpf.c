@@ -177,7 +177,7 @@ void BPF_PROG(rl_quiescent, struct task_struct* p, u64 deq_flags) {
 SEC("struct_ops/cpu_release")
 void BPF_PROG(rl_cpu_release, s32 cpu, struct scx_cpu_release_args* args) {
     struct cpu_ctx* cc = cpu_ctx_of(cpu);
-    struct task_struct* taker = args->task;
+    struct task_struct* taker = READ_ONLY(args)->task;
 
     if (cc)
         cc->pid = 0;
@@ -197,8 +197,12 @@ s32 BPF_PROG(rl_init_task, struct task_struct* p, struct scx_init_task_args* arg
     /* Sequence numbers of a task that gets the PID of a dead one must not repeat that one's. */
     tc->word = now_ns() << 2 | WORD_IDLE;
     tc->request_cap = RL_REQUEST_MAX_NS;
-    if (bpf_core_field_exists(args->cgroup) && args->cgroup)
-        tc->cgroup_id = args->cgroup->kn->id;
+    if (bpf_core_field_exists(args->cgroup)) {
+        struct cgroup* cgrp = READ_ONLY(args)->cgroup;
+
+        if (cgrp)
+            tc->cgroup_id = cgrp->kn->id;
+    }
     if (args->fork) {
         class_inherit(tc);
         fair_inherit(tc);

@@ -271,6 +271,19 @@ static __always_inline u32 llc_of(s32 cpu) {
  */
 #define VERIFIED_ALONE __weak __noinline
 
+/*
+ * An object of the kernel to read numbers from. Where a pointer is read out of an object that the
+ * verifier trusts, it looks through all types of the kernel (100,000, one after the other up
+ * to 7.0) up to four times for a list that says whether that pointer can be trusted as well: half
+ * of the time that verification took went there. What is reached by way of READ_ONLY() has no such
+ * price, and can be given to no function of the kernel.
+ */
+#define READ_ONLY(object) bpf_core_cast(object, typeof(*(object)))
+
+/* Has the compiler read a pointer here, where the verifier comes by once, and not in each branch
+ * that uses it (see READ_ONLY()). */
+#define read_here(pointer) barrier_var(pointer)
+
 /* Ends an enqueue; called wherever a task turns up outside the pending DSQ. */
 static __always_inline void word_forget(struct task_ctx* tc) {
     u64 word = tc->word, idle = (word & ~(u64)WORD_MASK) | WORD_IDLE;

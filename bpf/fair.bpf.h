@@ -73,6 +73,15 @@ static __always_inline void fair_settle(struct task_struct* p, struct task_ctx* 
     tc->clock_at = time;
 }
 
+/* The lag of a task that runs, and has used this much since its lag was last brought up to date.
+ * The clock has gone on meanwhile, driven by other CPUs. */
+static __always_inline s64 fair_lag_now(const struct task_ctx* tc, u64 used) {
+    struct fair_clock* clock = fair_clock_of(tc->clock);
+    u64 advance = clock && clock->time > tc->clock_at ? clock->time - tc->clock_at : 0;
+
+    return rl_lag_after(tc->lag, advance, tc->flat, used, tc->request_cap);
+}
+
 /* The task has its debt towards another clock from now on. What it was owed is owed by those that
  * share the clock that it leaves. */
 static __always_inline void fair_change_clock(struct task_ctx* tc, u32 index) {
@@ -286,8 +295,9 @@ static __always_inline void fair_inherit(struct task_ctx* child) {
     if (!tc)
         return;
     child->request_cap = tc->request_cap;
-    child->lag = tc->lag - (s64)(now_ns() - tc->started_at);
-    child->lag = child->lag > 0 ? 0 : rl_bounded_lag(child->lag, tc->request_cap);
+    child->lag = fair_lag_now(tc, now_ns() - tc->started_at);
+    if (child->lag > 0)
+        child->lag = 0;
 }
 
 /*

@@ -14,7 +14,7 @@
 #ifndef RUSTLAND_HAND_ON_BPF_H
 #define RUSTLAND_HAND_ON_BPF_H
 
-#include "class.bpf.h"
+#include "fair.bpf.h"
 #include "place.bpf.h"
 
 /* Who has computed for longer since it last slept is not about to: what it wakes may be in a hurry,
@@ -61,7 +61,7 @@ static __always_inline void hand_on(struct task_struct* p, u64 wake_flags) {
     now = now_ns();
     /* Two that work in turn are one to the others: the debt goes along, whoever of them runs. */
     if (again && class_of(p, to) == class && to->clock == from->clock)
-        to->handed_lag = from->lag - (s64)(now - from->started_at);
+        to->handed_lag = fair_lag_now(from, now - from->started_at);
     if (!again || is_restricted(p) || class == RL_CLASS_FOREGROUND || class_of(p, to) != class ||
         from->burst_exec + (now - from->started_at) > SHORT_BURST_NS)
         return;

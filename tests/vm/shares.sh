@@ -7,4 +7,4 @@
 # vm append: cryptomgr.notests
 # shellcheck source=tests/vm/shares_lib.sh
 . "$(dirname "$0")/shares_lib.sh"
-shares_hold session-nice nested sleepers
+shares_hold session-nice nested sleepers pipes-same

@@ -33,8 +33,12 @@ shares_hold() {
     fi
     measure kernel
 
-    # A yardstick that the kernel's own scheduler does not meet would show nothing.
-    measure again
+    # A yardstick that the kernel's own scheduler does not meet would show nothing. Now and then it
+    # is off for once: in 2 s a task that deserves little gets it in a few pieces.
+    for _ in 1 2 3; do
+        measure again
+        compare again && break
+    done
     compare again || fail "the kernel's own scheduler is not near enough to itself:"$'\n'"$OUTPUT"
 
     start_scheduler

@@ -199,6 +199,7 @@ struct rl_config {
     __u64 slice_busy_ns;     /* the same while others wait */
     __u64 notify_ns;         /* longest time that a record without a wake-up may lie in the ring */
     __u64 preempt_margin_ns; /* by how much keys must differ for a preemption */
+    __u64 kfuncs;            /* which of kfunc_list.h this kernel has: a bit for each number */
     __u32 nr_cpus;           /* possible CPU ids */
     __u32 nr_llcs;
     __u32 turn_after_ms; /* a task that is held back gets a turn then, for the watchdog */
@@ -228,6 +229,6 @@ RL_STATIC_ASSERT(sizeof(struct rl_decision) == 96, "rl_decision");
 RL_STATIC_ASSERT(sizeof(struct rl_control) == 64 + 128 + 1024, "rl_control");
 RL_STATIC_ASSERT(sizeof(struct rl_counters) == 256, "rl_counters: whole cache lines");
 RL_STATIC_ASSERT(sizeof(struct rl_waits) == 512, "rl_waits: whole cache lines");
-RL_STATIC_ASSERT(sizeof(struct rl_config) == 96 + 4 * RL_NICE_WIDTH + 3 * RL_MAX_CPUS, "rl_config");
+RL_STATIC_ASSERT(sizeof(struct rl_config) == 104 + 4 * RL_NICE_WIDTH + 3 * RL_MAX_CPUS, "rl_config");
 
 #endif

@@ -12,8 +12,6 @@
 #define DSQ_LLC(llc) (0x1000ULL + (llc))
 #define DSQ_CPU(cpu) (0x10000ULL + (u64)(u32)(cpu))
 
-const volatile struct rl_config config SEC(".rodata.config");
-
 struct {
     __uint(type, BPF_MAP_TYPE_RINGBUF);
     __uint(max_entries, 1 << 20);
@@ -215,7 +213,7 @@ static __always_inline s32 pick_idle_cpu(const cpumask_t* allowed, s32 near) {
     s32 cpu = -1, i;
 
     bpf_for(i, 0, 4) {
-        if (config.numa_local && bpf_ksym_exists(scx_bpf_pick_idle_cpu_node))
+        if (config.numa_local && has_kfunc(scx_bpf_pick_idle_cpu_node))
             cpu = scx_bpf_pick_idle_cpu_node(allowed, scx_bpf_cpu_node(near), 0);
         else
             cpu = scx_bpf_pick_idle_cpu(allowed, 0);

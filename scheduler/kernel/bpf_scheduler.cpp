@@ -2,23 +2,25 @@
 #include "rustland/kernel/bpf_scheduler.hpp"
 
 #include "embedded_object.hpp"
+#include "kernel_facts.hpp"
 #include "ops_table.hpp"
 #include "records.hpp"
 
 #include <algorithm>
 #include <bit>
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <vector>
 
 namespace rustland {
 namespace {
 
+constexpr const char* kKernelTypes = "/sys/kernel/btf/vmlinux";
 constexpr std::uint32_t kDefaultDumpLen = 32768; // the kernel's SCX_EXIT_DUMP_DFL_LEN
 
 std::uint64_t ns(Nanos value) { return static_cast<std::uint64_t>(value.value); }
@@ -46,14 +48,20 @@ void fill_nice_weights(std::uint32_t (&weights)[RL_NICE_WIDTH]) {
 
 Result<std::unique_ptr<BpfScheduler>> BpfScheduler::load(const BpfSettings& settings) {
     std::unique_ptr<BpfScheduler> self(new BpfScheduler);
-    const auto bytes = embedded_bpf_object();
+    auto facts = read_kernel_facts(kKernelTypes);
+    if (!facts)
+        return facts.error();
+    const auto embedded = embedded_bpf_object();
+    std::vector<unsigned char> bytes(embedded.begin(), embedded.end());
+    if (auto bound = bind_kfuncs(bytes, *facts); !bound)
+        return bound.error();
     LIBBPF_OPTS(bpf_object_open_opts, open_opts, .object_name = "rustland");
     self->object_ = bpf_object__open_mem(bytes.data(), bytes.size(), &open_opts);
     if (self->object_ == nullptr)
         return Error::from_errno("opening the BPF object");
-    if (auto done = self->configure(settings); !done)
+    if (auto done = self->configure(settings, *facts); !done)
         return done.error();
-    if (auto done = self->configure_ops(settings); !done)
+    if (auto done = self->configure_ops(settings, *facts); !done)
         return done.error();
     if (const int err = bpf_object__load(self->object_); err != 0)
         return Error::from_code("loading the BPF program", -err);
@@ -71,7 +79,7 @@ BpfScheduler::~BpfScheduler() {
     bpf_object__close(object_);
 }
 
-Status BpfScheduler::configure(const BpfSettings& settings) {
+Status BpfScheduler::configure(const BpfSettings& settings, const KernelFacts& facts) {
     bpf_map* constants = bpf_object__find_map_by_name(object_, ".rodata.config");
     std::size_t size = 0;
     auto* config =
@@ -91,6 +99,7 @@ Status BpfScheduler::configure(const BpfSettings& settings) {
     config->slice_busy_ns = ns(settings.slice_busy);
     config->notify_ns = ns(settings.notify);
     config->preempt_margin_ns = ns(settings.preempt_margin);
+    config->kfuncs = facts.kfunc_bits();
     config->nr_cpus = settings.nr_cpus;
     config->nr_online = settings.nr_online;
     config->turn_after_ms = settings.timeout_ms / 2;
@@ -131,19 +140,13 @@ Status BpfScheduler::configure(const BpfSettings& settings) {
     return {};
 }
 
-Status BpfScheduler::configure_ops(const BpfSettings& settings) {
+Status BpfScheduler::configure_ops(const BpfSettings& settings, const KernelFacts& facts) {
     ops_ = bpf_object__find_map_by_name(object_, "rustland_ops");
     auto table = OpsTable::open(object_, ops_);
     if (!table)
         return table.error();
-    const std::unique_ptr<btf, decltype(&btf__free)> kernel(btf__load_vmlinux_btf(), btf__free);
-    if (!kernel)
-        return Error::from_errno("reading the kernel's type information (/sys/kernel/btf/vmlinux)");
-    if (auto done = table->clear_unknown_to(kernel.get()); !done)
-        return done;
-    const auto flag = [&](const char* name) {
-        return kernel_enum_value(kernel.get(), "scx_ops_flags", name, 0);
-    };
+    table->clear_unknown_to(facts.ops_members);
+    const auto flag = [&](const char* name) { return facts.flag(name); };
     // A task that a higher class interrupts counts as not migratable while the kernel has it
     // enqueued anew: without the flag it would stay, each time with a fresh slice.
     std::uint64_t flags =

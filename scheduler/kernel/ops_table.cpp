@@ -55,17 +55,13 @@ Status OpsTable::set_u64(const std::string& name, std::uint64_t value) {
     return {};
 }
 
-Status OpsTable::clear_unknown_to(const btf* kernel_btf) {
-    const int id = btf__find_by_name_kind(kernel_btf, "sched_ext_ops", BTF_KIND_STRUCT);
-    if (id < 0)
-        return Error("the kernel's type information has no sched_ext_ops", ENOENT);
-    const btf_type* kernel_type = btf__type_by_id(kernel_btf, static_cast<std::uint32_t>(id));
+void OpsTable::clear_unknown_to(const std::set<std::string, std::less<>>& kernel_members) {
     const btf_type* type = btf__type_by_id(types_, type_);
     const btf_member* members = btf_members(type);
     for (int i = 0; i < btf_vlen(type); ++i) {
         const char* name = btf__name_by_offset(types_, members[i].name_off);
         const btf_type* pointer = btf__type_by_id(types_, members[i].type);
-        if (!btf_is_ptr(pointer) || find_member(kernel_btf, kernel_type, name) != nullptr)
+        if (!btf_is_ptr(pointer) || kernel_members.contains(name))
             continue;
         bpf_program* program = nullptr;
         char* const slot = data_ + members[i].offset / 8;
@@ -74,29 +70,6 @@ Status OpsTable::clear_unknown_to(const btf* kernel_btf) {
             bpf_program__set_autoload(program, false);
         std::memset(slot, 0, sizeof(bpf_program*)); // NOLINT(bugprone-sizeof-expression)
     }
-    return {};
-}
-
-std::uint64_t kernel_enum_value(const btf* kernel_btf, const char* enum_name,
-                                const char* enumerator, std::uint64_t fallback) {
-    int id = btf__find_by_name_kind(kernel_btf, enum_name, BTF_KIND_ENUM64);
-    if (id < 0)
-        id = btf__find_by_name_kind(kernel_btf, enum_name, BTF_KIND_ENUM);
-    if (id < 0)
-        return fallback;
-    const btf_type* type = btf__type_by_id(kernel_btf, static_cast<std::uint32_t>(id));
-    for (int i = 0; i < btf_vlen(type); ++i) {
-        if (btf_is_enum64(type)) {
-            const struct btf_enum64& value = btf_enum64(type)[i];
-            if (std::strcmp(btf__name_by_offset(kernel_btf, value.name_off), enumerator) == 0)
-                return std::uint64_t{value.val_hi32} << 32 | value.val_lo32;
-        } else {
-            const struct btf_enum& value = btf_enum(type)[i];
-            if (std::strcmp(btf__name_by_offset(kernel_btf, value.name_off), enumerator) == 0)
-                return static_cast<std::uint64_t>(value.val);
-        }
-    }
-    return fallback;
 }
 
 } // namespace rustland

@@ -4,6 +4,8 @@
 #include "rustland/common/result.hpp"
 
 #include <cstdint>
+#include <functional>
+#include <set>
 #include <string>
 
 struct bpf_map;
@@ -21,9 +23,9 @@ class OpsTable {
     Status set_u32(const std::string& member, std::uint32_t value);
     Status set_u64(const std::string& member, std::uint64_t value);
 
-    // Clears the operations whose member the kernel's own struct sched_ext_ops lacks, so that
-    // libbpf does not refuse the object.
-    Status clear_unknown_to(const btf* kernel_btf);
+    // Clears the operations that are not among the members of the kernel's own struct
+    // sched_ext_ops, so that libbpf does not refuse the object.
+    void clear_unknown_to(const std::set<std::string, std::less<>>& kernel_members);
 
   private:
     OpsTable(char* data, const btf* types, std::uint32_t type)
@@ -34,9 +36,5 @@ class OpsTable {
     const btf* types_;
     std::uint32_t type_;
 };
-
-// The value of an enumerator in the kernel's types, or `fallback` where the kernel has none.
-std::uint64_t kernel_enum_value(const btf* kernel_btf, const char* enum_name,
-                                const char* enumerator, std::uint64_t fallback);
 
 } // namespace rustland

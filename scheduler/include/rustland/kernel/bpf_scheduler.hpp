@@ -20,6 +20,8 @@ struct ring_buffer;
 
 namespace rustland {
 
+struct KernelFacts;
+
 // What the BPF side is told before it is loaded.
 struct BpfSettings {
     Nanos lease = millis(20);
@@ -100,8 +102,8 @@ class BpfScheduler final : public Kernel {
 
   private:
     BpfScheduler() = default;
-    Status configure(const BpfSettings& settings);
-    Status configure_ops(const BpfSettings& settings);
+    Status configure(const BpfSettings& settings, const KernelFacts& facts);
+    Status configure_ops(const BpfSettings& settings, const KernelFacts& facts);
     Status map_tables(const BpfSettings& settings);
     Status prepare_commit();
     static int on_record(void* context, void* data, std::size_t size);

@@ -229,6 +229,7 @@ RL_STATIC_ASSERT(sizeof(struct rl_decision) == 96, "rl_decision");
 RL_STATIC_ASSERT(sizeof(struct rl_control) == 64 + 128 + 1024, "rl_control");
 RL_STATIC_ASSERT(sizeof(struct rl_counters) == 256, "rl_counters: whole cache lines");
 RL_STATIC_ASSERT(sizeof(struct rl_waits) == 512, "rl_waits: whole cache lines");
-RL_STATIC_ASSERT(sizeof(struct rl_config) == 104 + 4 * RL_NICE_WIDTH + 3 * RL_MAX_CPUS, "rl_config");
+RL_STATIC_ASSERT(sizeof(struct rl_config) == 104 + 4 * RL_NICE_WIDTH + 3 * RL_MAX_CPUS,
+                 "rl_config");
 
 #endif

@@ -30,7 +30,7 @@ STANDARD = {
     "array": "array to_array tuple_size_v get",
     "atomic": """atomic atomic_ref memory_order_acquire memory_order_release memory_order_relaxed
         memory_order_seq_cst""",
-    "bit": "bit_cast bit_ceil bit_floor bit_width countr_zero has_single_bit popcount",
+    "bit": "bit_cast bit_ceil bit_floor bit_width countr_zero endian::* has_single_bit popcount",
     "bitset": "bitset hash",
     "cctype": "isalnum isalpha isdigit isprint isspace tolower toupper",
     "charconv": "from_chars to_chars chars_format",

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "exit_report.hpp"
+#include "rustland/common/log.hpp"
 #include "rustland/core/budget.hpp"
 #include "rustland_abi.h"
+#include "support/other_process.hpp"
 
 #include <gmock/gmock.h>
 #include <set>
 
 using namespace rustland;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 namespace {
 
@@ -65,6 +68,47 @@ TEST(ExitReport, TheLineCarriesTheKernelsWords) {
                 HasSubstr("(same)"));
     EXPECT_THAT(report_exit(ended(ExitInfo::kError, 0, "", ""), false).line,
                 HasSubstr("no reason given"));
+}
+
+// A stopped pager, say.
+TEST(ExitLog, WaitsForNoReaderOfTheDump) {
+    const test::PipeEnds pipe = test::make_pipe();
+    ExitInfo info = ended(ExitInfo::kErrorStall);
+    for (int i = 0; i < 20'000; ++i)
+        info.dump += "a line of the kernel's dump that nobody reads\n";
+    EXPECT_TRUE(test::comes_back(pipe.writer, [&info] {
+        setup_logging("rustland", LogLevel::Info);
+        log_exit(report_exit(info, false), info);
+    }));
+}
+
+TEST(ExitLog, TheDumpGoesBeforeTheReasonAndItsNamesForgeNoLine) {
+    const test::PipeEnds pipe = test::make_pipe();
+    ExitInfo info = ended(ExitInfo::kErrorStall);
+    info.dump = "R bash[7]\nR \n<0>forged[8]\nR \x1b[2J[9]\n";
+    EXPECT_TRUE(test::comes_back(pipe.writer, [&info] {
+        setup_logging("rustland", LogLevel::Info);
+        log_exit(report_exit(info, false), info);
+    }));
+    EXPECT_THAT(test::read_all(pipe.reader),
+                StartsWith("rustland: error: the kernel's dump:\n"
+                           "rustland: error:     R bash[7]\n"
+                           "rustland: error:     R \n"
+                           "rustland: error:     <0>forged[8]\n"
+                           "rustland: error:     R ?[2J[9]\n"
+                           "rustland: error: ejected by the kernel's watchdog"));
+}
+
+TEST(ExitLog, ADumpIsShownAfterAnErrorOnly) {
+    const test::PipeEnds pipe = test::make_pipe();
+    ExitInfo info = ended(ExitInfo::kUnregistered);
+    info.dump = "not asked for";
+    EXPECT_TRUE(test::comes_back(pipe.writer, [&info] {
+        setup_logging("rustland", LogLevel::Info);
+        log_exit(report_exit(info, true), info);
+    }));
+    EXPECT_EQ(test::read_all(pipe.reader),
+              "rustland: info: stopped; the kernel's own scheduler runs again\n");
 }
 
 TEST(ExitCodes, AreDistinctAndComplete) {

@@ -5,6 +5,7 @@
 #include "rustland/common/unique_fd.hpp"
 
 #include <array>
+#include <cstddef>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <string>

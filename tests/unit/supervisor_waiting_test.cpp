@@ -49,6 +49,12 @@ class Service {
     UniqueFd fd_;
 };
 
+// Until the service manager takes no more.
+void fill(Notifier& notifier) {
+    while (notifier.waiting() == 0)
+        notifier.tell("STATUS=busy");
+}
+
 // Long enough for a thread to be heard of on a busy machine.
 constexpr Nanos kDirectoryPatience = seconds(2);
 
@@ -197,8 +203,7 @@ TEST(Notifier, TellsLaterWhatIsNotTakenNow) {
     const auto loop = *Loop::create();
     const Service manager(dir.path("notify"));
     const auto notifier = *Notifier::create(*loop, dir.path("notify"));
-    while (notifier->waiting() == 0)
-        notifier->tell("STATUS=busy");
+    fill(*notifier);
     for (int i = 0; i < 100; ++i)
         notifier->tell("STATUS=" + std::to_string(i));
     notifier->tell("READY=1");
@@ -219,8 +224,7 @@ TEST(Notifier, DoesNotKeepForLaterThatWeAreAlive) {
     const auto loop = *Loop::create();
     const Service manager(dir.path("notify"));
     const auto notifier = *Notifier::create(*loop, dir.path("notify"));
-    while (notifier->waiting() == 0)
-        notifier->tell("STATUS=busy");
+    fill(*notifier);
     const std::size_t before = notifier->waiting();
     notifier->keep_alive(seconds(60));
     EXPECT_EQ(notifier->waiting(), before);

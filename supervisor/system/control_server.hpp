@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -90,6 +91,7 @@ class ControlServer {
     static void watch(Client& client);
     // Looks after those who wait, who are silent and who were turned away.
     void look_after();
+    // Sets when that is due; never while there is nothing to look after.
     void plan();
     void ready(ClientId id, std::uint32_t events);
     bool read(Client& client);
@@ -102,6 +104,7 @@ class ControlServer {
     UniqueFd fd_;
     Source source_;
     Source timer_;
+    std::optional<Nanos> due_; // when look_after() is
     Acceptor acceptor_;
     ClientBook book_;
     std::map<ClientId, Client> clients_;

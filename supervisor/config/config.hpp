@@ -3,6 +3,7 @@
 #pragma once
 
 #include "rustland/common/log.hpp"
+#include "rustland/common/result.hpp"
 #include "rustland/common/types.hpp"
 #include "supervisor/config/ini.hpp"
 #include "supervisor/config/layers.hpp"
@@ -74,10 +75,10 @@ struct Config {
 // The uid of a user's name, or nothing.
 using UserLookup = std::function<std::optional<uid_t>(const std::string&)>;
 
-// Whether a program is there to be run. The daemon takes any name, because what is missing when it
-// starts may be installed before it is needed.
-using ProgramLookup = std::function<bool(const std::string&)>;
-inline bool any_program(const std::string&) { return true; }
+// Whether a program is there to be run; an error says why not, and what to do. The daemon takes any
+// name, because what is missing when it starts may be installed before it is needed.
+using ProgramLookup = std::function<Status(const std::string&)>;
+inline Status any_program(const std::string&) { return {}; }
 
 struct BuiltConfig {
     Config config;

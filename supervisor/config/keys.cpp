@@ -53,8 +53,8 @@ Result<std::string> program_path(Value value, const KeyContext& context) {
     if (const std::size_t option = path.find(" -"); option != std::string::npos)
         return Error(fmt::format("\"{}\" is more than a path; write the rest as scheduler_args ={}",
                                  path, path.substr(option)));
-    if (!context.has_program(path))
-        return Error(fmt::format("there is no program {}; install it or correct the path", path));
+    if (const Status there = context.has_program(path); !there)
+        return there.error();
     return path;
 }
 

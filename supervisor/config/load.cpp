@@ -43,11 +43,16 @@ bool kept_beside(const std::string& name) {
                        [&](std::string_view mark) { return name.ends_with(mark); });
 }
 
+// Also where root reads a file that the daemon, which has no more rights than its owner, cannot.
+constexpr const char* kNotReadable = "cannot be read: Permission denied; chmod a+r it";
+
 Status check_file(const struct stat& st) {
     if (!S_ISREG(st.st_mode))
         return Error("is not a regular file");
     if (Status status = check_owner(st); !status)
         return status;
+    if ((st.st_mode & S_IRUSR) == 0)
+        return Error(kNotReadable);
     if (static_cast<std::size_t>(st.st_size) > kLargestFile)
         return Error("is larger than 1 MiB; this is no configuration");
     return {};
@@ -85,7 +90,8 @@ Result<std::string> read_trusted_file(const std::string& path) {
     // O_NONBLOCK: a FIFO must not hang us before it is refused.
     const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (!fd)
-        return Error::from_code("cannot be read", errno);
+        return errno == EACCES ? Error(kNotReadable, EACCES)
+                               : Error::from_code("cannot be read", errno);
     struct stat st = {};
     if (::fstat(fd.get(), &st) != 0)
         return Error::from_code("cannot be read", errno);
@@ -149,10 +155,18 @@ std::optional<uid_t> system_user(const std::string& name) {
     return entry.pw_uid;
 }
 
-bool system_program(const std::string& path) {
+Status system_program(const std::string& path) {
     struct stat st = {};
-    return ::stat(path.c_str(), &st) == 0 && S_ISREG(st.st_mode) &&
-           ::access(path.c_str(), X_OK) == 0;
+    if (::stat(path.c_str(), &st) != 0)
+        return errno == ENOENT || errno == ENOTDIR
+                   ? Error(fmt::format("there is no program {}; install it or correct the path",
+                                       path))
+                   : Error::from_code(fmt::format("cannot look at {}", path), errno);
+    if (!S_ISREG(st.st_mode))
+        return Error(fmt::format("{} is not a program; correct the path", path));
+    if (::access(path.c_str(), X_OK) != 0)
+        return Error(fmt::format("{} is not executable; chmod +x it", path));
+    return {};
 }
 
 } // namespace rustland::supervisor

@@ -48,6 +48,6 @@ Result<std::string> read_trusted_file(const std::string& path);
 std::optional<uid_t> system_user(const std::string& name);
 
 // A file that may be run, as a ProgramLookup.
-bool system_program(const std::string& path);
+Status system_program(const std::string& path);
 
 } // namespace rustland::supervisor

@@ -47,14 +47,27 @@ std::string with_commas(std::string text) {
     return text;
 }
 
+// "*/games/doom9" of "games/doom9" and "./games/doom9", "*/games/*" of "games/": what an executable
+// or a cgroup can match.
+std::string as_path(std::string_view text) {
+    if (!begins_anywhere(text)) {
+        while (text.starts_with("./") || text.starts_with("../"))
+            text.remove_prefix(text.find('/') + 1);
+        return fmt::format("*/{}{}", text, text.ends_with('/') ? "*" : "");
+    }
+    return fmt::format("{}{}", text, text.size() > 1 && text.ends_with('/') ? "*" : "");
+}
+
 std::optional<std::string> why_no_name(Shape shape, const std::string& text) {
-    const std::string_view name = file_name(text);
+    // A slash at the end is no part of the name.
+    const std::string_view name =
+        file_name(std::string_view(text).substr(0, text.find_last_not_of('/') + 1));
     const bool drive = text.size() > 2 && text[1] == ':' && name.size() < text.size();
     if (drive || text.find('\\') < text.find('/'))
         return fmt::format("\"{}\" is a path; write the file name alone, {}", text, name);
     if (shape == Shape::Program && text.find('/') != std::string::npos)
         return fmt::format("\"{}\" holds a slash, which no file name does; write exe = {}", text,
-                           text);
+                           as_path(text));
     if (shape == Shape::Relative && (text.starts_with('/') || text.starts_with("*/")))
         return fmt::format("\"{}\" is a path, and names are compared here; write {}", text, name);
     return std::nullopt;
@@ -67,8 +80,8 @@ std::optional<std::string> why_no_path(Shape shape, const std::string& text) {
                            "program = {}",
                            text, file_name(text));
     if (!begins_anywhere(text))
-        return fmt::format("\"{}\" does not begin with a slash, as every {} does; write */{}{}",
-                           text, exe ? "path" : "cgroup", text,
+        return fmt::format("\"{}\" does not begin with a slash, as every {} does; write {}{}", text,
+                           exe ? "path" : "cgroup", as_path(text),
                            exe && text.find('/') == std::string::npos ? ", or program = " + text
                                                                       : "");
     if (text.size() > 1 && text.back() == '/')

@@ -62,7 +62,7 @@ std::optional<std::string> FailureBook::why_quarantined(const SchedulerSpec& spe
     if (hopeless(spec))
         return fmt::format("{} is in quarantine: {}", spec.command(), find(spec)->reason);
     return fmt::format("{} is in quarantine after repeated failures, the last: {}; mend that, then "
-                       "sudo rustlandctl reset-failed (rustlandctl history --dump has more)",
+                       "sudo rustlandctl reload (rustlandctl history --dump has more)",
                        spec.command(), reason(spec));
 }
 

@@ -31,6 +31,8 @@ WhoRuns who_runs(const std::optional<CleanLine>& ops, bool ours,
         return {};
     if (ours)
         return {WhoRuns::By::Us, *ops, std::nullopt};
+    if (owner && owner->left_behind)
+        return {WhoRuns::By::LeftBehind, *ops, owner};
     const bool always = owner && owner->unit == kAlwaysOnUnit;
     return {always ? WhoRuns::By::AlwaysOn : WhoRuns::By::Other, *ops, owner};
 }
@@ -41,6 +43,8 @@ const char* runner_name(WhoRuns::By by) {
         return "nobody";
     case WhoRuns::By::Us:
         return "rustlandd";
+    case WhoRuns::By::LeftBehind:
+        return "earlier rustlandd";
     case WhoRuns::By::AlwaysOn:
         return kAlwaysOnUnit;
     case WhoRuns::By::Other:
@@ -55,6 +59,8 @@ CleanLine WhoRuns::text() const {
         return "no scheduler but the kernel's own";
     case By::Us:
         return fmt::format("{}, which rustlandd started", ops);
+    case By::LeftBehind:
+        return fmt::format("{}, which rustlandd started before it ended", ops);
     case By::AlwaysOn:
         return fmt::format("{}, which {} keeps on, with a game and without", ops, kAlwaysOnUnit);
     case By::Other:
@@ -68,6 +74,8 @@ CleanLine WhoRuns::advice() const {
     case By::Nobody:
     case By::Us:
         return "";
+    case By::LeftBehind:
+        return "start rustlandd, which takes it over";
     case By::AlwaysOn:
         return fmt::format("games are not put in front that way; to have that, sudo systemctl "
                            "disable --now {}, and default_action = start in rustland.conf where "

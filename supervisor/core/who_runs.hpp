@@ -19,14 +19,17 @@ struct SchedulerOwner {
     Pid pid;
     CleanLine comm;
     CleanLine unit; // the systemd unit that it runs in; empty: none, such as a shell's session
+    // A rustlandd that has ended started it, and the next one takes it over.
+    bool left_behind = false;
     bool operator==(const SchedulerOwner&) const = default;
 };
 
 struct WhoRuns {
     enum class By {
-        Nobody,   // the kernel's own scheduler alone
-        Us,       // rustlandd
-        AlwaysOn, // rustland.service, which somebody else than rustlandd started
+        Nobody,     // the kernel's own scheduler alone
+        Us,         // rustlandd
+        LeftBehind, // what a rustlandd that has ended left on
+        AlwaysOn,   // rustland.service, which somebody else than rustlandd started
         Other
     };
     By by = By::Nobody;
@@ -43,7 +46,7 @@ struct WhoRuns {
 WhoRuns who_runs(const std::optional<CleanLine>& ops, bool ours,
                  const std::optional<SchedulerOwner>& owner);
 
-// "nobody", "rustlandd", "rustland.service" or "other".
+// "nobody", "rustlandd", "earlier rustlandd", "rustland.service" or "other".
 const char* runner_name(WhoRuns::By by);
 
 } // namespace rustland::supervisor

@@ -125,7 +125,7 @@ int show_status(const CtlOptions& options) {
 }
 
 int show_list(const CtlOptions& options) {
-    return ask(options, {{"request", "list"}}, [](const json& answer) {
+    return ask(options, {{"request", "list"}}, [&options](const json& answer) {
         std::vector<std::vector<std::string>> rows;
         if (on_terminal())
             rows.push_back({"RULE", "PID", "NAME", "CLASS", "BY"});
@@ -137,8 +137,14 @@ int show_list(const CtlOptions& options) {
             print_table(rows);
         // Not among the lines that a script reads.
         std::fflush(stdout);
-        for (const std::string& note : list_notes(answer["workloads"]))
-            fmt::print(stderr, "{}\n", note);
+        const auto status = ask_daemon(options, {{"request", "status"}});
+        const std::vector<std::string> others =
+            lines_of_others(status ? field_part(*status, "status") : json::object());
+        for (const std::string& other : others)
+            fmt::print(stderr, "{}\n", other);
+        if (others.empty() || !answer["workloads"].empty())
+            for (const std::string& note : list_notes(answer["workloads"]))
+                fmt::print(stderr, "{}\n", note);
     });
 }
 

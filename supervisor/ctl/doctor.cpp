@@ -5,12 +5,14 @@
 #include "rustland/common/file.hpp"
 #include "rustland/common/kernel_traits.hpp"
 #include "rustland/kernel/kernel_types.hpp"
+#include "supervisor/config/load.hpp"
 #include "supervisor/ctl/absent_daemon.hpp"
 #include "supervisor/ctl/client.hpp"
 #include "supervisor/system/gpu_reader.hpp"
 #include "supervisor/system/proc_reader.hpp"
 #include "supervisor/system/sched_ext.hpp"
 #include "supervisor/system/scheduler_owner.hpp"
+#include "supervisor/system/state_file.hpp"
 
 #include <algorithm>
 #include <array>
@@ -84,11 +86,18 @@ std::vector<Finding> traits(const DoctorOptions& options) {
 }
 
 Finding program(const DoctorOptions& options) {
-    if (::access(options.scheduler.c_str(), X_OK) != 0)
-        return {Verdict::Bad, "scheduler", options.scheduler + " is not there",
-                "install the package rustland, or set scheduler= in the configuration, then: sudo "
-                "rustlandctl reload"};
-    return {Verdict::Good, "scheduler", options.scheduler, ""};
+    const Status there = system_program(options.scheduler);
+    if (there)
+        return {Verdict::Good, "scheduler", options.scheduler, ""};
+    const std::string& why = there.error().message();
+    if (why.ends_with("; chmod +x it"))
+        return {Verdict::Bad, "scheduler", options.scheduler + " is not executable",
+                fmt::format("sudo chmod +x {}, then: sudo rustlandctl reload", options.scheduler)};
+    return {Verdict::Bad, "scheduler",
+            options.scheduler +
+                (path_exists(options.scheduler) ? " is not a program" : " is not there"),
+            "install the package rustland, or set scheduler= in the configuration, then: sudo "
+            "rustlandctl reload"};
 }
 
 Finding cgroup(const DoctorOptions& options) {
@@ -133,12 +142,17 @@ Finding capabilities(const DoctorOptions& options) {
             "run on the machine itself, or give these to the container"};
 }
 
+bool unit_is_enabled(const DoctorOptions& options) {
+    constexpr std::array<std::string_view, 3> targets{"multi-user", "graphical", "sysinit"};
+    return std::any_of(targets.begin(), targets.end(), [&](std::string_view target) {
+        return path_exists(fmt::format("{}/etc/systemd/system/{}.target.wants/{}", options.root,
+                                       target, kAlwaysOnUnit));
+    });
+}
+
 Finding enabled_unit(const DoctorOptions& options) {
-    for (const std::string_view target : {"multi-user", "graphical", "sysinit"})
-        if (path_exists(fmt::format("{}/etc/systemd/system/{}.target.wants/rustland.service",
-                                    options.root, target)))
-            return {
-                Verdict::Note, "rustland.service",
+    if (unit_is_enabled(options))
+        return {Verdict::Note, "rustland.service",
                 "is enabled, so that the scheduler is always on, rustlandd leaves it alone, and "
                 "games are not put in front",
                 "sudo systemctl disable --now rustland, to have it on for games alone; with "
@@ -147,14 +161,26 @@ Finding enabled_unit(const DoctorOptions& options) {
     return {Verdict::Good, "rustland.service", "is not enabled: rustlandd starts it", ""};
 }
 
+// Whether a daemon that is gone left it on, by the file that it writes for the next one.
+bool left_behind(const DoctorOptions& options, const SchedulerOwner& owner) {
+    const std::string path = options.root + "/run/rustland/state.json";
+    if (const auto record = StateFile(path).load())
+        return *record && (*record)->process.pid == owner.pid;
+    // The file is there, and only root may read it.
+    return owner.unit == kAlwaysOnUnit && !unit_is_enabled(options);
+}
+
 // Without the daemon nobody can have started what is attached but somebody else, or a daemon that
 // is gone.
 nlohmann::json who_runs_without_daemon(const DoctorOptions& options) {
     const KernelState kernel = SchedExtReader(options.root + "/sys/kernel/sched_ext").read();
     WhoRuns runs;
-    if (kernel.attached())
-        runs = who_runs(kernel.ops, false,
-                        find_scheduler_owner(options.root + "/proc", kernel.ops->str()));
+    if (kernel.attached()) {
+        auto owner = find_scheduler_owner(options.root + "/proc", kernel.ops->str());
+        if (owner)
+            owner->left_behind = left_behind(options, *owner);
+        runs = who_runs(kernel.ops, false, owner);
+    }
     return {{"by", runner_name(runs.by)}, {"text", runs.text()}, {"advice", runs.advice()}};
 }
 
@@ -229,6 +255,9 @@ std::vector<Finding> what_the_daemon_says(const DoctorOptions& options) {
         return findings;
     }
     const nlohmann::json status = answer->value("status", nlohmann::json::object());
+    // What the daemon refused is told below, whatever can be read here.
+    if (status.value("refused_configuration", nlohmann::json()).is_object())
+        std::erase_if(findings, [](const Finding& f) { return f.verdict == Verdict::Good; });
     findings.push_back(who_runs_finding(status.value("runs", nlohmann::json::object())));
     for (Finding& finding : daemon_findings(status, wall_clock_ms()))
         findings.push_back(std::move(finding));

@@ -23,17 +23,33 @@ Finding detection(const json& status) {
             "games are found late; run rustlandd outside containers"};
 }
 
+struct Told {
+    std::string text;
+    std::string advice;
+};
+
+// What is to be done may be said behind the reason already; then that is the advice. To reload does
+// what reset-failed does, and has the daemon see a configuration that was corrected.
+Told reason_and_advice(const std::string& reason) {
+    const std::size_t command = reason.find("sudo rustlandctl reload");
+    const std::size_t at = command == std::string::npos ? command : reason.rfind("; ", command);
+    if (at != std::string::npos)
+        return {reason.substr(0, at), reason.substr(at + 2)};
+    return {reason, "mend that, then: sudo rustlandctl reload (rustlandctl history --dump has "
+                    "more)"};
+}
+
 // Failures that keep the scheduler off, and the last one that did not.
 void failures(const json& status, std::int64_t now_ms, std::vector<Finding>& findings) {
     const json quarantined = status.value("quarantined", json::array());
-    for (const json& entry : quarantined)
-        findings.push_back(
-            {Verdict::Bad, "failures",
-             fmt::format("{} is not started any more, failed {}: {}",
-                         field_text(entry, "scheduler"),
-                         ago(field_number(entry, "since_ms"), now_ms), field_text(entry, "reason")),
-             "mend that, then: sudo rustlandctl reset-failed (rustlandctl history --dump has "
-             "more)"});
+    for (const json& entry : quarantined) {
+        const Told told = reason_and_advice(field_text(entry, "reason"));
+        findings.push_back({Verdict::Bad, "failures",
+                            fmt::format("{} is not started any more, failed {}: {}",
+                                        field_text(entry, "scheduler"),
+                                        ago(field_number(entry, "since_ms"), now_ms), told.text),
+                            told.advice});
+    }
     if (!quarantined.empty())
         return;
     const std::string kind = field_text(status.value("last_exit", json::object()), "kind");
@@ -51,10 +67,11 @@ Finding who_runs_finding(const json& runs) {
     const std::string by = field_text(runs, "by");
     if (by == runner_name(WhoRuns::By::Nobody) || by == runner_name(WhoRuns::By::Us))
         return {Verdict::Good, "other scheduler", "none is attached", ""};
-    return {
-        Verdict::Note, "other scheduler",
-        fmt::format("the kernel runs {}, and rustlandd leaves it alone", field_text(runs, "text")),
-        field_text(runs, "advice")};
+    const bool left = by == runner_name(WhoRuns::By::LeftBehind);
+    return {Verdict::Note, "other scheduler",
+            fmt::format("the kernel runs {}{}", field_text(runs, "text"),
+                        left ? "" : ", and rustlandd leaves it alone"),
+            field_text(runs, "advice")};
 }
 
 std::vector<Finding> daemon_findings(const json& status, std::int64_t now_ms) {
@@ -62,11 +79,17 @@ std::vector<Finding> daemon_findings(const json& status, std::int64_t now_ms) {
     failures(status, now_ms, findings);
     if (const json refused = status.value("refused_configuration", json()); refused.is_object()) {
         const std::string all = refused.value("text", std::string());
+        std::string first = all.substr(0, all.find('\n'));
+        std::string advice = "correct it (rustlandctl check)";
+        // The text of a file that may not be read has no mistake.
+        if (const std::size_t at = first.find("; chmod"); at != std::string::npos) {
+            advice = first.substr(at + 2);
+            first.resize(at);
+        }
         findings.push_back({Verdict::Bad, "configuration in use",
                             fmt::format("is an older one; {} this was refused: {}",
-                                        ago(field_number(refused, "time_ms"), now_ms),
-                                        all.substr(0, all.find('\n'))),
-                            "correct it (rustlandctl check), then: sudo rustlandctl reload"});
+                                        ago(field_number(refused, "time_ms"), now_ms), first),
+                            advice + ", then: sudo rustlandctl reload"});
     }
     if (status.value("stopped", json()).is_object())
         findings.push_back({Verdict::Note, "stop", field_text(status, "why"),

@@ -17,6 +17,12 @@ using nlohmann::json;
 
 namespace {
 
+// A name that add or exclude would refuse, as that of a shell that runs a script, gives way to the
+// number of the process.
+std::string name_to_give(const std::string& called, Pid pid, AdditionKind kind) {
+    return process_number(called) || recognize(called, kind) ? called : std::to_string(pid.value);
+}
+
 // What to write to have the process counted, or what to do instead.
 void print_proposal(const CtlOptions& options, Pid pid, const std::string& called) {
     const auto process = ProcReader(options.proc).read(pid, Needs::everything(), true);
@@ -32,7 +38,7 @@ void print_proposal(const CtlOptions& options, Pid pid, const std::string& calle
         free_rule_name(built.config, options.config.admin_dir, *recognition, AdditionKind::Game);
     fmt::print("\nTo count it as a game from now on:  sudo rustlandctl add {}\n"
                "or put this into a file and run sudo rustlandctl reload:\n",
-               safe(called));
+               safe(name_to_give(called, pid, AdditionKind::Game)));
     print_drop_in(options.config.admin_dir + "/" + name + ".conf",
                   rule_text(*recognition, name, AdditionKind::Game));
     fmt::print("Or for once:  rustlandctl run -- COMMAND\n");
@@ -52,7 +58,8 @@ void show(const CtlOptions& options, const json& explanation, const Shown& what)
     if (is_unclaimed(explanation))
         print_proposal(options, what.pid, what.called);
     else if (explanation.value("denied", json()) != true)
-        fmt::print("  to keep it out:  sudo rustlandctl exclude {}\n", safe(what.called));
+        fmt::print("  to keep it out:  sudo rustlandctl exclude {}\n",
+                   safe(name_to_give(what.called, what.pid, AdditionKind::Exclusion)));
 }
 
 // Without the daemon the same rules can be read and tried here. What is told then is which rule

@@ -5,6 +5,7 @@
 #include "rustland/common/file.hpp"
 #include "supervisor/ctl/print.hpp"
 #include "supervisor/ctl/status_view.hpp"
+#include "supervisor/ctl/workload_line.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -74,6 +75,7 @@ void TopSource::ask_supervisor(TopMoment& moment) const {
         const json status = value_of(*answer, "status", json::object());
         moment.supervisor =
             fmt::format("{}: {}", state_words(status), value_of<std::string>(status, "why", ""));
+        moment.others = lines_of_others(status);
         if (std::string why = why_off(status); !moment.scheduler && !why.empty())
             moment.no_scheduler = std::move(why);
     }

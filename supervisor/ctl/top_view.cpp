@@ -229,12 +229,16 @@ std::vector<Line> process_lines(const TopMoment& now, const Change& change, std:
     std::vector<Line> lines;
     heading(lines, fmt::format("{:<20}{:>8}  {:<10}{:>8}{:>7}{:>9}  {:>14}", "Games", "process",
                                "class", "threads", "CPUs", "waiting", "wait each time"));
-    if (now.processes.empty())
-        lines.push_back({{"none runs", Style::Dim}});
+    if (now.processes.empty() && now.others.empty())
+        lines.push_back({{"no game runs", Style::Dim}});
+    for (const std::string& other : now.others)
+        lines.push_back({{other, Style::Dim}});
     for (const WatchedProcess& process : now.processes) {
         if (most-- == 0) {
-            lines.push_back({{fmt::format("and {} more", now.processes.size() - (lines.size() - 2)),
-                              Style::Dim}});
+            lines.push_back(
+                {{fmt::format("and {} more",
+                              now.processes.size() - (lines.size() - 2 - now.others.size())),
+                  Style::Dim}});
             break;
         }
         const auto rates = change.of(process);

@@ -50,7 +50,8 @@ struct TopMoment {
     std::string no_scheduler; // why there is none
     std::map<int, CpuTicks> cpus;
     std::vector<WatchedProcess> processes;
-    std::string supervisor; // what it is at, in words
+    std::vector<std::string> others; // workloads of other users, a line for each
+    std::string supervisor;          // what it is at, in words
     std::vector<std::string> events;
 };
 

@@ -26,4 +26,12 @@ std::string workload_line(const json& workload) {
                        game ? "" : fmt::format(", {}", of_class));
 }
 
+std::vector<std::string> lines_of_others(const json& status) {
+    std::vector<std::string> lines;
+    for (const json& workload : status.value("workloads", json::array()))
+        if (workload.contains("name") && workload["name"].is_null())
+            lines.push_back(workload_line(workload));
+    return lines;
+}
+
 } // namespace rustland::supervisor

@@ -60,9 +60,11 @@ void append_question(sd_bus_message* m, const Sender& sender, const Authority::Q
 // that it is named for other requests alone.
 std::string refusal(const Authority::Question& question, const std::string& why) {
     if (question.action == kHoldAction)
-        return fmt::format("the scheduler is held on for the user who sits at the machine, and {}; "
-                           "log in there, or have an administrator make a rule for this game",
-                           why);
+        return fmt::format(
+            "the scheduler is held on for the user who sits at the machine, and {}; "
+            "log in there, or have an administrator make a rule with session = any for "
+            "this game (rustland.conf(5))",
+            why);
     if (question.request == "hold")
         return fmt::format("another scheduler than the configured one is for administrators to "
                            "choose, and {}; hold the configured one",

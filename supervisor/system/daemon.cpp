@@ -3,6 +3,7 @@
 
 #include "rustland/common/clock.hpp"
 #include "rustland/common/log.hpp"
+#include "supervisor/match/process_info.hpp"
 #include "supervisor/system/exit_status.hpp"
 #include "supervisor/system/scheduler_owner.hpp"
 
@@ -171,11 +172,20 @@ void Daemon::kernel_changed() {
     foreign_seq_ = kernel.enable_seq;
     event::ForeignScheduler event;
     if (foreign)
-        event = {kernel.ops, find_scheduler_owner(options_.detector.proc_root, kernel.ops->str())};
-    record("kernel", foreign ? CleanLine(fmt::format(
-                                   "attached: {}", who_runs(event.ops, false, event.owner).text()))
-                             : "no scheduler of somebody else any more");
+        event = {kernel.ops, owner_of(*kernel.ops)};
+    const WhoRuns now = who_runs(event.ops, false, event.owner);
+    // What an earlier daemon left is no news: that it is taken over is recorded a moment later.
+    if ((foreign ? now : known).by != WhoRuns::By::LeftBehind)
+        record("kernel", foreign ? CleanLine(fmt::format("attached: {}", now.text()))
+                                 : "no scheduler of somebody else any more");
     send(event);
+}
+
+std::optional<SchedulerOwner> Daemon::owner_of(const CleanLine& ops) const {
+    if (left_ && left_->ops == ops.str())
+        return SchedulerOwner{left_->process.pid, std::string(file_name(left_->spec.path)),
+                              left_->unit, true};
+    return find_scheduler_owner(options_.detector.proc_root, ops.str());
 }
 
 WhoRuns Daemon::who_runs_now(const KernelState& kernel) const {

@@ -132,6 +132,8 @@ class Daemon {
     void runner_event(const RunnerEvent& event);
     void detected(const std::vector<Event>& events);
     void kernel_changed();
+    // Who keeps a scheduler on that is not ours, as far as it can be found.
+    [[nodiscard]] std::optional<SchedulerOwner> owner_of(const CleanLine& ops) const;
     [[nodiscard]] WhoRuns who_runs_now(const KernelState& kernel) const;
     [[nodiscard]] nlohmann::json why_waits(const std::string& rule) const;
     void power_changed();
@@ -232,7 +234,8 @@ class Daemon {
     std::uint64_t foreign_seq_ = 0; // of the scheduler in core_->foreign()
     std::vector<std::function<void()>> changed_;
     std::vector<std::function<void(const HistoryEntry&)>> events_;
-    std::optional<RunRecord> run_; // what runs, as the next daemon will read it
+    std::optional<RunRecord> left_; // what an earlier daemon left on, until it is taken over
+    std::optional<RunRecord> run_;  // what runs, as the next daemon will read it
     void changed() const {
         for (const auto& listener : changed_)
             listener();

@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 namespace rustland::supervisor {
 
@@ -112,9 +113,11 @@ Status Daemon::init() {
     const bool under_way = left && left->ops.empty();
     if (under_way)
         adopt(*left);
+    else
+        left_ = left;
     use_rules();
-    if (left && !under_way)
-        adopt(*left);
+    if (const auto on = std::exchange(left_, std::nullopt))
+        adopt(*on);
     kernel_changed();
     send(event::Tick{});
     return {};
@@ -166,6 +169,7 @@ void Daemon::adopt(const RunRecord& left) {
     if (adopted == Adopted::No) {
         record("adopt", left.spec.command() + " is gone");
         state_file_.clear();
+        foreign_seq_ = 0; // what is attached is somebody else's after all: it is looked at anew
         return;
     }
     const bool starting = adopted == Adopted::Starting;

@@ -129,7 +129,7 @@ ExitInfo describe_exit(const ProcessEnd& end, const Run& run, const std::string&
     if (info.kind == ExitKind::Misconfigured)
         reason += end.exit_code == static_cast<int>(ExitCode::Usage)
                       ? "; correct its options (scheduler_args), then sudo rustlandctl reload"
-                      : "; mend that, then sudo rustlandctl reset-failed";
+                      : "; mend that, then sudo rustlandctl reload";
     info.reason = reason;
     return info;
 }

@@ -35,8 +35,10 @@ Status check_program(const std::string& path) {
     struct stat st = {};
     if (::stat(path.c_str(), &st) != 0)
         return Error::from_errno(path);
-    if (!S_ISREG(st.st_mode) || ::access(path.c_str(), X_OK) != 0)
+    if (!S_ISREG(st.st_mode))
         return Error(path + ": is not a program");
+    if (::access(path.c_str(), X_OK) != 0)
+        return Error(path + ": is not executable, chmod +x it");
     const Status trusted = check_trusted(path);
     return trusted ? trusted : trusted.error().with(path);
 }

@@ -225,4 +225,10 @@ TEST(WorkloadLine, NamesTheGame) {
     EXPECT_EQ(workload_line({{"rule", "native"}, {"processes", 2}}),
               "game:       one of the rule native, 2 processes")
         << "another user's, or of a daemon that was not restarted yet";
+    EXPECT_THAT(lines_of_others({{"workloads",
+                                  {{{"rule", "native"}, {"processes", 1}, {"name", nullptr}},
+                                   {{"rule", "wine"}, {"processes", 1}, {"name", "a.exe"}},
+                                   {{"rule", "of an older daemon"}, {"processes", 1}}}}}),
+                ElementsAre("game:       one of the rule native"));
+    EXPECT_THAT(lines_of_others(json::object()), testing::IsEmpty());
 }

@@ -197,6 +197,9 @@ TEST_F(BusTest, PolkitDecidesForOthers) {
         const std::string said = run(call({"Hold", "ssas", "x", scheduler, "0"}, false), 1);
         EXPECT_THAT(said, HasSubstr("nobody could be asked for a password"));
         EXPECT_THAT(said, testing::Not(HasSubstr("sudo")));
+        // A rule takes the games of those who sit at the machine alone, unless it says otherwise.
+        EXPECT_EQ(said.find("a rule with session = any for this game") != std::string::npos,
+                  *scheduler == '\0');
     }
     polkit.asked.clear();
     polkit.allow = true;

@@ -222,6 +222,16 @@ TEST_F(CtlTest, OthersDoNotLearnTheNamesOfAUsersGames) {
     runner->attach();
     EXPECT_THAT(ask({"status"}, 0, false), HasSubstr("game:       one of the rule game\n"));
     EXPECT_THAT(ask({"history"}, 0, false), HasSubstr("game began\n"));
+    // That there is one is the same truth in all views.
+    EXPECT_EQ(ask({"list"}, 0, false), "game:       one of the rule game\n");
+}
+
+TEST_F(CtlTest, AConfigurationThatWasRefusedIsNotGood) {
+    fixture.dir().write("conf", "[supervisor]\nlinger = x\n");
+    ask({"reload"}, 1);
+    const std::string said = ask({"doctor"}, -1);
+    EXPECT_THAT(said, HasSubstr("configuration in use: is an older one"));
+    EXPECT_THAT(said, testing::Not(HasSubstr("configuration: no mistakes")));
 }
 
 class AddTest : public CtlTest {
@@ -268,6 +278,13 @@ TEST_F(AddTest, AGameIsAddedInOneStepAndCountsAtOnce) {
     ASSERT_EQ(::stat(fixture.dir().path("etc/d/doom9.conf").c_str(), &st), 0);
     EXPECT_EQ(st.st_mode & 07777U, 0644U);
     EXPECT_THAT(act({"check"}), HasSubstr("no mistakes in 2 files"));
+}
+
+TEST_F(AddTest, ExplainAdvisesWhatAddTakes) {
+    fixture.add({61, 1, "bash", {"/bin/bash", "/g/run.sh"}, "/user.slice", "", 100, 4711});
+    const std::string said = act({"explain", "bash"});
+    EXPECT_THAT(said, HasSubstr("sudo rustlandctl add 61\n"));
+    EXPECT_THAT(act({"add", "61"}), HasSubstr("cmdline = *run.sh*"));
 }
 
 TEST_F(AddTest, AProgramIsKeptOutInOneStepAndAtOnce) {

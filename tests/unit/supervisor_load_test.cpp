@@ -53,6 +53,15 @@ TEST(Load, RefusesWhatOthersCanWrite) {
                             " can be written by others; chmod go-w and chown root it"));
 }
 
+TEST(Load, RefusesWhatTheDaemonMayNotRead) {
+    test::TempDir dir;
+    const std::string file = dir.write("a.conf", "[supervisor]\n");
+    // Root reads it all the same; the daemon goes without the capability for that.
+    ASSERT_EQ(::chmod(file.c_str(), 0000), 0);
+    EXPECT_THAT(messages(load_config({file}, fake_user).problems),
+                ElementsAre(file + ": cannot be read: Permission denied; chmod a+r it"));
+}
+
 TEST(Load, RefusesWhatIsNoFile) {
     test::TempDir dir;
     const std::string fifo = dir.path("fifo.conf");

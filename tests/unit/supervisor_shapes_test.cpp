@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What a configuration may look like and can never match or mean.
 #include "supervisor/config/load.hpp"
+#include "supervisor/config/shapes.hpp"
 #include "support/bad_files.hpp"
 
 using namespace rustland::supervisor;
@@ -25,6 +26,21 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"[workload a]\nprogram = */game\n",
                 "f:2: [workload a] program: \"*/game\" holds a slash, which no file name does; "
                 "write exe = */game"},
+        BadFile{"[workload a]\nprogram = games/doom9\n",
+                "f:2: [workload a] program: \"games/doom9\" holds a slash, which no file name "
+                "does; write exe = */games/doom9"},
+        BadFile{"[workload a]\nprogram = ./doom9\n",
+                "f:2: [workload a] program: \"./doom9\" holds a slash, which no file name does; "
+                "write exe = */doom9"},
+        BadFile{"[workload a]\nprogram = games/\n",
+                "f:2: [workload a] program: \"games/\" holds a slash, which no file name does; "
+                "write exe = */games/*"},
+        BadFile{"[workload a]\nexe = games/\n",
+                "f:2: [workload a] exe: \"games/\" does not begin with a slash, as every path "
+                "does; write */games/*"},
+        BadFile{"[workload a]\nparent = /usr/bin/heroic/\n",
+                "f:2: [workload a] parent: \"/usr/bin/heroic/\" is a path, and names are compared "
+                "here; write heroic"},
         BadFile{"[workload a]\nprogram = C:\\g\\Game.exe\n",
                 "f:2: [workload a] program: \"C:\\g\\Game.exe\" is a path; write the file name "
                 "alone, Game.exe"},
@@ -91,8 +107,19 @@ TEST(Shape, TakesPatternsThatLookOddAndCanMatch) {
     EXPECT_EQ(built.config.rules[0].keys.program.size(), 3U);
 }
 
+TEST(Shape, CheckTakesWhatItProposes) {
+    for (const char* text : {"games/doom9", "./doom9", "../g/doom9", "games/", "./games/",
+                             "/opt/g/", "*/game", "/usr/bin/game"}) {
+        const std::string why = why_never(Shape::Program, {text, false}).value_or("");
+        const std::size_t at = why.find("write exe = ");
+        ASSERT_NE(at, std::string::npos) << text << ": " << why;
+        const std::string proposed = why.substr(at + 12);
+        EXPECT_EQ(why_never(Shape::Executable, {proposed, false}), std::nullopt) << proposed;
+    }
+}
+
 TEST(Shape, CheckMissesAProgramThatIsNotThereAndTheDaemonDoesNot) {
-    const auto none = [](const std::string&) { return false; };
+    const auto none = [](const std::string&) { return system_program("/opt/none"); };
     const std::string text = "[supervisor]\nscheduler = /opt/none\n[workload a]\ncomm = a\n"
                              "scheduler = /opt/none\n";
     EXPECT_THAT(
@@ -103,6 +130,7 @@ TEST(Shape, CheckMissesAProgramThatIsNotThereAndTheDaemonDoesNot) {
                     "or correct the path"));
     EXPECT_THAT(messages(build(text).problems), IsEmpty());
     EXPECT_TRUE(system_program("/bin/sh"));
-    EXPECT_FALSE(system_program("/etc/passwd"));
-    EXPECT_FALSE(system_program("/usr"));
+    EXPECT_EQ(system_program("/etc/passwd").error().message(),
+              "/etc/passwd is not executable; chmod +x it");
+    EXPECT_EQ(system_program("/usr").error().message(), "/usr is not a program; correct the path");
 }

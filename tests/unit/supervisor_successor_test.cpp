@@ -27,6 +27,29 @@ TEST_F(DaemonTest, TheNextDaemonAdoptsWhatWasLeftRunning) {
     EXPECT_TRUE(runner->stopping) << "no workload is left";
 }
 
+TEST_F(DaemonTest, WhatAnEarlierDaemonLeftIsNobodyElses) {
+    const auto said = [&] {
+        const json answer = ask({{"request", "history"}});
+        std::string all;
+        for (const json& entry : answer["history"])
+            all += entry["text"].get<std::string>() + "\n";
+        return all;
+    };
+    boot();
+    game(50);
+    runner->attach();
+    adoptable = true;
+    boot();
+    EXPECT_EQ(phase(), "on");
+    EXPECT_EQ(said().find("attached: "), std::string::npos) << said();
+    EXPECT_EQ(said().find("somebody else"), std::string::npos) << said();
+    adoptable = false;
+    boot();
+    EXPECT_EQ(phase(), "off");
+    EXPECT_NE(said().find("attached: fake, which somebody else started"), std::string::npos)
+        << said();
+}
+
 TEST_F(DaemonTest, TheNextDaemonAwaitsAStartThatIsUnderWay) {
     boot();
     game(50);

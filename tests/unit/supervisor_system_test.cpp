@@ -200,7 +200,7 @@ TEST(ExitStatus, TellsWhatWouldFailAgain) {
         describe_exit({true, 2, 0}, {true, false, false}, "").reason,
         "exited with status 2; correct its options (scheduler_args), then sudo rustlandctl reload");
     EXPECT_EQ(describe_exit({true, 5, 0}, {true, false, false}, "no BTF").reason,
-              "exited with status 5: no BTF; mend that, then sudo rustlandctl reset-failed");
+              "exited with status 5: no BTF; mend that, then sudo rustlandctl reload");
 }
 
 TEST(Request, IsOneJsonObjectWithAName) {

@@ -92,6 +92,16 @@ TEST(TopView, ShowsHowLongWorkloadsWait) {
     EXPECT_THAT(line, HasSubstr("4711  foreground       2   0.50     0.10          200 us"));
 }
 
+TEST(TopView, AnotherUsersGameIsNotNoGame) {
+    TopMoment now = second();
+    now.processes.clear();
+    EXPECT_THAT(text(top_lines(now, now, {})), HasSubstr("\nno game runs\n"));
+    now.others = {"game:       one of the rule native"};
+    const std::string all = text(top_lines(now, now, {}));
+    EXPECT_THAT(all, HasSubstr("\ngame:       one of the rule native\n"));
+    EXPECT_THAT(all, Not(HasSubstr("no game runs")));
+}
+
 TEST(TopView, ShowsNoRatesWhereThereAreNone) {
     const std::string once = text(top_lines(second(), second(), {}));
     EXPECT_THAT(line_with(once, "decided by the policy"), HasSubstr(" -/s"));

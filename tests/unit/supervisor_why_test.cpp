@@ -107,7 +107,7 @@ TEST_F(Why, AWaitAfterAFailureHasTheReason) {
     at(5, event::Tick{});
     fail(6);
     EXPECT_EQ(core.why(), "/usr/sbin/rustland is in quarantine after repeated failures, the last: "
-                          "broken; mend that, then sudo rustlandctl reset-failed (rustlandctl "
+                          "broken; mend that, then sudo rustlandctl reload (rustlandctl "
                           "history --dump has more)");
     ASSERT_EQ(core.failures().quarantine().size(), 1U);
     EXPECT_EQ(core.failures().quarantine()[0].last, seconds(1006));

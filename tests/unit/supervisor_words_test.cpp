@@ -59,9 +59,25 @@ TEST_F(Words, AQuarantineIsNoGoodHealth) {
         doctor(),
         Contains("bad failures: /opt/sched is not started any more, failed just now: exited "
                  "with status 2: there is no option '--polcy' -> mend that, then: sudo "
-                 "rustlandctl reset-failed (rustlandctl history --dump has more)"));
+                 "rustlandctl reload (rustlandctl history --dump has more)"));
     EXPECT_THAT(tail(), Contains("quarantine: /opt/sched, just now")) << "because: has the reason";
     EXPECT_THAT(tail(), Not(Contains(StartsWith("last run:")))) << "said once";
+}
+
+TEST_F(Words, AQuarantineHasOneAdvice) {
+    boot();
+    game(50);
+    runner->fail("exited with status 2; correct its options (scheduler_args), then sudo "
+                 "rustlandctl reload",
+                 ExitKind::Misconfigured);
+    EXPECT_THAT(doctor(),
+                Contains("bad failures: /opt/sched is not started any more, failed just now: "
+                         "exited with status 2 -> correct its options (scheduler_args), then sudo "
+                         "rustlandctl reload"));
+    fixture.dir().write("conf", std::string(test::kConfig) + "# corrected\n");
+    ask({{"request", "reload"}});
+    EXPECT_THAT(doctor(), Not(Contains(StartsWith("bad failures"))))
+        << "the command that is advised helps";
 }
 
 TEST_F(Words, ARefusedReloadIsSaid) {
@@ -73,6 +89,18 @@ TEST_F(Words, ARefusedReloadIsSaid) {
                                                 HasSubstr("(and 1 more); correct it, then sudo "
                                                           "rustlandctl reload"))));
     EXPECT_THAT(doctor(), Contains(StartsWith("bad configuration in use: is an older one")));
+}
+
+TEST_F(Words, AFileThatTheDaemonMayNotReadIsMadeReadable) {
+    const json status = {
+        {"refused_configuration",
+         {{"text", "/etc/rustland/rustland.conf.d/x.conf: cannot be read: Permission denied; "
+                   "chmod a+r it"},
+          {"time_ms", kNow - 2000}}}};
+    EXPECT_THAT(lines_of(daemon_findings(status, kNow)),
+                Contains("bad configuration in use: is an older one; 2s ago this was refused: "
+                         "/etc/rustland/rustland.conf.d/x.conf: cannot be read: Permission denied "
+                         "-> chmod a+r it, then: sudo rustlandctl reload"));
 }
 
 TEST_F(Words, TheUnitThatIsAlwaysOnIsOn) {
@@ -201,6 +229,21 @@ TEST(DoctorWords, ABrokenConfigurationIsNoCircle) {
                                            "configuration -> correct that, then ")));
 }
 
+TEST(DoctorWords, AFileThatIsThereIsNotMissing) {
+    const test::ProcFixture fixture;
+    DoctorOptions options;
+    options.root = fixture.dir().root();
+    options.socket = fixture.dir().path("none.sock");
+    options.scheduler = fixture.dir().write("sbin/rustland", "#!/bin/sh\n");
+    EXPECT_THAT(lines_of(examine(options)),
+                Contains(StartsWith("bad scheduler: " + options.scheduler +
+                                    " is not executable -> sudo chmod +x " + options.scheduler)));
+    options.scheduler += "-none";
+    EXPECT_THAT(lines_of(examine(options)),
+                Contains(StartsWith("bad scheduler: " + options.scheduler +
+                                    " is not there -> install the package rustland")));
+}
+
 TEST(DoctorWords, WhatIsCalledLikeOursIsNotOurs) {
     const test::ProcFixture fixture;
     DoctorOptions options;
@@ -209,6 +252,47 @@ TEST(DoctorWords, WhatIsCalledLikeOursIsNotOurs) {
     fixture.kernel("enabled", "rustland", 1);
     EXPECT_THAT(lines_of(examine(options)),
                 Contains(StartsWith("note other scheduler: the kernel runs rustland")));
+}
+
+TEST(DoctorWords, WhatADaemonThatIsGoneLeftOnIsNotAlwaysOn) {
+    const test::ProcFixture fixture;
+    DoctorOptions options;
+    options.root = fixture.dir().root();
+    options.socket = fixture.dir().path("none.sock");
+    fixture.kernel("enabled", "rustland", 1);
+    fixture.add({8, 1, "rustland", {"rustland"}, "/system.slice/rustland.service", "", 5, 0});
+    const auto other = [&] {
+        for (const std::string& line : lines_of(examine(options)))
+            if (line.find(" other scheduler: ") != std::string::npos)
+                return line;
+        return std::string();
+    };
+    const std::string always = "note other scheduler: the kernel runs rustland, which "
+                               "rustland.service keeps on, with a game and without, and rustlandd "
+                               "leaves it alone -> ";
+    EXPECT_THAT(other(), StartsWith(always)) << "no daemon started it";
+    const std::string left = "note other scheduler: the kernel runs rustland, which rustlandd "
+                             "started before it ended -> start rustlandd, which takes it over";
+    const auto state = [&](int pid, const std::string& unit) {
+        fixture.dir().write("run/rustland/state.json", json{{"version", 1},
+                                                            {"scheduler", "/usr/sbin/rustland"},
+                                                            {"arguments", json::array()},
+                                                            {"pid", pid},
+                                                            {"start_time", 5},
+                                                            {"ops", "rustland"},
+                                                            {"backend", "systemd"},
+                                                            {"unit", unit}}
+                                                           .dump());
+    };
+    state(8, "rustland.service");
+    EXPECT_EQ(other(), left);
+    state(7, "rustland.service");
+    EXPECT_THAT(other(), StartsWith(always)) << "somebody else started it anew";
+    // A user may not read the file, but sees that it is there.
+    fixture.dir().write("run/rustland/state.json", "unreadable");
+    EXPECT_EQ(other(), left);
+    fixture.dir().write("etc/systemd/system/multi-user.target.wants/rustland.service", "");
+    EXPECT_THAT(other(), StartsWith(always));
 }
 
 TEST(DoctorWords, AKernelWithoutSchedExtNamesThePackageAndNoMore) {

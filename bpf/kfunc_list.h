@@ -2,7 +2,7 @@
 /*
  * The kernel functions that the BPF program calls, by number. The program is compiled with a call
  * to RL_KFUNC_FIRST plus the number, and the loader puts the function's type number in before
- * libbpf sees it (scheduler/kernel/kfuncs.cpp): it finds all of them by one walk through the
+ * libbpf sees it (scheduler/kernel/bind_kfuncs.cpp): it finds all of them by one walk through the
  * kernel's types, where libbpf goes through 100,000 types for each, and through those of all
  * modules for each that this kernel does not have.
  *

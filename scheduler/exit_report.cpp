@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "exit_report.hpp"
 
+#include "rustland/common/log.hpp"
 #include "rustland_abi.h"
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <string_view>
 
 namespace rustland {
 namespace {
@@ -54,6 +56,20 @@ ExitReport report_exit(const ExitInfo& info, bool asked) {
                                             "code {:#x} ({}); the kernel's own scheduler runs "
                                             "again",
                                             info.kind, info.code, kernel_words(info))};
+}
+
+void log_exit(const ExitReport& report, const ExitInfo& info) {
+    // The log cleans it: the names of tasks are in it, which their owners choose.
+    const std::string_view dump =
+        std::string_view(info.dump).substr(0, info.dump.find_last_not_of('\n') + 1);
+    if (report.error && !dump.empty())
+        log::error("the kernel's dump:\n{}", dump);
+    if (report.error)
+        log::error("{}", report.line);
+    else if (report.code == ExitCode::Stopped)
+        log::info("{}", report.line);
+    else
+        log::warn("{}", report.line);
 }
 
 bool RestartLimit::allow(Nanos now) {

@@ -22,6 +22,11 @@ struct ExitReport {
 // `asked`: we detached because we were asked to.
 ExitReport report_exit(const ExitInfo& info, bool asked);
 
+// Writes it to the log, without waiting for a reader that does not read: after an error the
+// kernel's dump and then, as the last line, what happened, which is what a supervisor keeps as the
+// reason.
+void log_exit(const ExitReport& report, const ExitInfo& info);
+
 // Allows so many restarts within a span of time.
 class RestartLimit {
   public:

@@ -9,7 +9,6 @@
 #include "rustland/kernel/sysfs_topology.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <exception>
@@ -195,7 +194,7 @@ Session::Outcome Session::finish() {
     const ExitReport report = report_exit(info, asked_);
     thread_->request_stop();
     const bool joined = thread_->join_for(kJoinTime);
-    show(report, info);
+    log_exit(report, info);
     if (!joined)
         end_with_stuck_thread(report);
     scheduler_->detach();
@@ -203,6 +202,8 @@ Session::Outcome Session::finish() {
 }
 
 // The thread still uses the policy and the tables, so nothing of that can be freed: leave without.
+// Nor are stdio's buffers written out, because the thread may hang in a policy's own printf() and
+// hold the lock of one; what this program writes is in none of them.
 void Session::end_with_stuck_thread(const ExitReport& report) {
     const std::string where = thread_->loop_counters().fault.where();
     log::error("the policy {} does not come back{}{}: ending the process around it",
@@ -210,19 +211,7 @@ void Session::end_with_stuck_thread(const ExitReport& report) {
     server_.reset();
     compaction_.reset();
     log::flush();
-    std::fflush(nullptr);
     std::_Exit(static_cast<int>(report.code));
-}
-
-void Session::show(const ExitReport& report, const ExitInfo& info) const {
-    if (report.error)
-        log::error("{}", report.line);
-    else if (report.code == ExitCode::Stopped)
-        log::info("{}", report.line);
-    else
-        log::warn("{}", report.line);
-    if (report.error && !info.dump.empty())
-        fmt::print(stderr, "{}\n", info.dump);
 }
 
 } // namespace rustland

@@ -7,6 +7,7 @@
 #include "options.hpp"
 #include "policy_watch.hpp"
 #include "preflight.hpp"
+#include "rustland/common/line_writer.hpp"
 #include "rustland/kernel/bpf_scheduler.hpp"
 #include "rustland/kernel/memory.hpp"
 #include "rustland/kernel/scheduler_thread.hpp"
@@ -21,6 +22,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unistd.h>
 
 namespace rustland {
 
@@ -55,7 +57,6 @@ class Session {
     void on_missed_limit();
     Outcome finish();
     void end_with_stuck_thread(const ExitReport& report);
-    void show(const ExitReport& report, const ExitInfo& info) const;
     [[nodiscard]] std::uint64_t overflows() const;
     Snapshot snapshot();
     std::string stats_answer();
@@ -80,6 +81,8 @@ class Session {
     std::unique_ptr<StatsServer> server_;
     std::optional<IntervalTimer> print_timer_;
     StatsTable table_;
+    // Not through stdio, the lock of which a policy's own printf() may hold while it waits.
+    LineWriter print_{STDOUT_FILENO, "", Nanos{}};
     nlohmann::json answer_; // of the socket, kept since most of it stays the same
     std::unique_ptr<SchedulerThread> thread_;
 };

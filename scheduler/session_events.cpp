@@ -12,29 +12,13 @@
 #include "waits.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <nlohmann/json.hpp>
-#include <poll.h>
-#include <string_view>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 #include <vector>
 
 namespace rustland {
-namespace {
-
-// Without waiting for a reader: one that has stopped must not stop us. A pipe that takes a
-// line whole is ready; what is not ready misses the line.
-void print_if_ready(std::string_view text) {
-    pollfd out{STDOUT_FILENO, POLLOUT, 0};
-    if (text.empty() || ::poll(&out, 1, 0) != 1 || (out.revents & POLLOUT) == 0)
-        return;
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    std::fflush(stdout);
-}
-
-} // namespace
 
 // Those of the request and those of the command line.
 Status Session::set_classes(const Request& request) {
@@ -109,7 +93,7 @@ Status Session::watch_events() {
     table_.next(values_of(snapshot()));
     return loop_->watch(print_timer_->fd(), EPOLLIN, [this](std::uint32_t) {
         print_timer_->acknowledge();
-        print_if_ready(table_.next(values_of(snapshot())));
+        print_.write(table_.next(values_of(snapshot())));
     });
 }
 

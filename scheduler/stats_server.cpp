@@ -366,11 +366,11 @@ void StatsServer::look_after() {
             flush(client);
         }
     }
-    plan();
+    plan(true);
 }
 
 // The timer runs only while it has something to do: an idle machine is not to wake up for it.
-void StatsServer::plan() {
+void StatsServer::plan(bool looked) {
     Nanos wanted;
     for (const auto& [fd, client] : clients_) {
         if (client->waiting || client->turned_away)
@@ -379,6 +379,9 @@ void StatsServer::plan() {
             wanted = kLater;
     }
     if (wanted == timer_interval_)
+        return;
+    // What is due is not put off: clients that come and go would do so for ever.
+    if (timer_ && wanted > timer_interval_ && !looked)
         return;
     if (timer_)
         loop_.forget(timer_->fd());

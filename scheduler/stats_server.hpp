@@ -77,8 +77,9 @@ class StatsServer {
     void take_turn(Client& client);
     // Looks after those who wait, who are silent and who were turned away.
     void look_after();
-    // Sets how soon look_after() is due; never while there are no clients.
-    void plan();
+    // Sets how soon look_after() is due; never while there are no clients. Only where it has just
+    // `looked` it may become later.
+    void plan(bool looked = false);
     void answer(Client& client, const std::string& line);
     void subscribe(Client& client, Nanos interval);
     void send_stats(Client& client);

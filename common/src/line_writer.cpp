@@ -7,10 +7,12 @@
 #include <cerrno>
 #include <climits>
 #include <cstddef>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utility>
 
 namespace rustland {
 namespace {
@@ -30,7 +32,22 @@ ssize_t write_now(int fd, std::string_view text) {
     return errno == EAGAIN || errno == EINTR || errno == ENOBUFS ? 0 : -1;
 }
 
+// A terminal takes a part of a text and then waits with the rest, also where poll(2) calls it
+// ready, and MSG_DONTWAIT is for sockets. O_NONBLOCK belongs to the open file, which a shell and
+// others share, so that the terminal is opened once more. None where that is not possible: it
+// belongs to another user, say. Then it is written to like a pipe.
+UniqueFd open_terminal(int fd) {
+    if (::isatty(fd) != 1)
+        return {};
+    return UniqueFd(::open(fmt::format("/proc/self/fd/{}", fd).c_str(),
+                           O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+}
+
 } // namespace
+
+LineWriter::LineWriter(int fd, std::string program, Nanos patience)
+    : terminal_(open_terminal(fd)), fd_(terminal_ ? terminal_.get() : fd),
+      program_(std::move(program)), patience_(patience) {}
 
 bool LineWriter::wait_until(Nanos deadline) {
     constexpr std::int64_t kMilli = 1'000'000;
@@ -68,7 +85,7 @@ void LineWriter::write(std::string_view line) {
     rest_ = std::string(rest);
     if (rest_.empty() && lost_ > 0) {
         const bool taken = take(fmt::format(
-            "{}{} lines of the log are missing here: nobody read them in time\n", program_, lost_));
+            "{}{} lines are missing here: nobody read them in time\n", program_, lost_));
         lost_ = taken ? 0 : lost_;
     }
     if (!rest_.empty() || lost_ > 0 || !take(line))

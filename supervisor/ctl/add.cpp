@@ -64,7 +64,7 @@ Result<Target> target_of(const CtlOptions& options, const AddOptions& add) {
 
 bool is_taken(const Config& config, const std::string& folder, const std::string& name) {
     const std::string path = folder + "/" + name + ".conf";
-    return config.find_rule(name) != nullptr || ::access(path.c_str(), F_OK) == 0;
+    return config.find_rule(name) != nullptr || path_exists(path);
 }
 
 // The name that was asked for, or a free one.

@@ -22,10 +22,12 @@ constexpr std::array<Prefix, 4> kPrefixes{{{"drm-engine-capacity-", Fact::Capaci
                                            {"drm-cycles-", Fact::Cycles}}};
 
 // A player of videos, an encoder of streams, a model and a copy of textures keep these busy, and no
-// game needs them to draw.
+// game needs them to draw. The last three are v3d's: it converts textures, and calls an engine what
+// it leaves to the CPU and what it does to its caches.
 bool draws_or_computes(std::string_view engine) {
-    constexpr std::array<std::string_view, 11> others{"video", "dec",  "enc",  "jpeg", "vpe", "npu",
-                                                      "vcs",   "vecs", "copy", "bcs",  "dma"};
+    constexpr std::array<std::string_view, 14> others{"video", "dec", "enc",  "jpeg",       "vpe",
+                                                      "npu",   "vcs", "vecs", "copy",       "bcs",
+                                                      "dma",   "tfu", "cpu",  "cache_clean"};
     return std::none_of(others.begin(), others.end(),
                         [&](std::string_view other) { return engine.starts_with(other); });
 }

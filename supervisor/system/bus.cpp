@@ -5,6 +5,8 @@
 #include "rustland/common/log.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdint>
 #include <utility>
 
 namespace rustland::supervisor {
@@ -13,6 +15,10 @@ namespace {
 // A message bus that is restarted is back soon; one that is not takes its time.
 constexpr Nanos kFirstReconnect = seconds(1);
 constexpr Nanos kLastReconnect = seconds(10);
+// For the bus to take what was said last. It is no loss where it does not: all that must be known
+// of (that a unit has stopped, say) was waited for while the loop ran, and the rest, such as a
+// reply to a client or the release of a unit, ends with the connection.
+constexpr Nanos kLastWords = seconds(1);
 
 int on_signal(sd_bus_message* message, void* data, sd_bus_error*) {
     // A copy: the handler may end its own subscription.
@@ -85,7 +91,12 @@ Result<std::unique_ptr<Bus>> Bus::create(Loop& loop, std::string address) {
 Bus::~Bus() {
     disconnected_.reset();
     if (bus_ != nullptr) {
-        sd_bus_flush(bus_);
+        work_until(
+            [this] {
+                std::uint64_t waiting = 0;
+                return sd_bus_get_n_queued_write(bus_, &waiting) < 0 || waiting == 0;
+            },
+            kLastWords);
         sd_bus_close(bus_);
         sd_bus_unref(bus_);
     }
@@ -105,6 +116,9 @@ Status Bus::connect() {
         if (r >= 0)
             r = sd_bus_start(bus);
     }
+    // Our own end does that (work_until()): the loop's would flush, and so wait, without a bound.
+    if (r >= 0)
+        r = sd_bus_set_close_on_exit(bus, 0);
     if (r >= 0)
         r = sd_bus_attach_event(bus, loop_.raw(), SD_EVENT_PRIORITY_NORMAL);
     if (r < 0) {
@@ -194,6 +208,20 @@ void Bus::post(BusMessage message) {
         return;
     sd_bus_message_set_expect_reply(message.get(), 0);
     sd_bus_send(bus_, message.get(), nullptr);
+}
+
+void Bus::work_until(const std::function<bool()>& done, Nanos patience) {
+    const Nanos deadline = monotonic_now() + patience;
+    while (bus_ != nullptr && !done()) {
+        int r = sd_bus_process(bus_, nullptr);
+        const Nanos left = deadline - monotonic_now();
+        if (left.value <= 0)
+            return;
+        if (r == 0)
+            r = sd_bus_wait(bus_, static_cast<std::uint64_t>(left.value / 1000));
+        if (r < 0 && r != -EINTR)
+            return;
+    }
 }
 
 BusSlot Bus::match(const SignalMatch& what, BusSlot::Handler handler) {

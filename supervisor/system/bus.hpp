@@ -84,6 +84,11 @@ class Bus {
     // Without interest in the answer.
     void post(BusMessage message);
 
+    // Sends and receives without the loop, before it runs and after it has ended, until `done` or
+    // for as long as `patience`. sd-bus's own ways to wait (sd_bus_call(), sd_bus_flush()) have no
+    // bound while a connection is being made or its buffer is full.
+    void work_until(const std::function<bool()>& done, Nanos patience);
+
     BusSlot match(const SignalMatch& what, BusSlot::Handler handler);
 
   private:

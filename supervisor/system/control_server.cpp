@@ -290,6 +290,7 @@ void ControlServer::drop(ClientId id) {
 }
 
 void ControlServer::look_after() {
+    due_.reset();
     const Nanos now = monotonic_now();
     std::vector<ClientId> ids;
     for (const auto& [id, client] : clients_)
@@ -322,10 +323,16 @@ void ControlServer::plan() {
         else if (!wanted && !book_.privileged(client.peer.uid))
             wanted = kLater;
     }
-    if (wanted)
-        timer_.arm(monotonic_now() + *wanted);
-    else
-        timer_.disarm();
+    if (!wanted) {
+        due_.reset();
+        return timer_.disarm();
+    }
+    // What is due is not put off: clients that come and go would do so for ever.
+    const Nanos then = monotonic_now() + *wanted;
+    if (due_ && *due_ <= then)
+        return;
+    due_ = then;
+    timer_.arm(then);
 }
 
 } // namespace rustland::supervisor

@@ -106,6 +106,7 @@ class ControlServer {
     static void watch(Client& client);
     // Looks after those who wait, who are silent and who were turned away.
     void look_after();
+    // Sets when that is due; never while there is nothing to look after.
     void plan();
     void ready(ClientId id, std::uint32_t events);
     bool read(Client& client);
@@ -121,6 +122,7 @@ class ControlServer {
     UniqueFd inotify_;
     Source inotify_source_;
     Source timer_;
+    std::optional<Nanos> due_; // when look_after() is
     Acceptor acceptor_;
     ClientBook book_;
     std::map<ClientId, Client> clients_;

@@ -16,6 +16,8 @@ bool has_active_seat(uid_t user) { return sd_uid_get_seats(user, 1, nullptr) > 0
 
 } // namespace
 
+// Without logind everybody does. A link that points nowhere is no logind, so that access(2) asks
+// for its folder and not path_exists().
 bool sits_at_the_machine(uid_t user, Pid process) {
     if (user == 0 || ::access("/run/systemd/seats", F_OK) != 0 || has_active_seat(user))
         return true;

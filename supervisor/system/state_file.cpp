@@ -53,7 +53,7 @@ Error not_understood(const std::string& path) { return Error(path + ": not under
 
 // Null where there is no such file; an error where it cannot be trusted or holds no object.
 Result<json> read_object(const std::string& path) {
-    if (::access(path.c_str(), F_OK) != 0)
+    if (!path_exists(path))
         return json();
     const auto text = read_trusted_file(path);
     if (!text)

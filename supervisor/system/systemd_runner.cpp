@@ -23,6 +23,8 @@ namespace {
 // nobody knows how it ended.
 constexpr Nanos kReapTime = seconds(1);
 constexpr int kMostReapTimes = 10;
+// For systemd to say that it is there.
+constexpr Nanos kSystemdPatience = seconds(2);
 
 Status write_environment(const std::string& path, const std::vector<std::string>& arguments) {
     const auto text = environment_file(arguments);
@@ -396,10 +398,18 @@ bool systemd_answers(Bus& bus, const std::string& marker) {
     BusMessage m = bus.method(kSystemd, kSystemdPath, "org.freedesktop.DBus.Properties", "Get");
     if (!m || sd_bus_message_append(m.get(), "ss", kSystemdManager, "Version") < 0)
         return false;
-    sd_bus_message* reply = nullptr;
-    const int r = sd_bus_call(bus.raw(), m.get(), 2'000'000, nullptr, &reply);
-    const BusMessage owned(reply);
-    return r >= 0;
+    bool answered = false;
+    bool known = false;
+    const auto asking = std::make_shared<int>(); // an answer that comes later is nobody's
+    bus.call(
+        std::move(m), asking,
+        [&](sd_bus_message*, const Bus::Failure* failure) {
+            answered = true;
+            known = failure == nullptr;
+        },
+        kSystemdPatience);
+    bus.work_until([&answered] { return answered; }, kSystemdPatience);
+    return known;
 }
 
 } // namespace rustland::supervisor

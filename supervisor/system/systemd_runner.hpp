@@ -90,7 +90,10 @@ class SystemdRunner : public StagedRunner {
     BusSlot job_signals_;
 };
 
-// True where systemd runs this machine and answers on the bus. Blocks for at most two seconds.
+// True where systemd runs this machine and answers on the bus. Waits for two seconds at most,
+// however far the connection has come. It cannot be answered later, because how schedulers are run
+// decides what of an earlier daemon's is adopted, before anything else is done. A daemon that is a
+// service does not ask (choose_runner()), and for one that was started by hand nobody waits yet.
 bool systemd_answers(Bus& bus, const std::string& marker = "/run/systemd/system");
 
 } // namespace rustland::supervisor

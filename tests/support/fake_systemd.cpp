@@ -30,6 +30,8 @@ FakeSystemd::~FakeSystemd() {
 }
 
 int FakeSystemd::handle(sd_bus_message* m) {
+    if (silent)
+        return 1;
     const std::string member = sd_bus_message_get_member(m);
     if (member == "GetAll") {
         for (const auto& [name, unit] : units_)

@@ -49,6 +49,7 @@ class FakeSystemd {
     void stop(const std::string& name);
     void restart(const std::string& name);
 
+    bool silent = false;                // answers nothing
     std::optional<std::string> refuse;  // the error for the next starts
     std::optional<std::string> own_job; // type of the job of the caller's own unit
     Nanos restart_delay = millis(2);    // between its two halves

@@ -98,6 +98,10 @@ class PrivateBus {
         std::filesystem::remove(dir_.path("socket"));
     }
 
+    // Takes connections and messages as far as the sockets' buffers go, and does nothing with them.
+    void pause() const { ::kill(pid_, SIGSTOP); }
+    void resume() const { ::kill(pid_, SIGCONT); }
+
   private:
     TempDir dir_;
     pid_t pid_ = -1;

@@ -126,6 +126,38 @@ inline constexpr std::string_view kPanthor = "pos:\t0\n"
                                              "drm-resident-memory:\t16480 KiB\n"
                                              "drm-purgeable-memory:\t0\n";
 
+// A Raspberry Pi's, July 2024: the example in Maíra Canal's patch "drm/v3d: Expose memory stats
+// through fdinfo" (dri-devel, 20240711142736.783816-1-mcanal@igalia.com). The driver puts a space
+// before some of its tabs.
+inline constexpr std::string_view kV3d = "pos:\t0\n"
+                                         "flags:\t02400002\n"
+                                         "mnt_id:\t25\n"
+                                         "ino:\t521\n"
+                                         "drm-driver:\tv3d\n"
+                                         "drm-client-id:\t81\n"
+                                         "drm-engine-bin: \t4916187 ns\n"
+                                         "v3d-jobs-bin: \t98 jobs\n"
+                                         "drm-engine-render: \t154563573 ns\n"
+                                         "v3d-jobs-render: \t98 jobs\n"
+                                         "drm-engine-tfu: \t10574 ns\n"
+                                         "v3d-jobs-tfu: \t1 jobs\n"
+                                         "drm-engine-csd: \t0 ns\n"
+                                         "v3d-jobs-csd: \t0 jobs\n"
+                                         "drm-engine-cache_clean: \t0 ns\n"
+                                         "v3d-jobs-cache_clean: \t0 jobs\n"
+                                         "drm-engine-cpu: \t0 ns\n"
+                                         "v3d-jobs-cpu: \t0 jobs\n"
+                                         "drm-total-memory:\t15168 KiB\n"
+                                         "drm-shared-memory:\t9336 KiB\n"
+                                         "drm-active-memory:\t0\n";
+
+// What the kernel writes for every open file, and nothing else. So do the drivers that have no
+// function for their own lines: nouveau, radeon, vmwgfx, virtio-gpu, qxl and ast as Debian builds
+// them for Linux 6.18 (`nm` finds no drm_show_fdinfo in the module, as it does in i915, xe and
+// amdgpu), and NVIDIA's own.
+inline constexpr std::string_view kNoDrmLines =
+    "pos:\t0\nflags:\t02100002\nmnt_id:\t26\nino:\t123\n";
+
 // An NPU, which draws nothing, December 2024: issue 324 of github.com/amd/xdna-driver.
 inline constexpr std::string_view kXdna = "drm-driver:\tamdxdna_accel_driver\n"
                                           "drm-client-id:\t76\n"
@@ -138,12 +170,12 @@ inline constexpr std::string_view kXdna = "drm-driver:\tamdxdna_accel_driver\n"
 // The record with another value for one of its keys, which it must have.
 inline std::string with(std::string_view record, std::string_view key, std::string_view value) {
     std::string text(record);
-    const std::string begin = fmt::format("{}:\t", key);
-    const std::size_t at = text.find("\n" + begin);
+    const std::string begin = fmt::format("\n{}:", key);
+    const std::size_t at = text.find(begin);
     EXPECT_NE(at, std::string::npos) << key;
     if (at == std::string::npos)
         return text;
-    const std::size_t from = at + 1 + begin.size();
+    const std::size_t from = text.find_first_not_of(" \t", at + begin.size());
     return text.replace(from, text.find('\n', from) - from, value);
 }
 

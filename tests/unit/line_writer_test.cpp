@@ -3,28 +3,29 @@
 #include "rustland/common/line_writer.hpp"
 #include "rustland/common/log.hpp"
 #include "rustland/common/unique_fd.hpp"
+#include "support/other_process.hpp"
 
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdlib>
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
+#include <termios.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 using namespace rustland;
+using test::read_all;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
 namespace {
 
-struct Ends {
-    UniqueFd reader;
-    UniqueFd writer; // blocking, as standard error is
-};
+using Ends = test::PipeEnds;
 
 Ends socket_pair() {
     std::array<int, 2> fds{-1, -1};
@@ -32,25 +33,22 @@ Ends socket_pair() {
     return {UniqueFd(fds[0]), UniqueFd(fds[1])};
 }
 
-Ends pipe_pair() {
-    std::array<int, 2> fds{-1, -1};
-    EXPECT_EQ(::pipe2(fds.data(), O_CLOEXEC), 0);
-    return {UniqueFd(fds[0]), UniqueFd(fds[1])};
-}
-
-std::string read_all(const UniqueFd& fd) {
-    EXPECT_EQ(::fcntl(fd.get(), F_SETFL, O_NONBLOCK), 0);
-    std::string text;
-    std::array<char, 65536> buffer{};
-    for (ssize_t n = 0; (n = ::read(fd.get(), buffer.data(), buffer.size())) > 0;)
-        text.append(buffer.data(), static_cast<std::size_t>(n));
-    return text;
+// Whose terminal emulator hangs, or the network under it.
+Ends terminal_pair() {
+    UniqueFd master(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+    EXPECT_EQ(::grantpt(master.get()), 0);
+    EXPECT_EQ(::unlockpt(master.get()), 0);
+    UniqueFd writer(::open(::ptsname(master.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));
+    termios as_it_is{};
+    ::cfmakeraw(&as_it_is);
+    EXPECT_EQ(::tcsetattr(writer.get(), TCSANOW, &as_it_is), 0);
+    return {std::move(master), std::move(writer)};
 }
 
 class WithoutReader : public testing::TestWithParam<Ends (*)()> {
   protected:
     // A writer that waits would do so for ever.
-    WithoutReader() { ::alarm(60); }
+    WithoutReader() { ::alarm(20); }
     ~WithoutReader() override { ::alarm(0); }
 };
 
@@ -69,7 +67,7 @@ TEST_P(WithoutReader, LinesAreCountedAndTheRestIsWhole) {
     EXPECT_EQ(writer.lost(), 0U);
     text += read_all(ends.reader);
     EXPECT_THAT(text, EndsWith("x: " + std::to_string(lost) +
-                               " lines of the log are missing here: nobody read them in time\n"
+                               " lines are missing here: nobody read them in time\n"
                                "the next one\n"));
     // One that was taken in part was completed.
     const std::string before = text.substr(0, text.find("x: "));
@@ -79,7 +77,7 @@ TEST_P(WithoutReader, LinesAreCountedAndTheRestIsWhole) {
 
 TEST_P(WithoutReader, LinesLongerThanItsBufferAreWhole) {
     const Ends ends = GetParam()();
-    LineWriter writer(ends.writer.get(), "");
+    LineWriter writer(ends.writer.get(), "", millis(5));
     const std::string line = std::string(1'000'000, 'a') + "\n";
     writer.write(line);
     std::string text;
@@ -115,7 +113,8 @@ TEST_P(WithoutReader, ASlowOneIsWaitedForAMoment) {
     EXPECT_EQ(read, all);
 }
 
-INSTANTIATE_TEST_SUITE_P(LineWriter, WithoutReader, testing::Values(socket_pair, pipe_pair));
+INSTANTIATE_TEST_SUITE_P(LineWriter, WithoutReader,
+                         testing::Values(socket_pair, test::make_pipe, terminal_pair));
 
 TEST(LineWriter, WhereNobodyCanReadNothingIsKept) {
     Ends ends = socket_pair();
@@ -128,16 +127,9 @@ TEST(LineWriter, WhereNobodyCanReadNothingIsKept) {
 // The whole way, as a daemon does whose journal hangs.
 TEST(Log, WaitsForNoReader) {
     const Ends ends = socket_pair();
-    const pid_t child = ::fork();
-    if (child == 0) {
-        ::alarm(60);
-        ::dup2(ends.writer.get(), STDERR_FILENO);
+    EXPECT_TRUE(test::comes_back(ends.writer, [] {
         setup_logging("test", LogLevel::Info);
         for (int i = 0; i < 10'000; ++i)
             log::warn("a line that nobody reads, number {}", i);
-        ::_exit(0);
-    }
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    EXPECT_TRUE(WIFEXITED(status)) << "ended by signal " << WTERMSIG(status);
+    }));
 }

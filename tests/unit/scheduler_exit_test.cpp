@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "exit_report.hpp"
+#include "rustland/common/log.hpp"
 #include "rustland/core/budget.hpp"
 #include "rustland_abi.h"
+#include "support/other_process.hpp"
 
 #include <gmock/gmock.h>
 #include <set>
+#include <string>
 
 using namespace rustland;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 namespace {
 
@@ -19,6 +23,16 @@ ExitInfo ended(std::uint32_t kind, std::int64_t code = 0, const char* reason = "
     info.reason = reason;
     info.message = message;
     return info;
+}
+
+// What a process writes whose scheduler has ended so.
+std::string logged(const ExitInfo& info, bool asked) {
+    const test::PipeEnds pipe = test::make_pipe();
+    EXPECT_TRUE(test::comes_back(pipe.writer, [&info, asked] {
+        setup_logging("rustland", LogLevel::Info);
+        log_exit(report_exit(info, asked), info);
+    }));
+    return test::read_all(pipe.reader);
 }
 
 } // namespace
@@ -65,6 +79,34 @@ TEST(ExitReport, TheLineCarriesTheKernelsWords) {
                 HasSubstr("(same)"));
     EXPECT_THAT(report_exit(ended(ExitInfo::kError, 0, "", ""), false).line,
                 HasSubstr("no reason given"));
+}
+
+// A stopped pager, say.
+// A stopped pager, say: nobody reads before the process has ended.
+TEST(ExitLog, WaitsForNoReaderOfTheDump) {
+    ExitInfo info = ended(ExitInfo::kErrorStall);
+    for (int i = 0; i < 20'000; ++i)
+        info.dump += "a line of the kernel's dump that nobody reads\n";
+    EXPECT_THAT(logged(info, false), StartsWith("rustland: error: the kernel's dump:\n"));
+}
+
+TEST(ExitLog, TheDumpGoesBeforeTheReasonAndItsNamesForgeNoLine) {
+    ExitInfo info = ended(ExitInfo::kErrorStall);
+    info.dump = "R bash[7]\nR \n<0>forged[8]\nR \x1b[2J[9]\n";
+    EXPECT_THAT(logged(info, false), StartsWith("rustland: error: the kernel's dump:\n"
+                                                "rustland: error:     R bash[7]\n"
+                                                "rustland: error:     R \n"
+                                                "rustland: error:     <0>forged[8]\n"
+                                                "rustland: error:     R ?[2J[9]\n"
+                                                "rustland: error: ejected by the kernel's "
+                                                "watchdog"));
+}
+
+TEST(ExitLog, ADumpIsShownAfterAnErrorOnly) {
+    ExitInfo info = ended(ExitInfo::kUnregistered);
+    info.dump = "not asked for";
+    EXPECT_EQ(logged(info, true),
+              "rustland: info: stopped; the kernel's own scheduler runs again\n");
 }
 
 TEST(ExitCodes, AreDistinctAndComplete) {

@@ -297,6 +297,16 @@ TEST_F(AddTest, NothingIsLostAndNothingIsWrittenThatCheckRefuses) {
     EXPECT_FALSE(std::filesystem::exists(fixture.dir().path("etc/d/doom7.conf")));
 }
 
+// A link to a file that is not there at the moment is somebody's, too.
+TEST_F(AddTest, ALinkThatPointsNowhereIsNotReplaced) {
+    fixture.dir().write("etc/d/a.conf", "");
+    const std::string link = fixture.dir().path("etc/d/doom9.conf");
+    std::filesystem::create_symlink(fixture.dir().path("mnt/mine.conf"), link);
+    act({"add", "doom8", "--name", "doom9"}, -1);
+    act({"add", "doom9"}, -1);
+    EXPECT_TRUE(std::filesystem::is_symlink(link));
+}
+
 TEST_F(AddTest, WithoutTheRightTheFileIsShownAndTheCommandThatWorks) {
     if (::geteuid() != 0)
         GTEST_SKIP() << "needs root, to be another user";

@@ -51,10 +51,15 @@ std::string panfrost(std::uint64_t fragment_ns, std::uint64_t vertex_ns) {
 std::string panthor(std::uint64_t busy_ns) {
     return fdinfo::with(fdinfo::kPanthor, "drm-engine-panthor", ns(busy_ns));
 }
-// Memory and no engines; an open device that tells nothing at all, as in most virtual machines.
-const std::string kNouveau = "drm-driver:\tnouveau\ndrm-pdev:\t0000:01:00.0\ndrm-client-id:\t9\n"
-                             "drm-total-vram:\t128 MiB\ndrm-resident-vram:\t128 MiB\n";
-const std::string kNothing = "pos:\t0\nflags:\t02100002\nmnt_id:\t26\nino:\t123\n";
+std::string v3d(std::uint64_t render_ns, std::uint64_t others_ns) {
+    std::string text = fdinfo::with(fdinfo::kV3d, "drm-engine-render", ns(render_ns));
+    for (const char* other : {"tfu", "cache_clean", "cpu"})
+        text = fdinfo::with(text, fmt::format("drm-engine-{}", other), ns(others_ns));
+    return text;
+}
+// A driver that tells of memory and not of engines, as the documentation allows.
+const std::string kMemoryAlone = fdinfo::without(fdinfo::kI915, "drm-engine-");
+const std::string kNothing(fdinfo::kNoDrmLines);
 
 GpuReading reading(const std::vector<std::string>& texts) {
     GpuReading out{.device = true};
@@ -86,6 +91,7 @@ TEST(Gpu, EveryDriversTimesBecomeAShare) {
     EXPECT_NEAR(percent({xe(1'000, 100'000)}, {xe(4'000, 110'000)}), 30, 0.1);
     EXPECT_NEAR(percent({msm(0)}, {msm(400'000'000)}), 40, 0.1);
     EXPECT_NEAR(percent({panthor(0)}, {panthor(350'000'000)}), 35, 0.1);
+    EXPECT_NEAR(percent({v3d(0, 0)}, {v3d(200'000'000, 0)}), 20, 0.1);
 }
 
 // As the records are: a second later the counter of the one engine has gone on by half a second.
@@ -96,6 +102,7 @@ TEST(Gpu, TheRecordsAsTheyAreTellTheirEngines) {
     EXPECT_NEAR(percent({std::string(fdinfo::kPanthor)}, {panthor(111'610'952'750)}), 50, 0.1);
     EXPECT_NEAR(percent({std::string(fdinfo::kPanfrost)}, {panfrost(2'346'584'880, 71'932'239)}),
                 50, 0.1);
+    EXPECT_NEAR(percent({std::string(fdinfo::kV3d)}, {v3d(654'563'573, 0)}), 50, 0.1);
     const auto xe_client = parse_drm_fdinfo(fdinfo::kXe);
     ASSERT_TRUE(xe_client);
     EXPECT_EQ(xe_client->engines.at("rcs").cycles, 28257900U);
@@ -115,10 +122,20 @@ TEST(Gpu, ADriverThatTellsNoTimesIsUnknown) {
 TEST(Gpu, WhatPlaysEncodesOrCopiesDoesNotCount) {
     EXPECT_NEAR(percent({i915(0, 0)}, {i915(10'000'000, 1'000'000'000)}), 1, 0.1);
     EXPECT_NEAR(percent({xe(0, 100)}, {xe(0, 1'000'100)}), 0, 0.1);
+    // v3d counts what it leaves to the CPU among its engines, too.
+    EXPECT_NEAR(percent({v3d(0, 0)}, {v3d(10'000'000, 900'000'000)}), 1, 0.1);
+}
+
+// Nouveau, say: nobody can tell whether it draws, and so it is no game by that.
+TEST(Gpu, ADriverWithoutLinesOfItsOwnIsUnknownHoweverOftenOneLooks) {
+    GpuWatch watch;
+    for (int second = 1; second <= 3; ++second)
+        EXPECT_EQ(watch.look(kGame, reading({kNothing}), seconds(second)).state,
+                  GpuUse::State::NotTold);
 }
 
 TEST(Gpu, WhatIsNotToldIsUnknown) {
-    EXPECT_EQ(after_a_second({kNouveau}, {kNouveau}).state, GpuUse::State::NotTold);
+    EXPECT_EQ(after_a_second({kMemoryAlone}, {kMemoryAlone}).state, GpuUse::State::NotTold);
     EXPECT_EQ(after_a_second({kNothing}, {kNothing}).state, GpuUse::State::NotTold);
     GpuWatch watch;
     EXPECT_EQ(watch.look(kGame, {}, seconds(1)).state, GpuUse::State::NoDevice);

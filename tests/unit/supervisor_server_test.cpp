@@ -110,6 +110,40 @@ TEST_F(CrowdedServer, SilentClientsMakeRoomUnlessTheyHoldSomething) {
     EXPECT_EQ(server->clients(), 1U);
 }
 
+TEST_F(CrowdedServer, SilentClientsMakeRoomHoweverManyComeAndGo) {
+    ClientLimits impatient = kForAll;
+    impatient.first_request = millis(200);
+    serve(impatient);
+    const UniqueFd silent = connect_to(dir.path("s"));
+    std::string told;
+    EXPECT_TRUE(test::run_until(
+        *loop,
+        [&] {
+            connect_to(dir.path("s")).reset();
+            std::array<char, 200> buffer{};
+            if (const ssize_t n = ::recv(silent.get(), buffer.data(), buffer.size(), 0); n > 0)
+                told.append(buffer.data(), static_cast<std::size_t>(n));
+            return !told.empty();
+        },
+        seconds(15)));
+    EXPECT_THAT(told, HasSubstr("connect again"));
+}
+
+// Its turn comes from the clock, which others must not put off.
+TEST_F(CrowdedServer, WhoWaitsForItsRateHasItsTurnHoweverManyComeAndGo) {
+    const UniqueFd client = connect_to(dir.path("s"));
+    for (int i = 0; i < 20; ++i)
+        send(client, kStatus);
+    EXPECT_TRUE(test::run_until(
+        *loop,
+        [&] {
+            connect_to(dir.path("s")).reset();
+            return asked == 20;
+        },
+        seconds(15)))
+        << asked;
+}
+
 TEST_F(CrowdedServer, AFloodOfRequestsIsAnsweredAtTheUsersRate) {
     const UniqueFd client = connect_to(dir.path("s"));
     std::string flood;

@@ -156,6 +156,9 @@ TEST(StateFile, KeepsARunAndRefusesRubbish) {
     }
     file.clear();
     EXPECT_FALSE(file.load()->has_value());
+    // Nobody has left that: it is no record of a run that is missing.
+    std::filesystem::create_symlink(dir.path("nowhere"), dir.path("state.json"));
+    EXPECT_FALSE(file.load());
 }
 
 TEST(ExitStatus, TellsWhyARunEnded) {

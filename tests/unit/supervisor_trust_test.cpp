@@ -58,14 +58,45 @@ TEST_F(DaemonTest, TheDumpOfASchedulerIsForAdministrators) {
     game(50);
     runner->attach();
     runner->die(ExitKind::Stalled);
-    const auto shown_to = [&](uid_t uid, Right right) {
-        return ask({{"request", "history"}}, uid, 1, right).dump() +
-               ask({{"request", "status"}}, uid, 1, right).dump();
+    for (const char* request : {"history", "status", "dump"}) {
+        const auto shown_to = [&](uid_t uid, Right right) {
+            return ask({{"request", request}}, uid, 1, right).dump();
+        };
+        EXPECT_THAT(shown_to(kPlayer, Right::Look), Not(HasSubstr("its last words"))) << request;
+        EXPECT_THAT(shown_to(kPlayer, Right::Hold), Not(HasSubstr("its last words"))) << request;
+        EXPECT_THAT(shown_to(kPlayer, Right::Manage), HasSubstr("its last words")) << request;
+        EXPECT_THAT(shown_to(0, Right::Look), HasSubstr("its last words")) << request;
+    }
+}
+
+// Whoever watches, root too, gets an event a line.
+TEST_F(DaemonTest, TheDumpOfASchedulerIsInNoEvent) {
+    boot();
+    std::string seen;
+    daemon->request({1, 0, Pid{1}, Right::Manage}, {{"request", "monitor"}},
+                    [&seen](const json& line) { seen += line.dump(); });
+    game(50);
+    runner->attach();
+    runner->die(ExitKind::Stalled);
+    EXPECT_THAT(seen, HasSubstr("stalled"));
+    EXPECT_THAT(seen, Not(HasSubstr("its last words")));
+}
+
+TEST_F(DaemonTest, WhatChangesOrShowsMoreNeedsItsRight) {
+    boot();
+    const auto refused = [&](const char* request, Right right) {
+        const json answer = ask({{"request", request}}, kPlayer, 1, right);
+        return answer.is_object() && answer["ok"] == false &&
+               answer["error"].get<std::string>().find("only root may") == 0;
     };
-    EXPECT_THAT(shown_to(kPlayer, Right::Look), Not(HasSubstr("its last words")));
-    EXPECT_THAT(shown_to(kPlayer, Right::Hold), Not(HasSubstr("its last words")));
-    EXPECT_THAT(shown_to(kPlayer, Right::Manage), HasSubstr("its last words"));
-    EXPECT_THAT(shown_to(0, Right::Look), HasSubstr("its last words"));
+    for (const char* request : {"start", "switch", "stop", "restart", "resume", "dump", "reload",
+                                "reset-failed", "hold", "release"})
+        EXPECT_TRUE(refused(request, Right::Look)) << request;
+    for (const char* request :
+         {"start", "switch", "stop", "restart", "resume", "dump", "reload", "reset-failed"})
+        EXPECT_TRUE(refused(request, Right::Hold)) << request;
+    for (const char* request : {"hold", "release"})
+        EXPECT_FALSE(refused(request, Right::Hold)) << request;
 }
 
 TEST_F(DaemonTest, OthersProcessesAreForAdministrators) {

@@ -49,6 +49,12 @@ class Service {
     UniqueFd fd_;
 };
 
+// Until the service manager takes no more.
+void fill(Notifier& notifier) {
+    while (notifier.waiting() == 0)
+        notifier.tell("STATUS=busy");
+}
+
 // Long enough for a thread to be heard of on a busy machine.
 constexpr Nanos kDirectoryPatience = seconds(2);
 
@@ -197,8 +203,7 @@ TEST(Notifier, TellsLaterWhatIsNotTakenNow) {
     const auto loop = *Loop::create();
     const Service manager(dir.path("notify"));
     const auto notifier = *Notifier::create(*loop, dir.path("notify"));
-    while (notifier->waiting() == 0)
-        notifier->tell("STATUS=busy");
+    fill(*notifier);
     for (int i = 0; i < 100; ++i)
         notifier->tell("STATUS=" + std::to_string(i));
     notifier->tell("READY=1");
@@ -213,14 +218,51 @@ TEST(Notifier, TellsLaterWhatIsNotTakenNow) {
     EXPECT_EQ(told[told.size() - 2], "STATUS=99");
 }
 
+// Later it would say nothing.
+TEST(Notifier, DoesNotKeepForLaterThatWeAreAlive) {
+    const test::TempDir dir;
+    const auto loop = *Loop::create();
+    const Service manager(dir.path("notify"));
+    const auto notifier = *Notifier::create(*loop, dir.path("notify"));
+    fill(*notifier);
+    const std::size_t before = notifier->waiting();
+    notifier->keep_alive(seconds(60));
+    EXPECT_EQ(notifier->waiting(), before);
+}
+
+TEST(Notifier, WhatCannotBeToldDoesNotHoldUpTheRest) {
+    const test::TempDir dir;
+    const auto loop = *Loop::create();
+    const auto nobody = *Notifier::create(*loop, dir.path("notify"));
+    nobody->tell("READY=1");
+    EXPECT_EQ(nobody->waiting(), 0U);
+    const Service manager(dir.path("notify"));
+    const auto notifier = *Notifier::create(*loop, dir.path("notify"));
+    notifier->tell("STATUS=" + std::string(8U << 20U, 'x')); // more than a datagram may have
+    notifier->tell("READY=1");
+    EXPECT_EQ(manager.read(), std::vector<std::string>{"READY=1"});
+}
+
 TEST(Notifier, SaysTwiceInEachSpanThatWeAreAlive) {
     const test::TempDir dir;
     const auto loop = *Loop::create();
     const Service manager(dir.path("notify"));
     const auto notifier = *Notifier::create(*loop, dir.path("notify"));
-    notifier->keep_alive(millis(100));
-    std::size_t beats = 0;
-    EXPECT_TRUE(test::run_until(*loop, [&] { return (beats += manager.read().size()) >= 4; }));
+    // At once, after half a span and after a whole one; a busy machine may be late.
+    constexpr Nanos span = seconds(2);
+    const Nanos began = monotonic_now();
+    notifier->keep_alive(span);
+    std::vector<std::string> beats;
+    EXPECT_TRUE(test::run_until(
+        *loop,
+        [&] {
+            for (std::string& state : manager.read())
+                beats.push_back(std::move(state));
+            return beats.size() >= 3;
+        },
+        span * 2 - millis(100)));
+    EXPECT_THAT(beats, testing::Each("WATCHDOG=1"));
+    EXPECT_GE(monotonic_now() - began, span - millis(100)) << "and no more often";
     const auto nobody = *Notifier::create(*loop, "");
     nobody->tell("READY=1");
     nobody->keep_alive({});

@@ -2,11 +2,11 @@
 #pragma once
 
 #include "rustland/common/types.hpp"
+#include "rustland/common/unique_fd.hpp"
 
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace rustland {
 
@@ -19,8 +19,7 @@ class LineWriter {
   public:
     // The descriptor stays the caller's and blocking, for others write to it, too. `program` begins
     // the line that tells the number; in a journal it is empty.
-    LineWriter(int fd, std::string program, Nanos patience = millis(100))
-        : fd_(fd), program_(std::move(program)), patience_(patience) {}
+    LineWriter(int fd, std::string program, Nanos patience = millis(100));
 
     // `line` with its line feed.
     void write(std::string_view line);
@@ -32,7 +31,8 @@ class LineWriter {
     // False where the reader is not ready by then.
     bool wait_until(Nanos deadline);
 
-    int fd_;
+    UniqueFd terminal_; // opened anew
+    int fd_;            // that is written to
     std::string program_;
     Nanos patience_;
     bool hangs_ = false; // the reader has let the moment pass

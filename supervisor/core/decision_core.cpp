@@ -89,8 +89,8 @@ std::string DecisionCore::why_forced_off() const {
                            !order_            ? ""
                            : order_->uid == 0 ? " of root"
                                               : fmt::format(" of user {}", order_->uid));
-    case Stopped::UntilNextWorkload:
-        return "stopped from outside, until the next workload";
+    case Stopped::UntilNextGame:
+        return "stopped from outside, until the next game begins or rustlandctl resume";
     case Stopped::No:
         break;
     }

@@ -61,6 +61,8 @@ class DecisionCore {
     [[nodiscard]] std::optional<std::string> why_not_now(const Rule& rule) const;
     // Whose command keeps the scheduler off; nothing where none does.
     [[nodiscard]] std::optional<StopOrder> stop_order() const;
+    // Somebody took it out of the kernel without a command, and no game has begun since.
+    [[nodiscard]] bool stopped_from_outside() const { return stopped_ == Stopped::UntilNextGame; }
     // A person started what is on, so that it stays without a workload.
     [[nodiscard]] bool commanded_on() const { return manual_ && current_ == manual_; }
 
@@ -77,7 +79,7 @@ class DecisionCore {
     // Why nothing runs although something is wanted. What an administrator has stopped, an ordinary
     // user's program must not start again; where somebody took a scheduler out of the kernel, a new
     // workload may.
-    enum class Stopped { No, UntilNextWorkload, ByCommand };
+    enum class Stopped { No, UntilNextGame, ByCommand };
     struct Session {
         bool active = false;
         Nanos began;
@@ -98,6 +100,7 @@ class DecisionCore {
 
     void take(const event::WorkloadStarted& e, Nanos now);
     void take(const event::WorkloadEnded& e, Nanos now);
+    void take(const event::WorkloadJoined& e, Nanos now);
     void take(const event::HoldAdded& e, Nanos now);
     void take(const event::HoldReleased& e, Nanos now);
     void take(const event::ConfigReplaced& e, Nanos now);
@@ -140,6 +143,7 @@ class DecisionCore {
     std::optional<Nanos> limited_until(Nanos now);
     void wake_at(Nanos when);
     void forget_failures();
+    void a_game_began(const Rule& rule);
     void went_off();
     void note_exit(const SchedulerSpec& spec, const ExitInfo& exit, Nanos uptime, Nanos now);
 

@@ -24,9 +24,7 @@ void DecisionCore::take(const event::WorkloadStarted& e, Nanos now) {
     if (inserted || expired)
         session.began = now;
     session.active = true;
-    // A quarantine stays: a name that anybody may give a program must not lift it.
-    if ((inserted || expired) && stopped_ == Stopped::UntilNextWorkload && !unmet_condition(*rule))
-        stopped_ = Stopped::No;
+    a_game_began(*rule);
 }
 
 void DecisionCore::take(const event::WorkloadEnded& e, Nanos now) {
@@ -37,9 +35,14 @@ void DecisionCore::take(const event::WorkloadEnded& e, Nanos now) {
     it->second.ended = now;
 }
 
+void DecisionCore::take(const event::WorkloadJoined& e, Nanos) {
+    if (const Rule* rule = config_->find_rule(e.rule))
+        a_game_began(*rule);
+}
+
 void DecisionCore::take(const event::HoldAdded& e, Nanos) {
     holds_[e.id] = {e.spec, e.reason};
-    if (e.by_administrator || stopped_ == Stopped::UntilNextWorkload)
+    if (e.by_administrator || stopped_ == Stopped::UntilNextGame)
         stopped_ = Stopped::No;
 }
 
@@ -130,6 +133,13 @@ void DecisionCore::take(const event::KernelSupport& e, Nanos) { supported_ = e.s
 
 void DecisionCore::take(const event::Tick&, Nanos) {}
 
+// Whoever starts a game wants the scheduler for it, also where the last one has just ended and its
+// session goes on. A quarantine stays: a name that anybody may give a program must not lift it.
+void DecisionCore::a_game_began(const Rule& rule) {
+    if (stopped_ == Stopped::UntilNextGame && !unmet_condition(rule))
+        stopped_ = Stopped::No;
+}
+
 void DecisionCore::forget_failures() {
     failures_.reset();
     retry_start_at_ = {};
@@ -157,7 +167,7 @@ void DecisionCore::note_exit(const SchedulerSpec& spec, const ExitInfo& exit, Na
         // Whoever took it out of the kernel meant it.
         manual_.reset();
         if (stopped_ == Stopped::No)
-            stopped_ = Stopped::UntilNextWorkload;
+            stopped_ = Stopped::UntilNextGame;
         return;
     case ExitKind::Failed:
     case ExitKind::Crashed:

@@ -61,6 +61,11 @@ struct WorkloadStarted {
 struct WorkloadEnded {
     std::string rule;
 };
+// Beside the processes of a rule's workload there is another one that does not descend from them:
+// a second game.
+struct WorkloadJoined {
+    std::string rule;
+};
 // A hold keeps a scheduler on: the given one, or whichever the workloads ask for.
 struct HoldAdded {
     std::uint64_t id = 0;
@@ -126,12 +131,13 @@ struct Tick {};
 
 } // namespace event
 
-using Event = std::variant<event::WorkloadStarted, event::WorkloadEnded, event::HoldAdded,
-                           event::HoldReleased, event::ConfigReplaced, event::PowerChanged,
-                           event::SleepChanged, event::StartRequested, event::StopRequested,
-                           event::Resumed, event::RestartRequested, event::FailuresReset,
-                           event::Attached, event::StartFailed, event::Exited, event::Stopped,
-                           event::ForeignScheduler, event::KernelSupport, event::Tick>;
+using Event =
+    std::variant<event::WorkloadStarted, event::WorkloadEnded, event::WorkloadJoined,
+                 event::HoldAdded, event::HoldReleased, event::ConfigReplaced, event::PowerChanged,
+                 event::SleepChanged, event::StartRequested, event::StopRequested, event::Resumed,
+                 event::RestartRequested, event::FailuresReset, event::Attached, event::StartFailed,
+                 event::Exited, event::Stopped, event::ForeignScheduler, event::KernelSupport,
+                 event::Tick>;
 
 struct Keep {};
 struct Start {

@@ -29,6 +29,10 @@ bool Workloads::judge(const Matcher& matcher, const ProcessInfo& process,
     if (rule != nullptr && rule->deny)
         return false;
     if (rule != nullptr) {
+        // A launcher or a part of Wine that has left the tree of its game is no other game.
+        if (active_.count(rule->name) > 0 && owner(process) == nullptr &&
+            common_program(process.name()) == nullptr)
+            events.emplace_back(event::WorkloadJoined{rule->name});
         add({process.key, rule->name, process.comm, false, parent_of(process), 0, process.name()},
             events);
         return true;

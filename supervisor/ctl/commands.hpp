@@ -48,6 +48,8 @@ int start(const CtlOptions& options, const StartOptions& start, const std::strin
 int stop(const CtlOptions& options);
 // What still runs after a stop, whoever started it, and how to end it; nothing where nothing does.
 std::optional<std::string> still_on(const nlohmann::json& status);
+// What a stop that left nothing on says: how long it lasts.
+std::string stop_answer(const nlohmann::json& status);
 // resume, restart, reload, reset-failed
 int simple(const CtlOptions& options, const std::string& request, const std::string& done);
 int release(const CtlOptions& options, std::uint64_t cookie);

@@ -91,9 +91,15 @@ std::vector<Finding> daemon_findings(const json& status, std::int64_t now_ms) {
                                         ago(field_number(refused, "time_ms"), now_ms), first),
                             advice + ", then: sudo rustlandctl reload"});
     }
-    if (status.value("stopped", json()).is_object())
+    if (status.value("stopped", json()).is_object() ||
+        status.value("stopped_from_outside", json(false)) == true)
         findings.push_back({Verdict::Note, "stop", field_text(status, "why"),
                             "sudo rustlandctl resume, to have games turn it on again"});
+    if (const std::string problem = field_text(field_part(status, "stopped"), "problem");
+        !problem.empty())
+        findings.push_back({Verdict::Note, "stop",
+                            "a restart of rustlandd would forget it: " + problem,
+                            "mend that, then rustlandctl stop again"});
     if (const std::string problem = field_text(field_part(status, "classes"), "problem");
         !problem.empty())
         findings.push_back({Verdict::Bad, "foreground", problem,

@@ -28,6 +28,15 @@ std::optional<std::string> still_on(const json& status) {
                        field_text(runs, "text"), advice);
 }
 
+std::string stop_answer(const json& status) {
+    if (const std::string problem = field_text(field_part(status, "stopped"), "problem");
+        !problem.empty())
+        return fmt::format("stopped; it stays off only as long as this rustlandd runs, because "
+                           "that could not be saved ({}); mend that, then rustlandctl stop again",
+                           problem);
+    return "stopped; it stays off until rustlandctl resume or start";
+}
+
 int stop(const CtlOptions& options) {
     if (const auto answer = ask_daemon(options, {{"request", "stop"}}); !answer)
         return complain(options, answer.error(),
@@ -43,7 +52,7 @@ int stop(const CtlOptions& options) {
     } else if (other) {
         fmt::print(stderr, "rustlandctl: {}\n", *other);
     } else {
-        fmt::print("stopped; it stays off until rustlandctl resume or start\n");
+        fmt::print("{}\n", stop_answer(status));
     }
     return other ? kFailed : kDone;
 }

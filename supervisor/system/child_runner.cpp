@@ -31,21 +31,25 @@ Result<std::unique_ptr<ChildRunner>> ChildRunner::create(Loop& loop, SchedExtRea
 }
 
 void ChildRunner::launch(const SchedulerSpec& spec, bool) {
-    const auto process = spawn_process(spec);
-    if (!process)
-        return launch_failed(process.error().message());
-    launched(*process);
-}
-
-Result<ProcessKey> ChildRunner::spawn_process(const SchedulerSpec& spec) {
     // Kept open beside the child's copy only until this function ends.
     const UniqueFd log(::open(
         log_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!log)
-        return Error::from_errno(log_path_);
+        return launch_failed(Error::from_errno(log_path_).message());
+    const auto process = spawn_process(spec, log.get());
+    if (process)
+        return launched(*process);
+    const std::string& why = process.error().message();
+    if (is_no_program(process.error().code()))
+        launch_failed(fmt::format("{}; {}", why, kMendProgram), ExitKind::Misconfigured);
+    else
+        launch_failed(why);
+}
+
+Result<ProcessKey> ChildRunner::spawn_process(const SchedulerSpec& spec, int log) {
     std::vector<std::string> command{spec.path};
     command.insert(command.end(), spec.args.begin(), spec.args.end());
-    const auto pid = spawn_program({std::move(command), log.get(), log.get(), true});
+    const auto pid = spawn_program({std::move(command), log, log, true});
     if (!pid)
         return pid.error();
     if (const Status status = watch(*pid); !status) {

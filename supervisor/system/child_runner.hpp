@@ -34,7 +34,7 @@ class ChildRunner : public StagedRunner {
     void send_signal(int signal) override;
     bool take(const RunRecord& record) override;
     void read_output(const std::function<void(std::string)>& deliver) override;
-    Result<ProcessKey> spawn_process(const SchedulerSpec& spec);
+    Result<ProcessKey> spawn_process(const SchedulerSpec& spec, int log);
     Status watch(Pid pid);
     void process_ended();
     [[nodiscard]] std::string output() const;

@@ -2,11 +2,13 @@
 #include "supervisor/system/control_server.hpp"
 
 #include "rustland/common/clock.hpp"
+#include "rustland/common/log.hpp"
 
 #include <array>
 #include <fmt/format.h>
 #include <optional>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -62,46 +64,87 @@ Result<nlohmann::json> parse_request(std::string_view line) {
 Result<std::unique_ptr<ControlServer>> ControlServer::listen(Loop& loop, const std::string& path,
                                                              Handlers handlers,
                                                              const ClientLimits& limits) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof(address.sun_path))
-        return Error(path + ": the path is too long for a socket");
-    path.copy(address.sun_path, path.size());
     std::unique_ptr<ControlServer> self(new ControlServer(loop, path, std::move(handlers), limits));
-    self->fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!self->fd_)
-        return Error::from_errno(path);
-    // A daemon that was killed left its socket; one that lives still answers on it.
-    // EAGAIN: and is busy.
-    if (::connect(self->fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) ==
-            0 ||
-        errno == EAGAIN)
-        return Error(path + ": another rustlandd is running");
-    self->fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    ::unlink(path.c_str());
-    if (!self->fd_ ||
-        ::bind(self->fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) !=
-            0 ||
-        // Anybody may ask; who may change something is judged by the peer's credentials.
-        ::chmod(path.c_str(), 0666) != 0 || ::listen(self->fd_.get(), kBacklog) != 0)
-        return Error::from_errno(path);
     ControlServer* raw = self.get();
-    auto source = loop.io(self->fd_.get(), EPOLLIN, [raw](std::uint32_t) {
-        for (int i = 0; i < kBacklog && raw->accept(); ++i)
-            ;
-    });
-    if (!source)
-        return source.error();
     auto timer = loop.timer([raw] { raw->look_after(); });
     if (!timer)
         return timer.error();
     self->timer_ = *std::move(timer);
-    self->source_ = *std::move(source);
+    if (const Status status = self->open(); !status)
+        return status.error();
     return self;
 }
 
+// What is known of a socket before it is ours is left alone until the new one listens.
+Status ControlServer::open() {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path_.size() >= sizeof(address.sun_path))
+        return Error(path_ + ": the path is too long for a socket");
+    path_.copy(address.sun_path, path_.size());
+    const auto* const where = reinterpret_cast<const sockaddr*>(&address);
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!fd)
+        return Error::from_errno(path_);
+    // A daemon that was killed left its socket; one that lives still answers on it.
+    // EAGAIN: and is busy.
+    if (::connect(fd.get(), where, sizeof(address)) == 0 || errno == EAGAIN)
+        return Error(path_ + ": another rustlandd is running");
+    fd.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    ::unlink(path_.c_str());
+    if (!fd || ::bind(fd.get(), where, sizeof(address)) != 0 ||
+        // Anybody may ask; who may change something is judged by the peer's credentials.
+        ::chmod(path_.c_str(), 0666) != 0 || ::listen(fd.get(), kBacklog) != 0)
+        return Error::from_errno(path_);
+    auto source = loop_.io(fd.get(), EPOLLIN, [this](std::uint32_t) {
+        for (int i = 0; i < kBacklog && accept(); ++i)
+            ;
+    });
+    if (!source)
+        return source.error();
+    source_ = *std::move(source); // before the descriptor that the old one watches is closed
+    fd_ = std::move(fd);
+    file_ = file_at(path_);
+    watch_path();
+    return {};
+}
+
+std::optional<ControlServer::FileId> ControlServer::file_at(const std::string& path) {
+    struct stat st = {};
+    if (::lstat(path.c_str(), &st) != 0)
+        return std::nullopt;
+    return FileId{st.st_dev, st.st_ino};
+}
+
+// Without inotify the next call of keep_path() notices it.
+void ControlServer::watch_path() {
+    inotify_source_.reset();
+    inotify_.reset(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    // A file that is removed while it is open only loses a link, which is one of its attributes.
+    if (!inotify_ || ::inotify_add_watch(inotify_.get(), path_.c_str(),
+                                         IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF) < 0)
+        return;
+    auto source = loop_.io(inotify_.get(), EPOLLIN, [this](std::uint32_t) {
+        std::array<char, 4096> events; // NOLINT(cppcoreguidelines-pro-type-member-init)
+        while (::read(inotify_.get(), events.data(), events.size()) > 0)
+            ;
+        if (const Status status = keep_path(); !status)
+            log::warn("{}; rustlandctl does not find this daemon: sudo systemctl restart rustlandd",
+                      status.error().with("listening anew").message());
+    });
+    if (source)
+        inotify_source_ = *std::move(source);
+}
+
+Status ControlServer::keep_path() {
+    if (file_ && file_at(path_) == file_)
+        return {};
+    return open();
+}
+
 ControlServer::~ControlServer() {
-    if (source_)
+    // What another has put there is not ours to remove.
+    if (file_ && file_at(path_) == file_)
         ::unlink(path_.c_str());
 }
 

@@ -62,6 +62,10 @@ class ControlServer {
     ControlServer& operator=(ControlServer&&) = delete;
     ~ControlServer();
 
+    // Listens anew where the socket's path leads to it no more: somebody has removed the file.
+    // Those who are connected stay. It notices that by itself; call it to try again after an error.
+    Status keep_path();
+
     // One answer; dropped where the client has left. A client that does not read is cut off.
     void send(ClientId id, const nlohmann::json& answer);
     [[nodiscard]] std::size_t clients() const { return clients_.size(); }
@@ -78,6 +82,17 @@ class ControlServer {
         bool waiting = false;     // its user has asked too much: it is not read from for a moment
         bool turned_away = false; // one too many: may read why, and is not heard
     };
+    // Which file a path leads to; nothing where there is none.
+    struct FileId {
+        dev_t device = 0;
+        ino_t inode = 0;
+        bool operator==(const FileId&) const = default;
+    };
+    [[nodiscard]] static std::optional<FileId> file_at(const std::string& path);
+    Status open();
+    // Has the kernel tell when the file is removed or renamed.
+    void watch_path();
+
     ControlServer(Loop& loop, std::string path, Handlers handlers, const ClientLimits& limits)
         : loop_(loop), path_(std::move(path)), handlers_(std::move(handlers)), book_(limits) {}
     // False where nobody waits.
@@ -103,6 +118,9 @@ class ControlServer {
     Handlers handlers_;
     UniqueFd fd_;
     Source source_;
+    std::optional<FileId> file_; // of our socket at path_
+    UniqueFd inotify_;
+    Source inotify_source_;
     Source timer_;
     std::optional<Nanos> due_; // when look_after() is
     Acceptor acceptor_;

@@ -8,7 +8,9 @@
 #include "supervisor/system/scheduler_owner.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 namespace rustland::supervisor {
 
@@ -17,7 +19,9 @@ using nlohmann::json;
 void Daemon::shutdown(bool keep_scheduler) {
     shutting_down_ = true;
     const bool adoptable = core_->phase() == Phase::On || core_->phase() == Phase::Starting;
-    if (core_->phase() == Phase::Off || (keep_scheduler && adoptable && run_)) {
+    keep_files();
+    // One that no later daemon would find would stay on for ever.
+    if (core_->phase() == Phase::Off || (keep_scheduler && adoptable && run_ && save_run())) {
         loop_.exit(0);
         return;
     }
@@ -62,7 +66,8 @@ void Daemon::runner_event(const RunnerEvent& event) {
     if (const auto* launched = std::get_if<runner::Launched>(&event)) {
         // A daemon that is killed before it is attached leaves it to be found as well.
         run_ = launched->record;
-        return save_run();
+        save_run();
+        return;
     }
     if (const auto* attached = std::get_if<runner::Attached>(&event)) {
         const RunRecord& run = attached->record;
@@ -105,7 +110,35 @@ void Daemon::runner_event(const RunnerEvent& event) {
     kernel_changed();
 }
 
-void Daemon::save_run() {
+Status Daemon::make_run_dir() const {
+    if (::mkdir(options_.run_dir.c_str(), 0755) != 0 && errno != EEXIST)
+        return Error::from_errno(options_.run_dir);
+    return {};
+}
+
+void Daemon::keep_files() {
+    Status status = make_run_dir();
+    if (status && server_)
+        status = server_->keep_path();
+    const std::string problem = status ? "" : status.error().message();
+    if (!status && problem != files_problem_)
+        log::warn("{}; without that rustlandctl does not find this daemon: sudo systemctl restart "
+                  "rustlandd",
+                  problem);
+    files_problem_ = problem;
+    if (!status)
+        return;
+    if (run_ && !state_file_.exists())
+        save_run();
+    if (!core_->stop_order())
+        return;
+    if (const auto saved = stop_file_.load(); !saved || !*saved) {
+        saved_stop_.reset();
+        save_stop();
+    }
+}
+
+bool Daemon::save_run() {
     run_->by_command = core_->commanded_on();
     run_->holds.clear();
     for (const auto& [id, owner] : hold_owners_)
@@ -113,22 +146,31 @@ void Daemon::save_run() {
             run_->holds.push_back({id, owner.spec, owner.reason, owner.uid, owner.process});
     const Status status = state_file_.save(*run_);
     if (status)
-        return;
+        return true;
     // What an earlier run left there would mislead a later daemon more than nothing.
     state_file_.clear();
     log::warn("{}; a later daemon will not find the scheduler, ignoring", status.error().message());
+    return false;
 }
 
 void Daemon::save_stop() {
     const std::optional<StopOrder> stop = core_->stop_order();
-    if (stop == saved_stop_)
+    if (stop == saved_stop_) {
+        stop_problem_ = {};
         return;
-    saved_stop_ = stop;
+    }
+    CleanLine problem;
     if (!stop)
-        return stop_file_.clear();
-    if (const Status status = stop_file_.save(*stop); !status)
+        stop_file_.clear();
+    else if (const Status status = stop_file_.save(*stop); !status)
+        problem = status.error().message();
+    // What could not be saved is tried again with the next change.
+    if (problem.empty())
+        saved_stop_ = stop;
+    else if (problem != stop_problem_)
         log::warn("{}; a later daemon will not know that the scheduler was stopped, ignoring",
-                  status.error().message());
+                  problem);
+    stop_problem_ = problem;
 }
 
 void Daemon::remember_exit(const ExitInfo& exit) {

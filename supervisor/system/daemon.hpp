@@ -141,12 +141,17 @@ class Daemon {
     bool out_of_focus(const Member& member);
     std::vector<Member> members_in_focus();
     void settle();
+    // Tells those who have waited too long for a stop what it waits for; it goes on.
+    void answer_the_patient();
     void record(const std::string& kind, const CleanLine& text, const CleanBlock& dump = {});
     void record(HistoryEntry entry);
     void record_began(const std::string& rule);
     void remember_exit(const ExitInfo& exit);
     void record_exit(const ExitInfo& exit);
-    void save_run();
+    // Puts back what somebody has removed from the run directory: the socket and the records.
+    void keep_files();
+    [[nodiscard]] Status make_run_dir() const;
+    bool save_run(); // false where it could not, so that no later daemon finds the scheduler
     void save_stop();
     void take_back_stop();
     std::vector<event::HoldAdded> take_back_holds();
@@ -189,6 +194,7 @@ class Daemon {
         Peer peer;
         bool wants_on = false;
         Reply reply;
+        Nanos since = {}; // when it began to wait
     };
 
     Loop& loop_;
@@ -200,6 +206,8 @@ class Daemon {
     StateFile state_file_;
     StopFile stop_file_;
     std::optional<StopOrder> saved_stop_; // what stop_file_ holds
+    CleanLine stop_problem_;              // why it does not hold what it is to; empty: it does
+    std::string files_problem_;           // why keep_files() could not, as it was last logged
     std::mt19937_64 random_{std::random_device{}()};
     std::shared_ptr<const Config> config_;
     UserNames user_names_;
@@ -216,6 +224,7 @@ class Daemon {
     std::vector<uid_t> cut_users_;      // whose processes are not all told to the scheduler
     std::optional<SchedulerSpec> next_; // to be started once the running one has stopped
     std::vector<Waiter> waiters_;
+    Source waiters_timer_; // while somebody waits for a stop
     std::map<std::uint64_t, HoldOwner> hold_owners_;
     ClientBook hold_rate_; // of those who may hold and no more
     std::uint64_t next_hold_ = 1;

@@ -115,8 +115,32 @@ void Daemon::do_start(Request& request) {
 
 void Daemon::do_stop(Request& request) {
     record("command", "stop");
-    waiters_.push_back({request.peer, false, request.reply});
+    const Nanos now = monotonic_now();
+    waiters_.push_back({request.peer, false, request.reply, now});
+    waiters_timer_.arm(now + config_->settings.stop_timeout);
     send(event::StopRequested{StopOrder{request.peer.uid, wall_clock_ms()}});
+}
+
+void Daemon::answer_the_patient() {
+    // SIGINT, SIGTERM, SIGKILL and the kernel's letting go may take a time-out each.
+    constexpr int steps = 5;
+    const Nanos step = config_->settings.stop_timeout;
+    const Nanos now = monotonic_now();
+    const std::string held = runner_->what_holds_a_stop();
+    std::vector<Waiter> told;
+    bool more = false;
+    for (const Waiter& waiter : std::exchange(waiters_, {})) {
+        const bool over = !held.empty() || now - waiter.since >= step * steps;
+        more = more || (!waiter.wants_on && !over);
+        (waiter.wants_on || !over ? waiters_ : told).push_back(waiter);
+    }
+    if (more)
+        waiters_timer_.arm(now + step);
+    for (const Waiter& waiter : told)
+        waiter.reply(refused(fmt::format(
+            "not stopped yet: {}; it stops once that is possible (rustlandctl status)",
+            held.empty() ? "the scheduler does not end, although it was asked to and killed"
+                         : held)));
 }
 
 void Daemon::do_resume(Request& request) {

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <sys/epoll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
@@ -44,8 +43,8 @@ Status Daemon::init() {
     config_ = *std::move(config);
     if (options_.clients.privileged == 0)
         options_.clients.privileged = ::geteuid();
-    if (::mkdir(options_.run_dir.c_str(), 0755) != 0 && errno != EEXIST)
-        return Error::from_errno(options_.run_dir);
+    if (const Status status = make_run_dir(); !status)
+        return status;
     // First of all: a second daemon must not touch anything.
     auto lock = lock_instance(options_.run_dir + "/rustlandd.lock");
     if (!lock)
@@ -66,11 +65,15 @@ Status Daemon::init() {
     core_ = std::make_unique<DecisionCore>(
         config_, [this] { return std::uniform_real_distribution<double>(0.0, 1.0)(random_); });
     auto timer = loop_.timer([this] { send(event::Tick{}); });
+    auto waiters_timer = loop_.timer([this] { answer_the_patient(); });
     auto scheduler = SchedulerClient::create(loop_, options_.scheduler_socket);
     auto runner = options_.make_runner(loop_, config_->settings.runner);
-    if (!timer || !scheduler || !runner)
-        return !timer ? timer.error() : !scheduler ? scheduler.error() : runner.error();
+    if (!timer || !waiters_timer)
+        return !timer ? timer.error() : waiters_timer.error();
+    if (!scheduler || !runner)
+        return !scheduler ? scheduler.error() : runner.error();
     timer_ = *std::move(timer);
+    waiters_timer_ = *std::move(waiters_timer);
     scheduler_ = *std::move(scheduler);
     runner_ = *std::move(runner);
     runner_->configure(config_->settings.start_timeout, config_->settings.stop_timeout);
@@ -81,6 +84,7 @@ Status Daemon::init() {
     // Where uevents do not reach us, the scan is what notices a foreign scheduler that went.
     options_.detector.on_scan = [this, also = options_.detector.on_scan] {
         kernel_changed();
+        keep_files();
         if (also)
             also();
     };

@@ -162,7 +162,7 @@ json Daemon::status() const {
     const TaskClasses& told = scheduler_->confirmed();
     json stopped;
     if (const auto order = core_->stop_order())
-        stopped = {{"uid", order->uid}, {"since_ms", order->since_ms}};
+        stopped = {{"uid", order->uid}, {"since_ms", order->since_ms}, {"problem", stop_problem_}};
     const DetectorStatistics& counts = detector_->statistics();
     const auto& current = core_->current();
     const auto since = core_->on_since();
@@ -191,6 +191,7 @@ json Daemon::status() const {
                 {"companions", companions()},
                 {"holds", holds},
                 {"stopped", stopped},
+                {"stopped_from_outside", core_->stopped_from_outside()},
                 {"quarantined", quarantine()},
                 {"last_exit", last_exit_},
                 {"power",

@@ -4,6 +4,7 @@
 #include "scheduler/exit_code.hpp"
 #include "supervisor/config/values.hpp"
 
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <fmt/format.h>
@@ -25,6 +26,14 @@ ExitKind kind_of_ours(int exit_code) {
     default:
         return ExitKind::Failed;
     }
+}
+
+// systemd.exec(5): the program could not be executed. A program's own status, where it is a child.
+constexpr int kNotExecuted = 203;
+
+bool not_executed(const ProcessEnd& end, const Run& run) {
+    return run.unit && !run.attached && end.known && end.signal == 0 &&
+           end.exit_code == kNotExecuted;
 }
 
 // Nothing of this is another at the next try.
@@ -51,7 +60,7 @@ ExitKind kind_by_itself(const ProcessEnd& end, const Run& run) {
         return ExitKind::Crashed;
     if (!end.known)
         return ExitKind::Failed;
-    if (hopeless(end.exit_code, run))
+    if (hopeless(end.exit_code, run) || not_executed(end, run))
         return ExitKind::Misconfigured;
     if (run.ours)
         return kind_of_ours(end.exit_code);
@@ -109,6 +118,11 @@ const char* exit_kind_name(ExitKind kind) {
     return "failed";
 }
 
+bool is_no_program(int error) {
+    // ENOENT: it, or the interpreter that it names. ELIBBAD: the loader that it names.
+    return error == ENOEXEC || error == ENOENT || error == EACCES || error == ELIBBAD;
+}
+
 std::string last_line(const std::string& text) {
     std::string_view rest = trim(text);
     const std::size_t newline = rest.rfind('\n');
@@ -120,13 +134,16 @@ ExitInfo describe_exit(const ProcessEnd& end, const Run& run, const std::string&
     info.kind = kind_of(end, run);
     info.exit_code = end.exit_code;
     info.signal = end.signal;
-    std::string reason = what_happened(end);
+    std::string reason =
+        not_executed(end, run) ? "systemd could not execute it (status 203)" : what_happened(end);
     info.dump = output;
     // What a healthy scheduler reported last is no reason for its end.
     if (const std::string line = last_line(output);
         !line.empty() && line.find(": info: ") == std::string::npos)
         reason += ": " + line;
-    if (info.kind == ExitKind::Misconfigured)
+    if (info.kind == ExitKind::Misconfigured && not_executed(end, run))
+        reason += fmt::format("; {}", kMendProgram);
+    else if (info.kind == ExitKind::Misconfigured)
         reason += end.exit_code == static_cast<int>(ExitCode::Usage)
                       ? "; correct its options (scheduler_args), then sudo rustlandctl reload"
                       : "; mend that, then sudo rustlandctl reload";

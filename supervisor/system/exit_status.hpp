@@ -21,10 +21,17 @@ struct Run {
     bool requested = false; // we had asked it to stop
     bool attached = true;   // it had got into the kernel
     bool killed = false;    // asking had not helped: we had sent it SIGKILL
+    bool unit = false;      // under systemd, which has exit statuses of its own
 };
 
 // `output` is what it last wrote; its last line is taken for the reason.
 ExitInfo describe_exit(const ProcessEnd& end, const Run& run, const std::string& output);
+
+// Whether the errno of an attempt to execute a file means that it is no program for this machine.
+bool is_no_program(int error);
+// What to do about a file that is none.
+inline constexpr const char* kMendProgram =
+    "correct scheduler= or mend the file, then sudo rustlandctl reload";
 
 // "stalled", "crashed" …
 const char* exit_kind_name(ExitKind kind);

@@ -91,6 +91,8 @@ class SchedulerRunner {
     [[nodiscard]] virtual bool owns_kernel_scheduler() const = 0;
     virtual void configure(Nanos start_timeout, Nanos stop_timeout) = 0;
     [[nodiscard]] virtual const char* backend() const = 0;
+    // Why a stop that is under way cannot be done now, and what helps; empty: nothing known.
+    [[nodiscard]] virtual std::string what_holds_a_stop() const { return ""; }
 
     void on_event(std::function<void(const RunnerEvent&)> listener) {
         listener_ = std::move(listener);

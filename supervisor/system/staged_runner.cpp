@@ -78,9 +78,7 @@ void StagedRunner::start(const SchedulerSpec& spec, bool take_over) {
                                 kernel_.root()));
     // It does not come by itself.
     if (const Status status = check_program(spec.path); !status)
-        return fail(fmt::format("{}; correct scheduler= or mend the file, then sudo rustlandctl "
-                                "reload",
-                                status.error().message()),
+        return fail(fmt::format("{}; {}", status.error().message(), kMendProgram),
                     ExitKind::Misconfigured);
     if (!kernel.attached())
         return begin_launch();
@@ -140,8 +138,8 @@ void StagedRunner::launched(const ProcessKey& process, const std::string& unit) 
         check_timer_.arm(monotonic_now());
 }
 
-void StagedRunner::launch_failed(const std::string& reason) {
-    no_process(reason, ExitKind::Failed);
+void StagedRunner::launch_failed(const std::string& reason, ExitKind kind) {
+    no_process(reason, kind);
 }
 
 void StagedRunner::not_tried(const std::string& reason) { no_process(reason, ExitKind::NotTried); }
@@ -305,7 +303,8 @@ RunnerEvent StagedRunner::outcome(const Ending& ending) const {
     const Run run{.ours = has_control_socket(record_.spec.path),
                   .requested = requested,
                   .attached = !starting,
-                  .killed = requested && step_ >= static_cast<int>(kSignals.size())};
+                  .killed = requested && step_ >= static_cast<int>(kSignals.size()),
+                  .unit = record_.backend == "systemd"};
     ExitInfo exit = describe_exit(ending.end, run, ending.output.value_or(""));
     if (stop_requested_)
         return runner::Stopped{exit, ""};

@@ -64,7 +64,7 @@ class StagedRunner : public SchedulerRunner {
     // Somebody else is starting it anew; launched() follows.
     void started_anew();
     // There is no process, and there will be none.
-    void launch_failed(const std::string& reason);
+    void launch_failed(const std::string& reason, ExitKind kind = ExitKind::Failed);
     // The same, where it is no fault of the scheduler's.
     void not_tried(const std::string& reason);
     // The process is gone. What it last wrote is asked for by read_output().

@@ -83,6 +83,8 @@ Status StateFile::save(const RunRecord& record) const {
 
 void StateFile::clear() const { ::unlink(path_.c_str()); }
 
+bool StateFile::exists() const { return path_exists(path_); }
+
 Result<std::optional<RunRecord>> StateFile::load() const {
     const auto state = read_object(path_);
     if (!state)

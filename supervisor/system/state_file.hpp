@@ -15,6 +15,7 @@ class StateFile {
 
     [[nodiscard]] Status save(const RunRecord& record) const;
     void clear() const;
+    [[nodiscard]] bool exists() const;
     // Nothing where there is none; an error where it cannot be trusted or understood.
     [[nodiscard]] Result<std::optional<RunRecord>> load() const;
 

@@ -381,6 +381,16 @@ void SystemdRunner::send_signal(int signal) {
     });
 }
 
+std::string SystemdRunner::what_holds_a_stop() const {
+    if (bus_.connected() || unit_.empty())
+        return "";
+    return fmt::format(
+        "systemd cannot be asked without the system bus (systemctl status dbus), and "
+        "rustlandd may not end the processes of {0} itself; sudo systemctl stop {0} "
+        "does",
+        unit_);
+}
+
 bool systemd_answers(Bus& bus, const std::string& marker) {
     std::error_code ec;
     if (!std::filesystem::is_directory(marker, ec))

@@ -32,6 +32,7 @@ class SystemdRunner : public StagedRunner {
     static Result<std::unique_ptr<SystemdRunner>> create(Loop& loop, Bus& bus,
                                                          SchedExtReader kernel, ProcReader proc,
                                                          SystemdRunnerOptions options);
+    [[nodiscard]] std::string what_holds_a_stop() const override;
     [[nodiscard]] const char* backend() const override { return "systemd"; }
 
   private:

@@ -40,6 +40,7 @@ class FakeRunner : public supervisor::SchedulerRunner {
     }
     void configure(Nanos, Nanos) override {}
     [[nodiscard]] const char* backend() const override { return "fake"; }
+    [[nodiscard]] std::string what_holds_a_stop() const override { return holds_a_stop; }
 
     // What the machine does next. The scheduler is this process, which may play its socket, too.
     void attach() {
@@ -89,6 +90,7 @@ class FakeRunner : public supervisor::SchedulerRunner {
     bool took_over = false;
     bool adoptable = false;
     int starts = 0;
+    std::string holds_a_stop;
 
   private:
     ProcFixture& fixture_;

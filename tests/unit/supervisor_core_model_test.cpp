@@ -120,6 +120,8 @@ class Machine {
         case 2:
             if (active_.insert(rule).second)
                 send(event::WorkloadStarted{rule});
+            else
+                send(event::WorkloadJoined{rule});
             break;
         case 3:
         case 4:

@@ -201,6 +201,26 @@ TEST_F(Core, WhatAnAdministratorTookOutOfTheKernelStaysOut) {
     EXPECT_TRUE(is<Start>(at(501, event::WorkloadStarted{"big"}))) << "until a new session";
 }
 
+TEST_F(Core, AGameThatBeginsTurnsOnWhatWasStoppedFromOutside) {
+    const event::WorkloadStarted began{"game"};
+    const event::WorkloadEnded over{"game"};
+    const event::WorkloadJoined another{"game"};
+    at(0, began);
+    attach(1);
+    EXPECT_TRUE(is<Keep>(die(10, ExitKind::Outside)));
+    EXPECT_EQ(core.why(), "stopped from outside, until the next game begins or rustlandctl resume");
+    EXPECT_TRUE(is<Keep>(at(11, over)));
+    EXPECT_TRUE(is<Start>(at(13, began))) << "within the linger time, too";
+    attach(14);
+    EXPECT_TRUE(is<Keep>(die(30, ExitKind::Outside)));
+    EXPECT_TRUE(is<Start>(at(31, another))) << "a second game of the same rule";
+    attach(32);
+    EXPECT_TRUE(is<Keep>(at(33, another)));
+    EXPECT_TRUE(is<Stop>(at(60, event::StopRequested{})));
+    at(61, event::Stopped{});
+    EXPECT_TRUE(is<Keep>(at(62, another))) << "a command holds";
+}
+
 TEST_F(Core, ACommandToStopHoldsUntilSomebodyWhoMayWantsItAgain) {
     const event::HoldAdded users{1, std::nullopt, "a user's"};
     const event::HoldAdded administrators{2, std::nullopt, "an administrator's", true};

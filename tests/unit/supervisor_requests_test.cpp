@@ -39,6 +39,28 @@ TEST_F(DaemonTest, SwitchStopsTheOldOneFirst) {
     EXPECT_EQ(answers.back()["status"]["scheduler"], "/opt/x");
 }
 
+TEST_F(DaemonTest, AStopThatCannotBeDoneNowIsAnsweredWithWhatItWaitsFor) {
+    fixture.dir().write(
+        "conf",
+        std::string(test::kConfig).insert(sizeof("[supervisor]"), "stop_timeout = 100ms\n"));
+    boot();
+    game(50);
+    runner->attach();
+    runner->holds_a_stop = "systemd cannot be asked";
+    ask({{"request", "stop"}});
+    const std::size_t before = answers.size();
+    EXPECT_TRUE(until([&] { return answers.size() > before; })) << "it hangs";
+    EXPECT_EQ(answers.back()["ok"], false);
+    EXPECT_EQ(answers.back()["error"],
+              "not stopped yet: systemd cannot be asked; it stops once that "
+              "is possible (rustlandctl status)");
+    EXPECT_EQ(phase(), "stopping");
+    runner->stopped();
+    EXPECT_EQ(answers.size(), before + 1) << "answered once";
+    EXPECT_EQ(phase(), "off");
+    EXPECT_EQ(daemon->status()["stopped"].is_object(), true) << "the stop is in force";
+}
+
 TEST_F(DaemonTest, RestartStartsTheSameAgain) {
     boot();
     EXPECT_EQ(ask({{"request", "restart"}})["ok"], false) << "nothing runs";

@@ -127,6 +127,25 @@ TEST_F(ChildRunnerTest, AMissingProgramFails) {
     EXPECT_EQ(exit.kind, ExitKind::Misconfigured) << "it does not come by itself";
 }
 
+TEST_F(ChildRunnerTest, AFileThatIsNoProgramIsNotTriedAgain) {
+    for (const char* content : {"just a text\n", "#!/nonexistent/interpreter\n"}) {
+        const std::string file = fixture.dir().write("prog", content);
+        ASSERT_EQ(::chmod(file.c_str(), 0755), 0);
+        runner_->start({file, {}}, false);
+        const ExitInfo exit = next<runner::StartFailed>().exit;
+        EXPECT_EQ(exit.kind, ExitKind::Misconfigured) << content;
+        EXPECT_EQ(exit.reason.str().find(file + ": "), 0U) << exit.reason.str();
+        EXPECT_NE(exit.reason.str().find("; correct scheduler= or mend the file, then sudo "
+                                         "rustlandctl reload"),
+                  std::string::npos)
+            << exit.reason.str();
+    }
+    std::filesystem::remove(fixture.dir().path("log"));
+    std::filesystem::create_directories(fixture.dir().path("log"));
+    runner_->start(spec({"--ops", "myops"}), false);
+    EXPECT_EQ(next<runner::StartFailed>().exit.kind, ExitKind::Failed) << "not the program's fault";
+}
+
 TEST_F(ChildRunnerTest, AProgramThatOthersCanWriteIsNotRun) {
     const std::string file = fixture.dir().write("prog", "#!/bin/sh\n");
     ASSERT_EQ(::chmod(file.c_str(), 0777), 0);

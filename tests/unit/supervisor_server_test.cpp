@@ -238,6 +238,34 @@ TEST_F(CrowdedServer, AnOverlongRequestIsAnsweredBeforeItsConnectionEnds) {
     EXPECT_TRUE(test::run_until(*loop, [&] { return server->clients() == 0; }));
 }
 
+TEST_F(CrowdedServer, ASocketThatSomebodyRemovedComesBack) {
+    const UniqueFd before = connect_to(dir.path("s"));
+    const auto back = [&] { return static_cast<bool>(connect_to(dir.path("s"))); };
+    std::filesystem::remove(dir.path("s"));
+    EXPECT_TRUE(test::run_until(*loop, back)) << "removed";
+    std::filesystem::rename(dir.path("s"), dir.path("t"));
+    EXPECT_TRUE(test::run_until(*loop, back)) << "moved away, and a second time";
+    send(before, kStatus);
+    EXPECT_THAT(wait_for(before, "\n"), HasSubstr("true")) << "who was there stays";
+    const UniqueFd after = connect_to(dir.path("s"));
+    send(after, kStatus);
+    EXPECT_THAT(wait_for(after, "\n"), HasSubstr("true"));
+}
+
+TEST_F(CrowdedServer, AFolderThatIsGoneIsSaidAndTheSocketComesBackWithIt) {
+    serve(kForAll);
+    const std::string folder = dir.path("run");
+    std::filesystem::create_directory(folder);
+    server = *ControlServer::listen(*loop, folder + "/s", {}, kForAll);
+    std::filesystem::remove_all(folder);
+    const Status status = server->keep_path();
+    ASSERT_FALSE(status);
+    EXPECT_THAT(status.error().message(), HasSubstr("No such file or directory"));
+    std::filesystem::create_directory(folder);
+    ASSERT_TRUE(server->keep_path());
+    EXPECT_TRUE(connect_to(folder + "/s"));
+}
+
 TEST(InstanceLock, OneAtATimeHoweverTheOneBeforeEnded) {
     const test::TempDir dir;
     auto first = lock_instance(dir.path("lock"));

@@ -68,6 +68,52 @@ TEST_F(DaemonTest, TheNextDaemonAwaitsAStartThatIsUnderWay) {
     EXPECT_EQ(*loop->run(), 0);
 }
 
+TEST_F(DaemonTest, WhatSomebodyRemovedFromItsFolderComesBack) {
+    const std::string run = fixture.dir().path("run");
+    boot();
+    game(50);
+    runner->attach();
+    std::filesystem::remove_all(run);
+    daemon->sleep(false); // a scan follows
+    EXPECT_TRUE(std::filesystem::exists(run + "/state.json"));
+    EXPECT_TRUE(std::filesystem::is_socket(run + "/control.sock"));
+    std::filesystem::remove_all(run);
+    daemon->shutdown(true);
+    EXPECT_TRUE(std::filesystem::exists(run + "/state.json")) << "without a scan, too";
+    EXPECT_EQ(*loop->run(), 0);
+    loop = *Loop::create();
+    adoptable = true;
+    boot();
+    EXPECT_EQ(phase(), "on");
+    EXPECT_EQ(runner->starts, 0) << "the next daemon has taken it over";
+}
+
+TEST_F(DaemonTest, AStopOutlivesWhatSomebodyRemovedFromItsFolder) {
+    boot();
+    ask({{"request", "stop"}});
+    std::filesystem::remove_all(fixture.dir().path("run"));
+    daemon->shutdown(true);
+    EXPECT_EQ(*loop->run(), 0);
+    loop = *Loop::create();
+    boot();
+    game(50);
+    EXPECT_FALSE(runner->starting);
+    EXPECT_TRUE(daemon->status()["stopped"].is_object());
+}
+
+TEST_F(DaemonTest, WhatNoLaterDaemonWouldFindIsNotLeftRunning) {
+    const std::string run = fixture.dir().path("run");
+    boot();
+    game(50);
+    runner->attach();
+    std::filesystem::remove_all(run);
+    fixture.dir().write("run", "no folder, and none can be made");
+    daemon->shutdown(true);
+    ASSERT_TRUE(runner->stopping);
+    runner->stopped();
+    EXPECT_EQ(*loop->run(), 0);
+}
+
 TEST_F(DaemonTest, AnUnusableStateFileIsPutAside) {
     fixture.dir().write("run/state.json", "rubbish");
     boot();

@@ -182,6 +182,21 @@ TEST(ExitStatus, TellsWhyARunEnded) {
               "killed by SIGKILL");
 }
 
+TEST(ExitStatus, WhatSystemdCannotExecuteIsNoProgram) {
+    const ProcessEnd end{true, 203, 0};
+    supervisor::Run run;
+    run.attached = false;
+    EXPECT_EQ(describe_exit(end, run, "").kind, ExitKind::Failed) << "the program's own";
+    run.unit = true;
+    const ExitInfo exit = describe_exit(end, run, "Failed at step EXEC: Exec format error");
+    EXPECT_EQ(exit.kind, ExitKind::Misconfigured);
+    EXPECT_EQ(exit.reason,
+              "systemd could not execute it (status 203): Failed at step EXEC: Exec format error; "
+              "correct scheduler= or mend the file, then sudo rustlandctl reload");
+    run.attached = true;
+    EXPECT_EQ(describe_exit(end, run, "").kind, ExitKind::Failed) << "it had run";
+}
+
 TEST(ExitStatus, TellsWhatWouldFailAgain) {
     const auto kind = [](ExitCode code, bool ours, bool attached = false) {
         return describe_exit({true, static_cast<int>(code), 0}, {ours, false, attached}, "").kind;

@@ -122,6 +122,15 @@ TEST_F(SystemdRunnerTest, OneThatRefusesItsOptionsSaysWhatToDo) {
     }
 }
 
+TEST_F(SystemdRunnerTest, WhatSystemdCannotExecuteIsNotTriedAgain) {
+    for (const char* name : {"rustland", "other"}) {
+        runner_->start(spec(name, {"--fail", "203"}), false);
+        const auto failed = next<runner::StartFailed>();
+        EXPECT_EQ(failed.exit.kind, ExitKind::Misconfigured) << name;
+        EXPECT_THAT(failed.exit.reason, HasSubstr("correct scheduler= or mend the file"));
+    }
+}
+
 TEST_F(SystemdRunnerTest, TheJournalIsWaitedForByNobody) {
     slow_journal = true;
     runner_->start(spec("rustland", {"--live", "100", "--exit", "10"}), false);

@@ -159,6 +159,42 @@ TEST_F(Words, StoppedMeansThatNothingIsOn) {
                 ElementsAre(StartsWith("stopped by command of root")));
 }
 
+TEST_F(Words, WhatWasStoppedFromOutsideHasAWayOut) {
+    boot();
+    game(50);
+    runner->attach();
+    runner->die(ExitKind::Outside);
+    EXPECT_EQ(head()[1],
+              "because:    stopped from outside, until the next game begins or rustlandctl resume");
+    EXPECT_THAT(doctor(), Contains("note stop: stopped from outside, until the next game begins or "
+                                   "rustlandctl resume -> sudo rustlandctl resume, to have games "
+                                   "turn it on again"));
+    game(60);
+    EXPECT_TRUE(runner->starting) << "a second game of the same rule";
+    EXPECT_THAT(doctor(), Not(Contains(StartsWith("note stop:"))));
+}
+
+TEST_F(Words, AStopThatCouldNotBeSavedIsNoPromise) {
+    boot();
+    // As with a full file system: nothing can be put there.
+    std::filesystem::create_directories(fixture.dir().path("run/stopped.json"));
+    ask({{"request", "stop"}});
+    EXPECT_EQ(phase(), "off") << "the stop itself works";
+    const std::string path = fixture.dir().path("run/stopped.json");
+    EXPECT_EQ(
+        stop_answer(daemon->status()),
+        "stopped; it stays off only as long as this rustlandd runs, because that could not be "
+        "saved (" +
+            path + ": Is a directory); mend that, then rustlandctl stop again");
+    EXPECT_THAT(doctor(), Contains(testing::AllOf(HasSubstr("note stop:"),
+                                                  HasSubstr(path + ": Is a directory"))));
+    std::filesystem::remove(path);
+    ask({{"request", "stop"}});
+    EXPECT_EQ(stop_answer(daemon->status()),
+              "stopped; it stays off until rustlandctl resume or start");
+    EXPECT_TRUE(std::filesystem::is_regular_file(path));
+}
+
 TEST_F(Words, AnEndHasATimeAndIsSaidWhereItMatters) {
     const auto ended = [](const char* kind, const char* reason, const char* state) {
         return last_run(

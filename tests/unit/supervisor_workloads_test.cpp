@@ -21,6 +21,8 @@ std::string text(const std::vector<Event>& events) {
     for (const Event& e : events) {
         if (const auto* s = std::get_if<event::WorkloadStarted>(&e))
             out += "+" + s->rule;
+        if (const auto* s = std::get_if<event::WorkloadJoined>(&e))
+            out += "*" + s->rule;
         if (const auto* s = std::get_if<event::WorkloadEnded>(&e))
             out += "-" + s->rule;
     }
@@ -52,7 +54,7 @@ TEST_F(Membership, TheFirstProcessBeginsAndTheLastEndsAWorkload) {
     EXPECT_TRUE(judge(proc(1, "game")));
     EXPECT_EQ(text(events), "+a");
     EXPECT_TRUE(judge(proc(2, "game")));
-    EXPECT_EQ(text(events), "");
+    EXPECT_EQ(text(events), "*a") << "another game";
     events.clear();
     workloads.gone({Pid{1}, 1}, events);
     EXPECT_EQ(text(events), "");
@@ -81,6 +83,24 @@ TEST_F(Membership, AWorkloadIsKnownByItsGameAndNotByItsLauncher) {
     child(6, "explorer.exe", 4);
     EXPECT_EQ(workloads.face("a")->name, "The Game.exe");
     EXPECT_EQ(workloads.face("b"), nullptr);
+}
+
+TEST_F(Membership, AnotherGameJoinsAndTheProcessesOfTheFirstDoNot) {
+    judge(proc(1, "game"));
+    ProcessInfo child = proc(2, "game");
+    child.ancestors.push_back({{Pid{1}, 1}, "game", {}, std::nullopt});
+    judge(child);
+    EXPECT_EQ(text(events), "") << "of the same tree";
+    ProcessInfo helper = proc(3, "game");
+    helper.argv = {"C:\\windows\\system32\\explorer.exe"};
+    judge(helper);
+    EXPECT_EQ(text(events), "") << "no game by its name";
+    judge(proc(4, "game2"));
+    EXPECT_EQ(text(events), "+b");
+    judge(proc(5, "game"));
+    EXPECT_EQ(text(events), "*a");
+    judge(proc(5, "game"));
+    EXPECT_EQ(text(events), "") << "known already";
 }
 
 TEST_F(Membership, ARenameNeverReleases) {

@@ -80,9 +80,8 @@ assert_match "reason" "^stopped from outside" "$(field because)"
 end_game
 wait_for 5 "the game is forgotten" not listed supergame
 assert_eq "attachments" "$attached" "$(scx_enable_seq)"
-sleep 0.5 # longer than the linger, within which a game would only go on with the last one's session
 start_game
-wait_on "the next game starts it again"
+wait_on "the next game starts it again, also within the linger"
 end_game
 wait_off
 end_daemon TERM

@@ -24,7 +24,7 @@ namespace {
 constexpr Nanos kReapTime = seconds(1);
 constexpr int kMostReapTimes = 10;
 // For systemd to say that it is there.
-constexpr Nanos kSystemdPatience = seconds(2);
+constexpr Nanos kGreetingPatience = seconds(2);
 
 Status write_environment(const std::string& path, const std::vector<std::string>& arguments) {
     const auto text = environment_file(arguments);
@@ -407,8 +407,8 @@ bool systemd_answers(Bus& bus, const std::string& marker) {
             answered = true;
             known = failure == nullptr;
         },
-        kSystemdPatience);
-    bus.work_until([&answered] { return answered; }, kSystemdPatience);
+        kGreetingPatience);
+    bus.work_until([&answered] { return answered; }, kGreetingPatience);
     return known;
 }
 

@@ -155,18 +155,29 @@ std::optional<uid_t> system_user(const std::string& name) {
     return entry.pw_uid;
 }
 
-Status system_program(const std::string& path) {
+ProgramState look_at_program(const std::string& path) {
     struct stat st = {};
     if (::stat(path.c_str(), &st) != 0)
-        return errno == ENOENT || errno == ENOTDIR
-                   ? Error(fmt::format("there is no program {}; install it or correct the path",
-                                       path))
-                   : Error::from_code(fmt::format("cannot look at {}", path), errno);
+        return errno == ENOENT || errno == ENOTDIR ? ProgramState::Missing : ProgramState::Unknown;
     if (!S_ISREG(st.st_mode))
+        return ProgramState::NotAFile;
+    return ::access(path.c_str(), X_OK) == 0 ? ProgramState::Ready : ProgramState::NotExecutable;
+}
+
+Status system_program(const std::string& path) {
+    switch (look_at_program(path)) {
+    case ProgramState::Ready:
+        return {};
+    case ProgramState::Missing:
+        return Error(fmt::format("there is no program {}; install it or correct the path", path));
+    case ProgramState::NotAFile:
         return Error(fmt::format("{} is not a program; correct the path", path));
-    if (::access(path.c_str(), X_OK) != 0)
+    case ProgramState::NotExecutable:
         return Error(fmt::format("{} is not executable; chmod +x it", path));
-    return {};
+    case ProgramState::Unknown:
+        break;
+    }
+    return Error::from_errno(fmt::format("cannot look at {}", path));
 }
 
 } // namespace rustland::supervisor

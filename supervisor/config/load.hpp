@@ -47,6 +47,16 @@ Result<std::string> read_trusted_file(const std::string& path);
 // getpwnam as a UserLookup. Waits for the name services, where they are in the network, too.
 std::optional<uid_t> system_user(const std::string& name);
 
+// What is where a program is to be.
+enum class ProgramState {
+    Ready,
+    Missing,
+    Unknown, // it could not be looked at; errno says why
+    NotAFile,
+    NotExecutable,
+};
+ProgramState look_at_program(const std::string& path);
+
 // A file that may be run, as a ProgramLookup.
 Status system_program(const std::string& path);
 

@@ -86,11 +86,10 @@ std::vector<Finding> traits(const DoctorOptions& options) {
 }
 
 Finding program(const DoctorOptions& options) {
-    const Status there = system_program(options.scheduler);
-    if (there)
+    const ProgramState state = look_at_program(options.scheduler);
+    if (state == ProgramState::Ready)
         return {Verdict::Good, "scheduler", options.scheduler, ""};
-    const std::string& why = there.error().message();
-    if (why.ends_with("; chmod +x it"))
+    if (state == ProgramState::NotExecutable)
         return {Verdict::Bad, "scheduler", options.scheduler + " is not executable",
                 fmt::format("sudo chmod +x {}, then: sudo rustlandctl reload", options.scheduler)};
     return {Verdict::Bad, "scheduler",

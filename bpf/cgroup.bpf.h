@@ -51,6 +51,7 @@ void BPF_PROG(rl_cgroup_move, struct task_struct* p, struct cgroup* from, struct
     if (tc) {
         tc->cgroup_id = cgroup_number(to);
         tc->class_generation = 0;
+        tc->stands_until = 0;
         tc->group_seen = 0; /* an address can come back as another group's */
     }
 }

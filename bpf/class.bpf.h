@@ -103,7 +103,7 @@ VERIFIED_ALONE u32 class_look_up(struct task_struct* p __arg_trusted) {
     now_in = class ? *class & ~RL_CLASS_ALONE : RL_CLASS_NORMAL;
     /* What was said about the task was said about one of its old class: ask again. */
     if (now_in != tc->task_class)
-        tc->key = tc->decided_key = tc->granted = tc->decision_flags = 0;
+        tc->key = tc->decided_key = tc->granted = tc->decision_flags = tc->stands_until = 0;
     tc->task_class = now_in;
     return now_in;
 }

@@ -4,6 +4,7 @@
 #define RUSTLAND_COMMIT_BPF_H
 
 #include "lease.bpf.h"
+#include "standing.bpf.h"
 
 /*
  * Takes one row of the decision table over, if it is about the enqueue that p still waits in.
@@ -33,6 +34,7 @@ static __always_inline u64 take_decision(struct task_struct* p, u32 row, u64 now
                 : d->flags & RL_DECISION_AGED                   ? START_AGED
                                                                 : START_FIRST;
     tc->decision_flags = d->flags;
+    note_standing(p, tc, d, now);
     return destination(p, allowed, &target, d->cpu);
 }
 
@@ -94,6 +96,12 @@ VERIFIED_ALONE u32 decision_result_alone(struct task_struct* p __arg_trusted, u3
     return result;
 }
 
+static __always_inline u64 place_of_decision(struct task_struct* p, const struct rl_decision* d) {
+    struct task_ctx* tc = task_ctx_of(p);
+
+    return tc ? place_in_queue(tc->target, d->deadline) : d->deadline;
+}
+
 SEC("syscall")
 int rl_commit(void* ctx) {
     struct rl_control* c = the_control();
@@ -126,7 +134,8 @@ int rl_commit(void* ctx) {
             d->result = RL_RESULT_STALE;
             dsq = take_decision_alone(p, row, now);
             if (dsq) {
-                moved = move_pending(&it, p, dsq, d->deadline, positive_slice(d->slice));
+                moved =
+                    move_pending(&it, p, dsq, place_of_decision(p, d), positive_slice(d->slice));
                 d->result = decision_result_alone(p, row, dsq, moved, now);
             }
             bpf_task_release(p);

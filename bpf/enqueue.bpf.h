@@ -11,6 +11,7 @@
 #include "hand_on.bpf.h"
 #include "held.bpf.h"
 #include "lease.bpf.h"
+#include "standing.bpf.h"
 #include "waits.bpf.h"
 
 static __always_inline u64 kernel_slice(s32 cpu) {
@@ -38,18 +39,27 @@ static __always_inline u64 slice_past_user_space(const struct task_struct* p) {
 }
 
 /* A CPU where a task of our class runs or nothing does: our own thread can start there at once. */
-static __always_inline s32 cpu_for_self(const cpumask_t* allowed, s32 prev_cpu) {
+static __always_inline s32 cpu_for_self(const cpumask_t* allowed, s32 prev_cpu, u64 now) {
     struct task_struct* current = (void*)bpf_get_current_task_btf();
     s32 here = bpf_get_smp_processor_id(), cpu;
+    struct cpu_ctx* cc = cpu_ctx_of(here);
+    s64 key;
 
-    if (current->prio >= MAX_RT_PRIO && bpf_cpumask_test_cpu(here, allowed))
-        return here;
+    if (current->prio >= MAX_RT_PRIO && bpf_cpumask_test_cpu(here, allowed)) {
+        if (!cc || !cc->pid)
+            return here;
+        cpu = pick_idle_cpu(allowed, here);
+        if (cpu >= 0)
+            return cpu;
+        key = cc->key + (s64)(now - cc->started_at);
+        cpu = pick_victim(allowed, prev_cpu, key + FAR_NS, now);
+        return cpu >= 0 ? cpu : here;
+    }
     cpu = pick_idle_cpu(allowed, here);
     if (cpu >= 0)
         return cpu;
     bpf_for(cpu, 0, config.nr_cpus) {
-        struct cpu_ctx* cc = cpu_ctx_of(cpu);
-
+        cc = cpu_ctx_of(cpu);
         if (cc && cc->pid && bpf_cpumask_test_cpu(cpu, allowed))
             return cpu;
     }
@@ -57,12 +67,13 @@ static __always_inline s32 cpu_for_self(const cpumask_t* allowed, s32 prev_cpu) 
 }
 
 /*
- * Our own thread wakes on the CPU where the event happened that it is to answer, at once, whatever
- * of our class runs there. No other CPU has to be interrupted, and the task that it decides about
- * can follow it on the same CPU.
+ * Our own thread wakes on the CPU where the event happened that it is to answer, at once, unless
+ * what runs there is of a more urgent kind than what runs elsewhere: a game would be interrupted by
+ * each of its own wake-ups. The task that it decides about can follow it on the same CPU.
  */
 static __always_inline s32 select_cpu_self(struct task_struct* p, s32 prev_cpu) {
-    s32 cpu = cpu_for_self(p->cpus_ptr, prev_cpu);
+    u64 now = now_ns();
+    s32 cpu = cpu_for_self(p->cpus_ptr, prev_cpu, now);
     struct cpu_ctx* cc = cpu_ctx_of(cpu);
     struct task_ctx* tc = task_ctx_of(p);
 
@@ -71,7 +82,7 @@ static __always_inline s32 select_cpu_self(struct task_struct* p, s32 prev_cpu) 
         cc->interrupted = NO_TASK_INTERRUPTED;
     }
     if (tc)
-        grant(tc, config.slice_busy_ns, now_ns());
+        grant(tc, config.slice_busy_ns, now);
     count(bypass_self);
     dsq_insert(p, SCX_DSQ_LOCAL, config.slice_busy_ns,
                bpf_core_enum_value(enum scx_enq_flags, SCX_ENQ_PREEMPT));
@@ -355,6 +366,10 @@ void BPF_PROG(rl_enqueue, struct task_struct* p, u64 enq_flags) {
         grant(tc, 0, now);
     else if (!self && resume_interrupted(p, allowed, tc, enq_flags, now))
         return;
+    if (wakeup && decision_stands(p, tc, now)) {
+        enqueue_standing(p, allowed, tc, enq_flags, now);
+        return;
+    }
     silent = c && c->lease_since;
     beside = is_beside_self(p);
     if (!self && !beside && !silent) {

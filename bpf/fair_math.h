@@ -44,6 +44,10 @@
 #define RL_LAG_MIN_NS (-RL_LAG_MIN_REQUESTS * RL_REQUEST_MAX_NS)
 /* No task is to wait for longer than about this because of the deadline alone. */
 #define RL_WAIT_MAX_NS 300000000LL
+/* What a CPU is interrupted for comes first there, unless something has been due for so long. By
+ * its deadline alone another could take the place, which nobody interrupts any more. Less than what
+ * the foreground comes before all others. */
+#define RL_OWN_AHEAD_NS 100000000ULL
 /* How often a CPU that has work looks into the queue of another last-level cache, and by how much a
  * task there must come before its own to be fetched: moving it costs what it has in its cache. */
 #define RL_LLC_LOOK_NS 4000000LL
@@ -119,6 +123,32 @@ static inline __s64 rl_request_cap(__u64 stretch) {
 /* When a task is to be done with its request, in ns from now: negative if it should be already. */
 static inline __s64 rl_time_to_deadline(__s64 request, __s64 lag, __u64 stretch) {
     return ((request - lag) * (__s64)stretch) >> 10; /* RL_STRETCH_ONE */
+}
+
+/* Of a decision that holds for several wake-ups: when the task is due, in ns from now and before
+ * the bias, by what its share says. Later times come nearer by `rate`. */
+#define RL_RATE_ONE 1024U
+/* None holds for longer than that, so that a user space that has died decides nothing any more. */
+#define RL_VALID_FOR_MAX_NS 100000000LL
+static inline __s64 rl_standing_due(__s64 ahead, __s64 due_min, __s64 due_max, __u32 rate) {
+    if (ahead > due_max)
+        ahead = due_max;
+    if (ahead < due_min)
+        ahead = due_min;
+    return ahead > 0 ? (ahead * (__s64)rate) >> 10 : ahead; /* RL_RATE_ONE */
+}
+
+/* The key that belongs to it: what the task is owed brings its turn forward, but does not keep
+ * others from interrupting it. */
+static inline __s64 rl_standing_key(__s64 request, __u64 stretch, __s64 due, __u32 rate) {
+    __s64 key = (rl_time_to_deadline(request, 0, stretch) * (__s64)rate) >> 10;
+
+    return key > due ? key : due;
+}
+
+/* Whether a burst was of another kind than the ones that the request was learned from. */
+static inline __u32 rl_burst_is_off(__u64 burst, __s64 request) {
+    return burst > 2 * (__u64)request || (request > 400000 && burst < (__u64)request / 4);
 }
 
 /* The deadline of a task for which nobody decides, in ns from now: `ahead` by its fair share, but

@@ -14,6 +14,7 @@
 #ifndef RUSTLAND_PLACE_BPF_H
 #define RUSTLAND_PLACE_BPF_H
 
+#include "fair_math.h"
 #include "state.bpf.h"
 
 /* Key of our own threads: more urgent than any task. */
@@ -71,24 +72,35 @@ VERIFIED_ALONE s32 pick_dry_cpu(const struct cpumask* allowed __arg_trusted, s64
     return -1;
 }
 
+/* Whether what runs on that CPU can be interrupted by a task with this key, and its own key, grown
+ * by how long it has run. */
+static __always_inline bool key_there(const cpumask_t* allowed, s32 cpu, s64 key, u64 now,
+                                      s64* its) {
+    struct cpu_ctx* cc = cpu_ctx_of(cpu);
+
+    if (!cc || !cc->pid ||
+        (key != SELF_KEY && !older_than(cc->preempted_at, now, PREEMPT_SETTLE_NS)))
+        return false;
+    *its = cc->key + (s64)(now - cc->started_at);
+    return bpf_cpumask_test_cpu(cpu, allowed);
+}
+
 /*
  * The CPU that an urgent task should take: of those it may use, the one whose task has the largest
  * key (grown by how long it has run), if that is worse than the urgent task's by the margin. A CPU
- * that another urgent task has just been sent to is left alone.
+ * that another urgent task has just been sent to is left alone. The CPU `near`, where it was last
+ * and where the event that woke it may have happened, is as good if what runs there is of a less
+ * urgent kind: nobody has to be told elsewhere, and the caches are warm.
  */
-VERIFIED_ALONE s32 pick_victim(const struct cpumask* allowed __arg_trusted, s64 key, u64 now) {
-    s64 worst = key + (s64)config.preempt_margin_ns;
+VERIFIED_ALONE s32 pick_victim(const struct cpumask* allowed __arg_trusted, s32 near, s64 key,
+                               u64 now) {
+    s64 worst = key + (s64)config.preempt_margin_ns, its;
     s32 victim = -1, cpu;
 
+    if (key_there(allowed, near, key, now, &its) && its > key + FAR_NS)
+        return near;
     bpf_for(cpu, 0, config.nr_cpus) {
-        struct cpu_ctx* cc = cpu_ctx_of(cpu);
-        s64 its;
-
-        if (!cc || !cc->pid ||
-            (key != SELF_KEY && !older_than(cc->preempted_at, now, PREEMPT_SETTLE_NS)))
-            continue;
-        its = cc->key + (s64)(now - cc->started_at);
-        if (its > worst && bpf_cpumask_test_cpu(cpu, allowed)) {
+        if (key_there(allowed, cpu, key, now, &its) && its > worst) {
             worst = its;
             victim = cpu;
         }
@@ -125,12 +137,13 @@ static __always_inline s32 claim_this_cpu(const cpumask_t* allowed, s64 key) {
  * urgent, and something far less so runs there. That CPU alone may take it then: the one here would
  * otherwise be the first to look, and leave what it was doing.
  */
-static __always_inline s32 pick_other_victim(const cpumask_t* allowed, s64 key, u64 now) {
+static __always_inline s32 pick_other_victim(const cpumask_t* allowed, s32 near, s64 key, u64 now) {
     struct cpu_ctx* cc = cpu_ctx_of(bpf_get_smp_processor_id());
 
     if (!cc || !cc->self_running || cc->interrupted == NO_TASK_INTERRUPTED)
         return -1;
-    return pick_victim(allowed, (cc->interrupted > key ? cc->interrupted : key) + FAR_NS, now);
+    return pick_victim(allowed, near, (cc->interrupted > key ? cc->interrupted : key) + FAR_NS,
+                       now);
 }
 
 /* A target as one number, which is all that a function checked by itself can return. */
@@ -153,7 +166,7 @@ VERIFIED_ALONE u64 choose_target(const struct cpumask* allowed __arg_trusted, s3
     if (cpu >= 0)
         return pack_target(cpu, SCX_KICK_IDLE, 0);
     if (preempt) {
-        cpu = pick_other_victim(allowed, key, now);
+        cpu = pick_other_victim(allowed, near, key, now);
         if (cpu >= 0)
             return pack_target(cpu, SCX_KICK_PREEMPT, 1);
     }
@@ -161,9 +174,16 @@ VERIFIED_ALONE u64 choose_target(const struct cpumask* allowed __arg_trusted, s3
     if (cpu >= 0)
         return pack_target(cpu, 0, 0);
     cpu = pick_dry_cpu(allowed, key, now);
-    if (cpu < 0 && preempt)
-        cpu = pick_victim(allowed, key, now);
-    return pack_target(cpu, SCX_KICK_PREEMPT, 0);
+    if (cpu >= 0 || !preempt)
+        return pack_target(cpu, SCX_KICK_PREEMPT, 0);
+    cpu = pick_victim(allowed, near, key, now);
+    return pack_target(cpu, SCX_KICK_PREEMPT, cpu >= 0);
+}
+
+/* Where a task with this deadline is queued. */
+static __always_inline u64 place_in_queue(u64 packed_target, u64 deadline) {
+    return packed_target >> 40 && deadline > RL_OWN_AHEAD_NS ? deadline - RL_OWN_AHEAD_NS
+                                                             : deadline;
 }
 
 static __always_inline void pick_target(const cpumask_t* allowed, s32 near, s64 key, bool preempt,

@@ -167,6 +167,7 @@ void BPF_PROG(rl_quiescent, struct task_struct* p, u64 deq_flags) {
         return;
     if (p->flags & PF_EXITING)
         fair_bequeath(p, tc);
+    standing_after_burst(tc);
     tc->asleep = 1;
     tc->called = 0;
     tc->sleeps++;

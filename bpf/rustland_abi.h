@@ -85,6 +85,7 @@ enum rl_decision_flags {
     RL_DECISION_PREEMPT = 1 << 0, /* take a CPU from a task with a larger key */
     RL_DECISION_GOES_ON = 1 << 1, /* see `request` */
     RL_DECISION_AGED = 1 << 2,    /* its deadline is nearer than its lag would have it */
+    RL_DECISION_OWN_KEY = 1 << 3, /* see `valid_for` */
 };
 
 enum rl_result {
@@ -115,6 +116,18 @@ struct rl_decision {
     __s32 cpu; /* preferred CPU, -1: any */
     __u32 flags;
     __u32 result; /* enum rl_result, written by the kernel side */
+    /*
+     * For so long the decision holds for further wake-ups of the task, too, if it has a request;
+     * 0: for this once. It is then due in bias + due ns, where due is (request - lag) * stretch,
+     * bounded by due_min and due_max, and times rate / RL_RATE_ONE if that is positive. Its key is
+     * the same with a lag of 0, or due if that is more; with RL_DECISION_OWN_KEY the one above.
+     */
+    __u32 valid_for;  /* ns, at most RL_VALID_FOR_MAX_NS (fair_math.h) */
+    __u32 valid_exec; /* ns of CPU time that the task may use meanwhile */
+    __s32 due_min;    /* ns */
+    __s32 due_max;    /* ns */
+    __u32 rate;       /* of RL_RATE_ONE, at most that */
+    __u32 reserved[3];
 };
 
 /* One page of numbers that either side writes for the other. */
@@ -168,7 +181,8 @@ struct rl_counters {
     __u64 limit_periods; /* in which a group used its limit (cpu.max) up */
     __u64 held_back;     /* tasks that had to wait for that */
     __u64 held_ns;       /* … for how long, all of them together */
-    __u64 reserved[2];
+    __u64 standing;      /* woke up while a decision held: user space was not asked again */
+    __u64 reserved;
 };
 
 /* Nice values, -20 to 19. */
@@ -225,7 +239,7 @@ struct rl_config {
 RL_STATIC_ASSERT(sizeof(struct rl_state) == 32, "rl_state");
 RL_STATIC_ASSERT(sizeof(struct rl_queued) == 128, "rl_queued");
 RL_STATIC_ASSERT(sizeof(struct rl_exited) == 8, "rl_exited");
-RL_STATIC_ASSERT(sizeof(struct rl_decision) == 96, "rl_decision");
+RL_STATIC_ASSERT(sizeof(struct rl_decision) == 128, "rl_decision");
 RL_STATIC_ASSERT(sizeof(struct rl_control) == 64 + 128 + 1024, "rl_control");
 RL_STATIC_ASSERT(sizeof(struct rl_counters) == 256, "rl_counters: whole cache lines");
 RL_STATIC_ASSERT(sizeof(struct rl_waits) == 512, "rl_waits: whole cache lines");

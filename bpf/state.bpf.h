@@ -119,8 +119,18 @@ struct task_ctx {
     u32 asleep;
     u32 called;         /* a foreground task woke it, see called.bpf.h */
     u32 decision_flags; /* of the last decision */
-    u32 start;          /* enum start_kind */
-    u64 target;         /* of the last decision, packed; see place.bpf.h */
+    /* How long the last decision holds, see standing.bpf.h. */
+    u64 stands_until; /* 0: it does not */
+    u64 stands_exec;  /* sum_exec up to which it does */
+    u64 stands_slice;
+    s32 due_min;
+    s32 due_max;
+    u32 rate;
+    u32 stands_weight; /* its own, when it was decided about */
+    u32 stands_cpus;   /* on how many it might run then */
+    u32 stands_called; /* whether a foreground task had woken it */
+    u32 start;         /* enum start_kind */
+    u64 target;        /* of the last decision, packed; see place.bpf.h */
     /* Of the limits of its groups, see limited.bpf.h and held.bpf.h. */
     u32 limited;       /* its group, or one above it, has one */
     u32 turn;          /* it has been let go for a moment, without a budget */

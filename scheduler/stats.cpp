@@ -78,6 +78,9 @@ const std::array kFields{
           "that a task used its slice up and got another one at once, being due before all that "
           "waited: no new decision",
           KERNEL_COUNTER(went_on)},
+    Field{"standing", kCounter, "times",
+          "that a task woke up while the last decision about it held: no new decision",
+          KERNEL_COUNTER(standing)},
     Field{"groups_lost", kCounter, "groups",
           "(cgroups, sessions) that had no place in the table of shares; should stay 0",
           KERNEL_COUNTER(groups_lost)},

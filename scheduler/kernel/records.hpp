@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <limits>
 
 namespace rustland {
 
@@ -36,6 +37,12 @@ inline QueuedTask to_task(const rl_queued& record) {
     return task;
 }
 
+// A time as a narrower field of the table, cut to what it holds.
+template <typename T> T to_field(Nanos time) {
+    return static_cast<T>(std::clamp<std::int64_t>(time.value, std::numeric_limits<T>::min(),
+                                                   std::numeric_limits<T>::max()));
+}
+
 inline rl_decision to_row(const Decision& decision) {
     rl_decision row{};
     row.seq = decision.seq;
@@ -49,7 +56,14 @@ inline rl_decision to_row(const Decision& decision) {
     row.cpu = decision.cpu.value;
     row.flags = (decision.preempt ? std::uint32_t{RL_DECISION_PREEMPT} : 0U) |
                 (decision.goes_on ? std::uint32_t{RL_DECISION_GOES_ON} : 0U) |
-                (decision.aged ? std::uint32_t{RL_DECISION_AGED} : 0U);
+                (decision.aged ? std::uint32_t{RL_DECISION_AGED} : 0U) |
+                (decision.standing.own_key ? std::uint32_t{RL_DECISION_OWN_KEY} : 0U);
+    const Standing& standing = decision.standing;
+    row.valid_for = to_field<std::uint32_t>(standing.valid_for);
+    row.valid_exec = to_field<std::uint32_t>(standing.valid_exec);
+    row.due_min = to_field<std::int32_t>(standing.due_min);
+    row.due_max = to_field<std::int32_t>(standing.due_max);
+    row.rate = standing.rate;
     return row;
 }
 

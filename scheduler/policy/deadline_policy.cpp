@@ -44,6 +44,10 @@ constexpr Nanos kOtherSpan = seconds(1);
 constexpr Nanos kMostOwed = millis(50);
 // Farthest deadline of a foreground task, before its credit.
 constexpr Nanos kForegroundFarthest = millis(50);
+// A decision about a task that wakes up holds for so long, and for so much of its CPU time: what
+// the foreground and the others got is counted when they are asked about again.
+constexpr Nanos kStandsFor = millis(100);
+constexpr Nanos kStandsExec = millis(8);
 constexpr Nanos kShortestRequest = micros(100);
 // What the foreground wakes inherits its urgency if it is done so soon …
 constexpr Nanos kInheritingBurst = millis(2);
@@ -120,9 +124,21 @@ bool DeadlinePolicy::inherits(Nanos mean_burst, Nanos used, Nanos now) {
     inherited_ = std::max(inherited_, Nanos{});
     if (mean_burst >= kInheritingBurst || inherited_ >= kMostInherited)
         return false;
-    inherited_ += std::min(used, mean_burst * 4);
+    inherited_ += std::min(used, std::max(mean_burst * 4, kStandsExec));
     inherits_.add();
     return true;
+}
+
+// The decision is made by these bounds, too.
+Standing DeadlinePolicy::standing_for(bool first, bool unsqueezed) const {
+    Standing standing;
+    standing.valid_for = kStandsFor;
+    standing.valid_exec = kStandsExec;
+    standing.due_min = Nanos{} - params_.credit;
+    standing.due_max = first ? kForegroundFarthest : params_.wait_max;
+    standing.rate = unsqueezed ? 1024 : kSqueeze;
+    standing.own_key = first;
+    return standing;
 }
 
 bool DeadlinePolicy::enqueue(const QueuedTask& task, Nanos now) {
@@ -137,16 +153,16 @@ bool DeadlinePolicy::enqueue(const QueuedTask& task, Nanos now) {
     // What a task that deserves very little would wait for with a larger request is too long.
     const Nanos cap{rl_request_cap(task.stretch)};
     const bool known = memory.seen_sleeps != 0 && !background;
-    const Nanos request =
-        known ? std::clamp(std::max(memory.mean_burst, task.burst_exec), kShortestRequest, cap)
-              : cap;
+    const Nanos wanted = std::max(memory.mean_burst, task.burst_exec);
+    const Nanos request = known ? std::clamp(wanted, kShortestRequest, cap) : cap;
     const bool first = task.task_class == TaskClass::Foreground
                            ? !repaying_
-                           : task.called && known &&
-                                 inherits(std::max(memory.mean_burst, task.burst_exec), used, now);
+                           : task.called && known && inherits(wanted, used, now);
     const Nanos ahead{rl_time_to_deadline(request.value, bounded(task.lag).value, task.stretch)};
 
     Decision decision;
+    // Not cut, since the stretch may be another by the time that it is used again.
+    decision.request = known ? std::clamp(wanted, kShortestRequest, Nanos{RL_REQUEST_MAX_NS}) : cap;
     decision.seq = task.seq;
     decision.pid = task.pid;
     decision.slice = slice_for(task, known ? memory.mean_burst : Nanos{}, cap);
@@ -162,7 +178,7 @@ bool DeadlinePolicy::enqueue(const QueuedTask& task, Nanos now) {
     if (first) {
         decision.deadline = now + std::min(due, kForegroundFarthest) - params_.foreground_credit;
         // Who of the foreground was short of CPU time tells the order, not who interrupts whom.
-        decision.key = request - params_.foreground_credit;
+        decision.key = decision.request - params_.foreground_credit;
         decision.bias = Nanos{} - params_.foreground_credit;
     } else {
         const bool beside = now - last_foreground_ < kForegroundSpan;
@@ -171,8 +187,9 @@ bool DeadlinePolicy::enqueue(const QueuedTask& task, Nanos now) {
         // Beside a foreground each slice is asked about, because what it owes is counted then.
         decision.goes_on = !beside;
     }
-    decision.request = request;
     decision.preempt = task.wakeup && !background && !task.batch;
+    if (task.wakeup && known && !owes)
+        decision.standing = standing_for(first, first || decision.goes_on);
     decision.state = memory.to_state();
     return queue_.push(decision);
 }

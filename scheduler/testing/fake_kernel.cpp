@@ -56,6 +56,7 @@ CommitResult FakeKernel::commit_one(const Decision& decision) {
     t.fair.start = decision.aged ? FairAccount::Start::Aged : FairAccount::Start::First;
     t.goes_on = decision.goes_on;
     t.deadline = decision.deadline;
+    note_standing(t, decision);
     if (t.delayed > 0) {
         --t.delayed;
         ++counters_.retried;
@@ -142,6 +143,7 @@ void FakeKernel::remove(Pid pid) {
 void FakeKernel::set_affinity(Pid pid, const CpuSet& cpus) {
     Task& t = task(pid.value);
     t.spec.allowed = usable(cpus);
+    t.stands_until = Nanos{};
     const bool must_move = t.where == Where::Running && !allowed(t, t.cpu);
     if (must_move) {
         const std::size_t cpu = t.cpu;
@@ -206,6 +208,10 @@ void FakeKernel::enqueue(std::int32_t pid, bool wakeup) {
         return;
     if (!wakeup && resume_interrupted(pid))
         return;
+    if (wakeup && decision_stands(t)) {
+        enqueue_standing(pid);
+        return;
+    }
     if (silent_) {
         ++counters_.unasked;
         enqueue_unasked(pid, wakeup);
@@ -264,6 +270,39 @@ void FakeKernel::enqueue_unasked(std::int32_t pid, bool wakeup) {
     t.fair.start =
         ahead < Nanos{RL_WAIT_MAX_NS} ? FairAccount::Start::First : FairAccount::Start::Aged;
     place_decided(pid, t.deadline, kAnyCpu, wakeup);
+}
+
+// ---- decisions that hold for more than one wake-up: as in bpf/standing.bpf.h
+
+void FakeKernel::note_standing(Task& t, const Decision& decision) const {
+    const Nanos valid_for = std::min(decision.standing.valid_for, Nanos{RL_VALID_FOR_MAX_NS});
+    t.standing = decision.standing;
+    t.preempt = decision.preempt;
+    t.stands_until = valid_for.value > 0 && decision.request.value > 0 ? now_ + valid_for : Nanos{};
+    t.stands_exec = t.stats.cpu_time + decision.standing.valid_exec;
+    t.stands_slice = decision.slice;
+}
+
+bool FakeKernel::decision_stands(const Task& t) const {
+    return now_ < t.stands_until && t.stats.cpu_time < t.stands_exec;
+}
+
+void FakeKernel::enqueue_standing(std::int32_t pid) {
+    Task& t = task(pid);
+    const std::uint32_t stretch = fair_.stretch(t.fair);
+    const std::int64_t request = std::min(t.fair.request, t.fair.request_cap).value;
+    const std::int64_t ahead = rl_time_to_deadline(request, t.fair.lag.value, stretch);
+    const std::int64_t due =
+        rl_standing_due(ahead, t.standing.due_min.value, t.standing.due_max.value, t.standing.rate);
+    ++counters_.standing;
+    if (!t.standing.own_key)
+        t.decided_key = t.bias + Nanos{rl_standing_key(request, stretch, due, t.standing.rate)};
+    t.key = t.decided_key;
+    t.granted = t.stands_slice;
+    t.used = Nanos{};
+    t.deadline = now_ + t.bias + Nanos{due};
+    t.fair.start = ahead > RL_WAIT_MAX_NS ? FairAccount::Start::Aged : FairAccount::Start::First;
+    place_decided(pid, t.deadline, kAnyCpu, t.preempt);
 }
 
 void FakeKernel::ask_user_space(std::int32_t pid, bool wakeup) {

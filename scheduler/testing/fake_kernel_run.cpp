@@ -15,7 +15,8 @@ void FakeKernel::place_decided(std::int32_t pid, Nanos deadline, CpuId preferred
     Task& t = task(pid);
     const auto idle = idle_cpu(t);
     auto interrupted = idle ? std::nullopt : dry_cpu(t);
-    if (!idle && !interrupted && preempt)
+    const bool takes_it = !idle && !interrupted && preempt && victim(t);
+    if (takes_it)
         interrupted = victim(t);
     const auto told = idle ? idle : interrupted;
 
@@ -30,7 +31,9 @@ void FakeKernel::place_decided(std::int32_t pid, Nanos deadline, CpuId preferred
 
     if (t.queue != nullptr)
         t.queue->erase(t.place);
-    insert(pid, narrow ? singles_[cpu] : llc_queue(cpu), deadline, Where::Decided);
+    // What a CPU is interrupted for comes first there, whatever else is due.
+    insert(pid, narrow || takes_it ? singles_[cpu] : llc_queue(cpu),
+           takes_it ? deadline - Nanos{RL_OWN_AHEAD_NS} : deadline, Where::Decided);
     if (idle)
         look_for_work(*idle);
     else if (interrupted)
@@ -270,6 +273,8 @@ void FakeKernel::step_done(std::int32_t pid) {
         }
     }
     t.run_left = t.spec.steps[t.step].run;
+    if (rl_burst_is_off(static_cast<std::uint64_t>(t.burst_exec.value), t.fair.request.value) != 0)
+        t.stands_until = Nanos{};
     t.burst_exec = Nanos{};
     t.last_sleep = sleep;
     ++t.sleeps;

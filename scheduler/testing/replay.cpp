@@ -122,18 +122,7 @@ class Player {
         while (const auto decision = policy_.pick(now_)) {
             states_[decision->pid.value] = decision->state;
             ++summary_.decisions;
-            write({{"time", now_.value},
-                   {"pid", decision->pid.value},
-                   {"seq", decision->seq},
-                   {"cpu", decision->cpu.value},
-                   {"slice", decision->slice.value},
-                   {"deadline", decision->deadline.value},
-                   {"key", decision->key.value},
-                   {"preempt", decision->preempt},
-                   {"aged", decision->aged},
-                   {"goes_on", decision->goes_on},
-                   {"request", decision->request.value},
-                   {"bias", decision->bias.value}});
+            write(to_line(*decision));
         }
     }
 
@@ -144,6 +133,29 @@ class Player {
     }
 
   private:
+    [[nodiscard]] nlohmann::ordered_json to_line(const Decision& decision) const {
+        nlohmann::ordered_json line{{"time", now_.value},
+                                    {"pid", decision.pid.value},
+                                    {"seq", decision.seq},
+                                    {"cpu", decision.cpu.value},
+                                    {"slice", decision.slice.value},
+                                    {"deadline", decision.deadline.value},
+                                    {"key", decision.key.value},
+                                    {"preempt", decision.preempt},
+                                    {"aged", decision.aged},
+                                    {"goes_on", decision.goes_on},
+                                    {"request", decision.request.value},
+                                    {"bias", decision.bias.value}};
+        if (const Standing& standing = decision.standing; standing.valid_for.value > 0)
+            line["standing"] = {{"valid_for", standing.valid_for.value},
+                                {"valid_exec", standing.valid_exec.value},
+                                {"due_min", standing.due_min.value},
+                                {"due_max", standing.due_max.value},
+                                {"rate", standing.rate},
+                                {"own_key", standing.own_key}};
+        return line;
+    }
+
     void queue(Reader& reader, std::size_t number) {
         QueuedTask task;
         task.seq = number;

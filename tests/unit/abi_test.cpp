@@ -44,7 +44,14 @@ TEST(Abi, DecisionRowHasNoHoles) {
     EXPECT_EQ(offsetof(rl_decision, cpu), 84U);
     EXPECT_EQ(offsetof(rl_decision, flags), 88U);
     EXPECT_EQ(offsetof(rl_decision, result), 92U);
-    EXPECT_EQ(sizeof(rl_decision), 96U);
+    EXPECT_EQ(offsetof(rl_decision, valid_for), 96U);
+    EXPECT_EQ(offsetof(rl_decision, valid_exec), 100U);
+    EXPECT_EQ(offsetof(rl_decision, due_min), 104U);
+    EXPECT_EQ(offsetof(rl_decision, due_max), 108U);
+    EXPECT_EQ(offsetof(rl_decision, rate), 112U);
+    EXPECT_EQ(offsetof(rl_decision, reserved) + sizeof(rl_decision{}.reserved),
+              sizeof(rl_decision));
+    EXPECT_EQ(sizeof(rl_decision), 128U) << "whole cache lines";
     EXPECT_EQ(alignof(rl_decision), 8U);
 }
 

@@ -73,11 +73,13 @@ class DeadlinePolicy final : public Policy {
 
     // The bound above while there are foreground tasks.
     [[nodiscard]] static Nanos squeezed(Nanos ahead) {
-        return ahead.value > 0 ? ahead * 2 / 5 : ahead;
+        return Nanos{ahead.value > 0 ? ahead.value * kSqueeze / 1024 : ahead.value};
     }
 
   private:
+    static constexpr std::uint32_t kSqueeze = 410; // 2/5, of 1024
     [[nodiscard]] bool inherits(Nanos mean_burst, Nanos used, Nanos now);
+    [[nodiscard]] Standing standing_for(bool first, bool unsqueezed) const;
     void account_shares(bool foreground, Nanos used, Nanos now);
     [[nodiscard]] Nanos slice_for(const QueuedTask& task, Nanos mean_burst, Nanos cap) const;
 

@@ -60,6 +60,30 @@ struct QueuedTask {
                          // shows that one's frame or plays its sound
 };
 
+// For how long a decision about a task that has woken up holds for its further wake-ups, too. While
+// it does, the kernel side answers by itself, without an enqueue(), which costs a fraction and
+// comes sooner: by the decision's request, bias, slice and preempt, with the lag and the stretch
+// that the task then has,
+//
+//     due      = clamp((request - lag) * stretch / 1024, due_min, due_max); times rate / 1024 if it
+//                is positive
+//     deadline = now + bias + due
+//     key      = bias + max(due, request * stretch / 1024 * rate / 1024), or with own_key the
+//                decision's
+//
+// The policy is asked again when `valid_for` or `valid_exec` has run out; when the task's class,
+// group, nice value or number of allowed CPUs has changed; when it is woken by the foreground and
+// was not the last time, or the other way round; when it slept after more than twice its request,
+// or after less than a quarter of one above 0.4 ms; and when it has used its slice up.
+struct Standing {
+    Nanos valid_for;  // since the decision, at most 100 ms; 0: it holds for this once
+    Nanos valid_exec; // CPU time that the task may use meanwhile, at most 4 s
+    Nanos due_min;    // both within 2 s of 0
+    Nanos due_max;
+    std::uint32_t rate = 1024; // 0 to 1024: how fast deadline and key grow with the CPU time used
+    bool own_key = false;
+};
+
 // What becomes of a QueuedTask.
 struct Decision {
     std::uint64_t seq = 0; // of the QueuedTask
@@ -88,6 +112,7 @@ struct Decision {
     bool goes_on = false;
     Nanos request;
     Nanos bias;
+    Standing standing; // needs a request
     PolicyState state{};
 };
 

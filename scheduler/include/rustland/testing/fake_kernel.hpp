@@ -86,6 +86,7 @@ struct FakeCounters {
     std::uint64_t idle = 0;      // an idle CPU was there
     std::uint64_t resumed = 0;   // interrupted, put back with the rest of its slice
     std::uint64_t went_on = 0;   // its slice was used up, and it came first again
+    std::uint64_t standing = 0;  // it woke up while a decision held
     std::uint64_t stale = 0;
     std::uint64_t retried = 0;
     std::uint64_t preempted = 0;
@@ -160,6 +161,11 @@ class FakeKernel final : public Kernel {
         Nanos bias;           // of the last decision
         Nanos deadline;       // of the present slice
         bool goes_on = false; // of the last decision
+        bool preempt = false;
+        Standing standing;
+        Nanos stands_until; // while the decision holds
+        Nanos stands_exec;  // CPU time up to which it does
+        Nanos stands_slice;
         FairAccount fair;
         PolicyState state{};
         TaskStats stats;
@@ -186,6 +192,9 @@ class FakeKernel final : public Kernel {
     bool start_on_idle_cpu(std::int32_t pid);
     bool resume_interrupted(std::int32_t pid);
     void enqueue_unasked(std::int32_t pid, bool wakeup);
+    void note_standing(Task& t, const Decision& decision) const;
+    [[nodiscard]] bool decision_stands(const Task& t) const;
+    void enqueue_standing(std::int32_t pid);
     Nanos time_to_deadline(Task& t);
     void ask_user_space(std::int32_t pid, bool wakeup);
     void insert(std::int32_t pid, Queue& queue, Nanos deadline, Where where);

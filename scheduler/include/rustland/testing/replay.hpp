@@ -16,8 +16,10 @@
 // The answers:
 //
 //   {"time":T,"pid":P,"seq":N,"cpu":C,"slice":S,"deadline":D,"key":K,"preempt":B,
-//    "aged":B,"goes_on":B,"request":R,"bias":I}
-//                               a decision; cpu is -1 for any
+//    "aged":B,"goes_on":B,"request":R,"bias":I,
+//    "standing":{"valid_for":T,"valid_exec":T,"due_min":T,"due_max":T,"rate":N,"own_key":B}}
+//                               a decision; cpu is -1 for any; "standing" where it holds for more
+//                               than once
 //   {"time":T,"pid":P,"seq":N,"refused":true}   the policy had no room for the task
 #pragma once
 

@@ -75,7 +75,8 @@ void Daemon::runner_event(const RunnerEvent& event) {
         scheduler_->disconnect(); // from the one before, where it was started anew
         record("attached", fmt::format("{} (process {}, ops {})", run.spec.command(),
                                        run.process.pid.value, run.ops));
-        send(event::Attached{run.spec, {}, false, {}});
+        run_->attached_at = monotonic_now();
+        send(event::Attached{run.spec, run_->attached_at, false, {}});
         save_run();
         tell_classes();
         return;

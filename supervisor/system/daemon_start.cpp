@@ -181,7 +181,9 @@ void Daemon::adopt(const RunRecord& left) {
                              : fmt::format("took over {} (process {})", left.spec.command(),
                                            left.process.pid.value));
     run_ = left;
-    send(event::Attached{left.spec, {}, left.by_command, take_back_holds(), starting});
+    // An earlier daemon's word for it; a time to come is none.
+    const Nanos since = left.attached_at <= monotonic_now() ? left.attached_at : Nanos{};
+    send(event::Attached{left.spec, since, left.by_command, take_back_holds(), starting});
     tell_classes();
 }
 

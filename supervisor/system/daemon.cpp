@@ -87,12 +87,16 @@ void Daemon::runner_event(const RunnerEvent& event) {
     if (const auto* failed = std::get_if<runner::StartFailed>(&event)) {
         // What was not even begun has not ended either; it is tried again by itself.
         const bool tried = failed->exit.kind != ExitKind::NotTried;
-        last_reason_ = failed->exit.reason;
+        const SchedulerSpec spec = core_->current().value_or(SchedulerSpec{});
+        ExitInfo exit = failed->exit;
+        if (!config_->names(spec))
+            exit.reason = for_command(exit.reason.str());
+        last_reason_ = exit.reason;
         if (tried)
-            remember_exit(failed->exit);
-        record(tried ? "failed" : "waiting", failed->exit.reason, failed->exit.dump);
+            remember_exit(exit);
+        record(tried ? "failed" : "waiting", exit.reason, exit.dump);
         kernel_changed();
-        send(event::StartFailed{core_->current().value_or(SchedulerSpec{}), failed->exit});
+        send(event::StartFailed{spec, exit});
     } else if (const auto* exited = std::get_if<runner::Exited>(&event)) {
         record_exit(exited->exit);
         send(event::Exited{exited->exit});

@@ -40,7 +40,10 @@ Status Daemon::init() {
     auto config = make_config(text, user_names_.find_now(text.users));
     if (!config)
         return config.error();
-    config_ = *std::move(config);
+    config_ = config->config;
+    config_notes_ = config->notes;
+    for (const std::string& note : config_notes_)
+        log::info("{}", note);
     if (options_.clients.privileged == 0)
         options_.clients.privileged = ::geteuid();
     if (const Status status = make_run_dir(); !status)

@@ -94,6 +94,13 @@ TEST(Layers, CheckNotesAHomeFolderThatIsARegularExpression) {
                             "/home/*/games/doom9"));
 }
 
+TEST(Layers, CheckNotesACommentBehindAValue) {
+    EXPECT_THAT(messages(build("[workload a]\nprogram = doom9 # mine\n").notes),
+                ElementsAre("f:2: [workload a] program: \"# mine\" belongs to the value; a comment "
+                            "stands on a line of its own (quotes, where it is meant)"));
+    EXPECT_THAT(messages(build("[workload a]\nprogram = \"doom # 9\", c#\n").notes), IsEmpty());
+}
+
 TEST(Layers, CheckNotesARuleThatTakesEveryProgram) {
     const char* const rest = "takes every program of a user (bash, firefox and gnome-shell among "
                              "them), so that the scheduler is always on and nothing comes before "

@@ -54,6 +54,13 @@ TEST_F(Why, IdleIsNoFault) {
     EXPECT_EQ(core.why(), "no game runs, and /usr/sbin/rustland is in quarantine: broken");
 }
 
+TEST_F(Why, WhatLingersSaysWhenItGoesOff) {
+    at(0, event::WorkloadStarted{"game"});
+    attach(1);
+    at(20, event::WorkloadEnded{"game"});
+    EXPECT_EQ(core.why(), "game ended; goes off in 10.0s");
+}
+
 TEST_F(Why, WhereNothingCountsNothingComesOnByItself) {
     configure("[workload a]\nprogram = a\nenabled = no\n");
     at(0, event::Tick{});

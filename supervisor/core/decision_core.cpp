@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/core/decision_core.hpp"
 
+#include "supervisor/config/wide_rules.hpp"
+
 #include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -11,10 +13,14 @@ namespace {
 // Who is heard first. A lingering workload keeps what runs only while nobody else wants anything.
 enum Rank { kDefault, kLingering, kHold, kWorkload, kHoldWithSpec, kCommand };
 
-std::string waiting(Nanos until, Nanos now, std::string_view what) {
-    // Whole tenths, rounded up: a person reads this.
+// Whole tenths, rounded up: a person reads this.
+std::string in_seconds(Nanos until, Nanos now) {
     const std::int64_t tenths = ((until - now).value + 99'999'999) / 100'000'000;
-    return fmt::format("{}; {}.{}s to go", what, tenths / 10, tenths % 10);
+    return fmt::format("{}.{}s", tenths / 10, tenths % 10);
+}
+
+std::string waiting(Nanos until, Nanos now, std::string_view what) {
+    return fmt::format("{}; {} to go", what, in_seconds(until, now));
 }
 
 constexpr const char* kAsleep = "the machine is about to sleep";
@@ -163,7 +169,7 @@ std::string DecisionCore::why_nobody_wants_it() const {
     // One that began now would not turn it on.
     if (const auto in_the_way = obstacle(config_->settings.scheduler))
         return fmt::format("no game runs, and {}", *in_the_way);
-    return kIdle;
+    return nothing_counts(*config_) ? kNothingCounts : kIdle;
 }
 
 void DecisionCore::consider_sessions(std::vector<Candidate>& all, Nanos now) {
@@ -186,7 +192,8 @@ void DecisionCore::consider_sessions(std::vector<Candidate>& all, Nanos now) {
             continue;
         all.push_back({spec, session.active ? kWorkload : kLingering, rule->priority, session.began,
                        session.active ? fmt::format("workload {}", name)
-                                      : waiting(until, now, fmt::format("{} ended", name))});
+                                      : fmt::format("{} ended; goes off in {}", name,
+                                                    in_seconds(until, now))});
     }
 }
 

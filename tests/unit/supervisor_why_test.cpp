@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What people are told of why the scheduler is on or off: never two things that contradict, never a
 // wait without its reason, and in the same words wherever it is asked.
+#include "supervisor/config/wide_rules.hpp"
 #include "supervisor/core/decision_core.hpp"
 #include "support/core_test.hpp"
 
@@ -51,6 +52,19 @@ TEST_F(Why, IdleIsNoFault) {
     fail(6, ExitKind::Misconfigured);
     at(7, event::WorkloadEnded{"game"});
     EXPECT_EQ(core.why(), "no game runs, and /usr/sbin/rustland is in quarantine: broken");
+}
+
+TEST_F(Why, WhatLingersSaysWhenItGoesOff) {
+    at(0, event::WorkloadStarted{"game"});
+    attach(1);
+    at(20, event::WorkloadEnded{"game"});
+    EXPECT_EQ(core.why(), "game ended; goes off in 10.0s");
+}
+
+TEST_F(Why, WhereNothingCountsNothingComesOnByItself) {
+    configure("[workload a]\nprogram = a\nenabled = no\n");
+    at(0, event::Tick{});
+    EXPECT_EQ(core.why(), kNothingCounts);
 }
 
 TEST_F(Why, AConditionThatIsNotMetIsSaid) {

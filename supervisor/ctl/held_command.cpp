@@ -115,7 +115,7 @@ int run_held(const CtlOptions& options, const StartOptions& start, const std::st
     if (!attempt.problem.empty())
         // The command matters more than its scheduler.
         fmt::print(stderr, "rustlandctl: {}; running the command all the same{}\n", attempt.problem,
-                   attempt.no_daemon ? ", and the scheduler comes on for it once rustlandd runs"
+                   attempt.no_daemon ? ", and the scheduler comes on for it once that is possible"
                                      : "");
     // The terminal sends ^C to the command too; we wait for what it makes of it.
     std::signal(SIGINT, SIG_IGN);

@@ -15,6 +15,7 @@
 
 #include "supervisor/core/event.hpp"
 #include "supervisor/core/failures.hpp"
+#include "supervisor/core/reason.hpp"
 
 #include <deque>
 #include <functional>
@@ -52,7 +53,9 @@ class DecisionCore {
     [[nodiscard]] const std::optional<SchedulerSpec>& current() const { return current_; }
     [[nodiscard]] std::optional<Nanos> on_since() const;
     // Why it is as it is, for people: "no game runs …", "waiting after a failure …; 3.0s to go" …
-    [[nodiscard]] const std::string& why() const { return why_; }
+    [[nodiscard]] std::string why(Nanos now) const { return why_.text(now); }
+    // The same without what is still to go, for what is not asked for again.
+    [[nodiscard]] std::string lasting_why() const { return why_.lasting(); }
     [[nodiscard]] const FailureBook& failures() const { return failures_; }
     // Who runs what is not ours; Nobody where nothing is.
     [[nodiscard]] const WhoRuns& foreign() const { return foreign_; }
@@ -95,7 +98,7 @@ class DecisionCore {
         int rank = 0;
         int priority = 0;
         Nanos began;
-        std::string why;
+        Reason why;
     };
 
     void take(const event::WorkloadStarted& e, Nanos now);
@@ -170,7 +173,7 @@ class DecisionCore {
     CleanLine why_not_tried_;  // the last time
     std::deque<Nanos> starts_; // starts and switches within the limit's window
     std::optional<Nanos> wakeup_;
-    std::string why_ = kIdle;
+    Reason why_{kIdle};
 };
 
 } // namespace rustland::supervisor

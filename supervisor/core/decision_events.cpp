@@ -109,8 +109,10 @@ void DecisionCore::take(const event::StartFailed& e, Nanos now) {
     if (e.exit.kind == ExitKind::NotTried && !starts_.empty())
         starts_.pop_back();
     // A person who was told that the start failed does not expect it to succeed later.
-    if (manual_ == e.spec && !manual_proven_)
+    if (manual_ == e.spec && !manual_proven_) {
         manual_.reset();
+        commanded_ = false;
+    }
     note_exit(e.spec, e.exit, {}, now);
 }
 

@@ -5,6 +5,7 @@
 #include "rustland/common/log.hpp"
 #include "supervisor/match/process_info.hpp"
 #include "supervisor/system/exit_status.hpp"
+#include "supervisor/system/request_fields.hpp"
 #include "supervisor/system/scheduler_owner.hpp"
 
 #include <algorithm>
@@ -91,7 +92,9 @@ void Daemon::runner_event(const RunnerEvent& event) {
             remember_exit(failed->exit);
         record(tried ? "failed" : "waiting", failed->exit.reason, failed->exit.dump);
         kernel_changed();
-        send(event::StartFailed{core_->current().value_or(SchedulerSpec{}), failed->exit});
+        const SchedulerSpec spec = core_->current().value_or(SchedulerSpec{});
+        tell_of_failed_start(spec, failed->exit.reason);
+        send(event::StartFailed{spec, failed->exit});
     } else if (const auto* exited = std::get_if<runner::Exited>(&event)) {
         record_exit(exited->exit);
         send(event::Exited{exited->exit});
@@ -265,22 +268,33 @@ void Daemon::tell_classes() {
     scheduler_->classes(std::move(list.classes));
 }
 
+json Daemon::answer_for(const Waiter& waiter) const {
+    const bool on = core_->phase() == Phase::On;
+    const std::string why = core_->why(monotonic_now());
+    if (waiter.wants_on != on)
+        return refused(!on && !last_reason_.empty() ? last_reason_ : why);
+    if (on && waiter.wanted && waiter.wanted != core_->current())
+        return refused(fmt::format("{} is on instead: {}", core_->current()->command(), why));
+    return {{"ok", true}, {"status", status_for(waiter.peer)}};
+}
+
+// Before anything else is decided: what a game starts in its place is not what they asked for.
+void Daemon::tell_of_failed_start(const SchedulerSpec& spec, const CleanLine& reason) {
+    std::vector<Waiter> told;
+    for (const Waiter& waiter : std::exchange(waiters_, {}))
+        (waiter.wanted == spec ? told : waiters_).push_back(waiter);
+    for (const Waiter& waiter : told)
+        waiter.reply(refused(reason));
+}
+
 // Answers those who wait for what has just been reached.
 void Daemon::settle() {
     save_stop();
     const Phase phase = core_->phase();
     if (phase == Phase::On || phase == Phase::Off) {
         const std::vector<Waiter> waiters = std::exchange(waiters_, {});
-        for (const Waiter& waiter : waiters) {
-            const bool good = waiter.wants_on == (phase == Phase::On);
-            if (good)
-                waiter.reply({{"ok", true}, {"status", status_for(waiter.peer)}});
-            else
-                waiter.reply(
-                    {{"ok", false},
-                     {"error",
-                      phase == Phase::Off && !last_reason_.empty() ? last_reason_ : core_->why()}});
-        }
+        for (const Waiter& waiter : waiters)
+            waiter.reply(answer_for(waiter));
     }
     if (run_ && phase == Phase::On && run_->by_command != core_->commanded_on())
         save_run();

@@ -88,6 +88,8 @@ class Daemon {
     [[nodiscard]] const Settings& settings() const { return config_->settings; }
     // What is wrong with our place on the message bus; empty: nothing.
     void bus_problem(const CleanLine& problem);
+    // As status(), with a reason that says nothing of the time to go: for those who keep it.
+    [[nodiscard]] nlohmann::json lasting_status() const;
     // For systemctl status.
     [[nodiscard]] CleanLine status_line() const;
     [[nodiscard]] const std::deque<HistoryEntry>& history_entries() const {
@@ -195,7 +197,11 @@ class Daemon {
         bool wants_on = false;
         Reply reply;
         Nanos since = {}; // when it began to wait
+        // The one that a person asked for: another one that is on is not that. Nothing: any.
+        std::optional<SchedulerSpec> wanted = {};
     };
+    [[nodiscard]] nlohmann::json answer_for(const Waiter& waiter) const;
+    void tell_of_failed_start(const SchedulerSpec& spec, const CleanLine& reason);
 
     Loop& loop_;
     DaemonOptions options_;

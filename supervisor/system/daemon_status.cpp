@@ -17,7 +17,7 @@ json Daemon::why_waits(const std::string& rule) const {
     const Rule* const known = config_->find_rule(rule);
     if (core_->phase() != Phase::Off || known == nullptr)
         return nullptr;
-    return core_->why_not_now(*known).value_or(core_->why());
+    return core_->why_not_now(*known).value_or(core_->why(monotonic_now()));
 }
 
 // What runs under a hold is in the foreground as a game is.
@@ -170,7 +170,7 @@ json Daemon::status() const {
     const WhoRuns runs = who_runs_now(kernel);
     json out = {{"version", kVersion},
                 {"state", phase_name(core_->phase())},
-                {"why", core_->why()},
+                {"why", core_->why(monotonic_now())},
                 {"scheduler", current ? json(current->path) : json()},
                 {"arguments", current ? json(current->args) : json::array()},
                 {"uptime_ms", since ? json((monotonic_now() - *since).value / 1'000'000) : json()},
@@ -215,6 +215,12 @@ json Daemon::status() const {
     return out;
 }
 
+json Daemon::lasting_status() const {
+    json out = status();
+    out["why"] = core_->lasting_why();
+    return out;
+}
+
 void Daemon::bus_problem(const CleanLine& problem) {
     if (problem == bus_problem_)
         return;
@@ -226,7 +232,7 @@ void Daemon::bus_problem(const CleanLine& problem) {
 CleanLine Daemon::status_line() const {
     const auto& current = core_->current();
     return fmt::format("{}{}{}: {}", phase_name(core_->phase()), current ? " " : "",
-                       current ? current->command() : "", core_->why());
+                       current ? current->command() : "", core_->lasting_why());
 }
 
 } // namespace rustland::supervisor

@@ -6,6 +6,7 @@
 #include "rustland/common/version.hpp"
 #include "supervisor/ctl/add.hpp"
 #include "supervisor/ctl/commands.hpp"
+#include "supervisor/ctl/held_command.hpp"
 #include "supervisor/ctl/import_ananicy.hpp"
 #include "supervisor/ctl/import_others.hpp"
 #include "supervisor/ctl/seeing.hpp"
@@ -14,6 +15,8 @@
 #include <fmt/format.h>
 #include <functional>
 #include <limits>
+#include <optional>
+#include <string>
 
 using namespace rustland;
 using namespace rustland::supervisor;
@@ -52,7 +55,13 @@ CLI::App* add(CLI::App& app, Request& request, const char* name, const char* hel
 
 void add_scheduler_options(CLI::App* sub, Request& r) {
     sub->add_option("-s,--scheduler", r.start.scheduler, "Program to run instead of the configured")
-        ->type_name("PATH");
+        ->type_name("PATH")
+        ->check([](const std::string& path) {
+            return path.starts_with('/')
+                       ? ""
+                       : fmt::format("'{}' is not an absolute path, such as /usr/sbin/rustland",
+                                     path);
+        });
 }
 
 void add_start(CLI::App& app, Request& r, const char* name, const char* help) {
@@ -81,7 +90,7 @@ void add_scheduler_socket(CLI::App* sub, std::string& path) {
 
 // What shows the scheduler at work.
 void add_seeing(CLI::App& app, Request& r) {
-    CLI::App* view = add(app, r, "top", "The live scheduler, its CPUs and workloads",
+    CLI::App* view = add(app, r, "top", "The games, their waits, and the scheduler at work",
                          [&r] { return top(r.options, r.top); });
     add_number(*view, "-d,--interval", r.top.interval, 0.1, 60,
                "Seconds between two views (default 1)")
@@ -161,25 +170,24 @@ void add_rules(CLI::App& app, Request& r) {
 
 void add_commands(CLI::App& app, Request& r) {
     add(app, r, "status", "What runs, and why", [&r] { return show_status(r.options); });
-    add(app, r, "list", "The processes that count as workloads",
+    add(app, r, "list", "The processes that count as games, and what is held",
         [&r] { return show_list(r.options); });
     add_start(app, r, "start", "Start the scheduler and wait until it is attached");
     add_start(app, r, "switch", "Change to another scheduler or other arguments");
     add(app, r, "stop", "Stop the scheduler, until resume or start",
         [&r] { return stop(r.options); });
-    add(app, r, "resume", "Let workloads start the scheduler again after a stop",
-        [&r] { return simple(r.options, "resume", "workloads decide again"); });
+    add(app, r, "resume", "Let games turn the scheduler on again after a stop",
+        [&r] { return simple(r.options, "resume", "games turn the scheduler on again"); });
     add(app, r, "restart", "Stop the scheduler and start it again",
         [&r] { return simple(r.options, "restart", "restarted"); });
     add_held(app, r, "run", "Run a game, or any command, with the scheduler on until it ends");
     add_held(app, r, "hold", "Another name of run");
     add_number(*add(app, r, "release", "End a hold", [&r] { return release(r.options, r.cookie); }),
-               "cookie", r.cookie, 1, std::numeric_limits<std::int64_t>::max(),
+               "hold", r.cookie, 1, std::numeric_limits<std::uint64_t>::max(),
                "Its number, as status shows it")
-        ->type_name("UINT")
+        ->type_name("NUMBER")
         ->required();
-    add(app, r, "reload", "Read the configuration again",
-        [&r] { return simple(r.options, "reload", "reloaded"); });
+    add(app, r, "reload", "Read the configuration again", [&r] { return reload(r.options); });
     add(app, r, "reset-failed", "Forget failures and end quarantines",
         [&r] { return simple(r.options, "reset-failed", "failures forgotten"); });
     add_rules(app, r);
@@ -262,13 +270,26 @@ void put_in_order(CLI::App& app) {
     app.footer("The manual has more: man rustlandctl.");
 }
 
+// An option of the scheduler that stands where rustlandctl's own do.
+std::optional<std::string> for_the_scheduler(const CLI::App& app, int argc, char** argv) {
+    const usage::Reading reading = usage::read_names(app, usage::words_of(argc, argv));
+    const std::string name = reading.app->get_name();
+    if (!reading.unknown_option || (name != "start" && name != "switch") ||
+        !closest_words(*reading.unknown_option, usage::option_names(*reading.app)).empty())
+        return std::nullopt;
+    const std::string full = usage::full_name(*reading.app);
+    return fmt::format("{0}: there is no option '{1}'; the scheduler's own options stand behind "
+                       "--: {0} -- {1} (see {0} --help)",
+                       full, *reading.unknown_option);
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
     Request request;
     CLI::App app("Asks and commands rustlandd, the supervisor of the CPU scheduler.",
                  "rustlandctl");
-    app.set_version_flag("--version", std::string("rustlandctl ") + kVersion);
+    app.set_version_flag("-V,--version", std::string("rustlandctl ") + kVersion);
     app.add_option("--socket", request.options.socket, "The daemon's socket")->type_name("PATH");
     // For tests.
     app.add_option("--bus-address", request.options.bus_address)->group("");
@@ -286,6 +307,10 @@ int main(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
+        if (const auto sentence = for_the_scheduler(app, argc, argv)) {
+            fmt::print(stderr, "{}\n", *sentence);
+            return kUsage;
+        }
         return report_parse_error(app, e, argc, argv);
     }
     return request.run();

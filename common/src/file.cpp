@@ -62,7 +62,7 @@ Status replace_file(const std::string& path, std::string_view text, mode_t mode)
     ::unlink(fresh.c_str()); // of a process that was killed at this, and had the same number
     UniqueFd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
     if (!fd)
-        return Error::from_errno(fresh);
+        return Error::from_errno(path);
     const auto fail = [&] {
         Error error = Error::from_errno(path);
         ::unlink(fresh.c_str());

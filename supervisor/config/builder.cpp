@@ -3,6 +3,7 @@
 #include "supervisor/config/config.hpp"
 #include "supervisor/config/keys.hpp"
 #include "supervisor/config/notes.hpp"
+#include "supervisor/config/wide_rules.hpp"
 
 #include "rustland/common/closest.hpp"
 
@@ -67,6 +68,8 @@ class Builder {
         }
         check_together();
         out_.notes = notes_on(out_.sections);
+        for (Problem& note : notes_on_wide_rules(out_.config))
+            out_.notes.push_back(std::move(note));
         sort_by_place(out_.problems, files);
         sort_by_place(out_.notes, files);
         return std::move(out_);

@@ -68,6 +68,22 @@ void note_home(const LayeredKey& key, Problems& notes) {
                                            item.text, item.text.substr(1))));
 }
 
+// "doom9 # mine": only a line of its own is a comment.
+void note_comment(const LayeredKey& key, Problems& notes) {
+    for (const RawEntry& entry : key.given)
+        for (const RawValue& part : entry.parts) {
+            const std::size_t at = part.text.find(" #");
+            if (at == std::string::npos || part.text.find('"') != std::string::npos)
+                continue;
+            Problem told =
+                note(entry, fmt::format("\"{}\" belongs to the value; a comment stands on "
+                                        "a line of its own (quotes, where it is meant)",
+                                        part.text.substr(at + 1)));
+            told.line = part.line;
+            notes.push_back(std::move(told));
+        }
+}
+
 // A rule that is switched off and nowhere made.
 void note_missing(const LayeredSection& section, const std::vector<LayeredSection>& all,
                   Problems& notes) {
@@ -97,6 +113,7 @@ Problems notes_on(const std::vector<LayeredSection>& sections) {
         for (const LayeredKey& key : section.keys) {
             note_replaced_list(key, notes);
             note_home(key, notes);
+            note_comment(key, notes);
         }
     }
     return notes;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/core/decision_core.hpp"
 
+#include "supervisor/config/wide_rules.hpp"
+
 #include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -157,7 +159,7 @@ std::string DecisionCore::why_nobody_wants_it() const {
     // One that began now would not turn it on.
     if (const auto in_the_way = obstacle(config_->settings.scheduler))
         return fmt::format("no game runs, and {}", *in_the_way);
-    return kIdle;
+    return nothing_counts(*config_) ? kNothingCounts : kIdle;
 }
 
 void DecisionCore::consider_sessions(std::vector<Candidate>& all, Nanos now) {
@@ -180,7 +182,7 @@ void DecisionCore::consider_sessions(std::vector<Candidate>& all, Nanos now) {
             continue;
         all.push_back({spec, session.active ? kWorkload : kLingering, rule->priority, session.began,
                        session.active ? Reason{fmt::format("workload {}", name)}
-                                      : Reason{fmt::format("{} ended", name), until}});
+                                      : Reason{fmt::format("{} ended", name), until, "", true}});
     }
 }
 

@@ -13,7 +13,9 @@ std::string Reason::text(Nanos now) const {
     // Whole tenths, rounded up: a person reads this.
     const std::int64_t tenths =
         std::max<std::int64_t>((*until - now).value + 99'999'999, 0) / 100'000'000;
-    return fmt::format("{}; {}.{}s to go{}", what, tenths / 10, tenths % 10, then);
+    const std::string time = fmt::format("{}.{}s", tenths / 10, tenths % 10);
+    return fmt::format("{}; {}{}{}{}", what, goes_off ? "goes off in " : "", time,
+                       goes_off ? "" : " to go", then);
 }
 
 } // namespace rustland::supervisor

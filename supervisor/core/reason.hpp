@@ -14,8 +14,9 @@ struct Reason {
     std::string what;
     std::optional<Nanos> until = {}; // when that ends by itself
     std::string then = {};           // what follows, with its own "; " in front
+    bool goes_off = false;           // then the scheduler does
 
-    // "game ended; 3.2s to go"
+    // "stays on for the minimum time; 3.2s to go", "game ended; goes off in 3.2s"
     [[nodiscard]] std::string text(Nanos now) const;
     // The same without the time to go: for what is kept, where it would stand still.
     [[nodiscard]] std::string lasting() const { return what + then; }

@@ -6,6 +6,7 @@
 #include "supervisor/ctl/client.hpp"
 #include "supervisor/ctl/print.hpp"
 #include "supervisor/ctl/process_choice.hpp"
+#include "supervisor/ctl/program_search.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -96,9 +97,11 @@ Result<std::string> settled(const Config& config, const Target& target, const Ad
         return fmt::format("{} {} already, by the rule {} ({})", target.recognition.program,
                            game ? "counts as a game" : "is kept out", rule->name, place);
     if (rule->deny)
-        return Error(fmt::format("{} is kept out by the rule {} ({}), which comes before every "
-                                 "rule of a lower priority than {}; take that back first",
-                                 target.recognition.program, rule->name, place, rule->priority));
+        return Error(fmt::format(
+            "{} is kept out by the rule {} ({}); {}", target.recognition.program, rule->name, place,
+            made_by_exclude(rule->file)
+                ? fmt::format("to take that back: {}", undo_exclude(rule->file))
+                : "change it there, then: sudo rustlandctl reload"));
     return std::string();
 }
 
@@ -147,9 +150,9 @@ struct Outcome {
 // The daemon reads the configuration, and says what the process counts as then.
 Outcome tell_daemon(const CtlOptions& options, const Target& target, const AddOptions& add,
                     const std::string& rule) {
-    if (!Client::connect(options.socket, std::chrono::seconds(5)))
-        return {false, "written; rustlandd does not run, and reads it when it is started: sudo "
-                       "systemctl enable --now rustlandd"};
+    if (const auto daemon = Client::connect(options.socket, std::chrono::seconds(5)); !daemon)
+        return {false,
+                fmt::format("written, and read once rustlandd runs: {}", daemon.error().message())};
     const auto reloaded = ask_daemon(options, {{"request", "reload"}});
     if (!reloaded)
         return {false, fmt::format("written, but rustlandd has not read it: {}",
@@ -212,15 +215,20 @@ int add_rule(const CtlOptions& options, const AddOptions& add) {
     if (const Status status = write_drop_in(folder, path, text, add); !status)
         return complain(options, status.error(), kFailed);
     const Outcome outcome = tell_daemon(options, *target, add, *name);
+    const auto unknown =
+        target->runs ? std::nullopt : note_on_unknown(ProcReader(options.proc), add.what);
     if (options.json)
         print_json({{"ok", true},
                     {"written", true},
                     {"reloaded", outcome.reloaded},
                     {"rule", *name},
                     {"file", path},
-                    {"text", outcome.text}});
+                    {"text", outcome.text},
+                    {"note", unknown ? json(*unknown) : json()}});
     else
         fmt::print("{}\n", safe(outcome.text));
+    if (unknown && !options.json)
+        fmt::print("{}: {}\n", coloured("note", Colour::Note), safe(*unknown));
     return kDone;
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/ctl/addition.hpp"
 
+#include "rustland/common/file.hpp"
 #include "supervisor/config/shapes.hpp"
+#include "supervisor/config/values.hpp"
 #include "supervisor/config/written.hpp"
 #include "supervisor/match/common_programs.hpp"
 #include "supervisor/match/pattern.hpp"
@@ -71,6 +73,11 @@ std::string lower(std::string text) {
 bool plain_character(char c) {
     const auto byte = static_cast<unsigned char>(c);
     return byte < 0x80 && (std::isalnum(byte) != 0 || c == '-' || c == '_' || c == '.');
+}
+
+std::string head_line(AdditionKind kind) {
+    return fmt::format("# Written by rustlandctl {}.",
+                       kind == AdditionKind::Game ? "add" : "exclude");
 }
 
 } // namespace
@@ -157,12 +164,19 @@ std::string rule_text(const Recognition& recognition, const std::string& name, A
     return text;
 }
 
+bool made_by_exclude(const std::string& file) {
+    const auto text = read_file(file);
+    return text && text->starts_with(head_line(AdditionKind::Exclusion));
+}
+
+std::string undo_exclude(const std::string& file) {
+    return fmt::format("sudo rm {} && sudo rustlandctl reload", join_arguments({file}));
+}
+
 std::string drop_in_text(const Recognition& recognition, const std::string& name,
                          AdditionKind kind) {
-    return fmt::format("# Written by rustlandctl {}. To undo it, remove this file, and then:  "
-                       "rustlandctl reload\n{}",
-                       kind == AdditionKind::Game ? "add" : "exclude",
-                       rule_text(recognition, name, kind));
+    return fmt::format("{} To undo it, remove this file, and then:  rustlandctl reload\n{}",
+                       head_line(kind), rule_text(recognition, name, kind));
 }
 
 } // namespace rustland::supervisor

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A rule of one's own for one program, as the text of a configuration file. Pure.
+// A rule of one's own for one program, as the text of a configuration file. Pure, but for the look
+// at such a file.
 #pragma once
 
 #include "rustland/common/result.hpp"
@@ -32,6 +33,10 @@ Result<Recognition> recognize(const std::string& text, AdditionKind kind);
 std::string rule_name_for(const Recognition& recognition, AdditionKind kind);
 // Why this cannot be the name of a rule and of its file.
 Status check_rule_name(const std::string& name);
+
+// Whether a file is one that exclude wrote, so that it may go as a whole; and the command for that.
+bool made_by_exclude(const std::string& file);
+std::string undo_exclude(const std::string& file);
 
 // The rule alone, and the file with it.
 std::string rule_text(const Recognition& recognition, const std::string& name, AdditionKind kind);

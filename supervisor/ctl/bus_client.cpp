@@ -84,6 +84,23 @@ Result<json> understand(const Name& name, sd_bus_message* reply) {
 
 } // namespace
 
+Error bus_error(const std::string& name, const std::string& message, int code) {
+    // One that is coming up, or on its way out, has its name and no object.
+    constexpr std::array<std::string_view, 4> gone{
+        SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER,
+        SD_BUS_ERROR_UNKNOWN_OBJECT};
+    const bool ended = std::find(gone.begin(), gone.end(), name) != gone.end();
+    // The bus says "no reply" of a time that is over as well.
+    if (name == SD_BUS_ERROR_TIMEOUT || code == ETIMEDOUT)
+        return Error("rustlandd does not answer (stopped or overloaded?); see systemctl status "
+                     "rustlandd",
+                     ETIMEDOUT);
+    if (ended || code == ECONNRESET || code == ENOTCONN)
+        return Error("rustlandd is not there to answer; see systemctl status rustlandd",
+                     ECONNRESET);
+    return message.empty() ? Error::from_code("rustlandd", code) : Error(message);
+}
+
 Result<std::unique_ptr<BusClient>> BusClient::connect(const std::string& address) {
     sd_bus* bus = nullptr;
     int r = 0;
@@ -99,9 +116,14 @@ Result<std::unique_ptr<BusClient>> BusClient::connect(const std::string& address
     if (r < 0)
         return Error::from_code("message bus", -r);
     // Asked first, so that nothing is started for a question.
-    r = sd_bus_get_name_creds(bus, kBusName, 0, nullptr);
+    sd_bus_creds* owner = nullptr;
+    r = sd_bus_get_name_creds(bus, kBusName, SD_BUS_CREDS_PID, &owner);
+    const std::unique_ptr<sd_bus_creds, decltype(&sd_bus_creds_unref)> owned(owner,
+                                                                             sd_bus_creds_unref);
     if (r < 0)
         return Error::from_code("rustlandd is not on the message bus", -r);
+    if (pid_t pid = 0; sd_bus_creds_get_pid(owner, &pid) >= 0)
+        self->daemon_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     return self;
 }
 
@@ -125,10 +147,11 @@ Result<json> BusClient::ask(const json& request) {
     sd_bus_message* reply = nullptr;
     r = sd_bus_call(bus_.get(), raw, kCallPatienceUs, &error, &reply);
     const BusMessage owned(reply);
+    const std::string kind = error.name != nullptr ? error.name : "";
     const std::string why = error.message != nullptr ? error.message : "";
     sd_bus_error_free(&error);
     if (r < 0)
-        return why.empty() ? Error::from_code("rustlandd", -r) : Error(why);
+        return bus_error(kind, why, -r);
     return understand(*name, reply);
 }
 

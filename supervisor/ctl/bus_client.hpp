@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #pragma once
 
+#include "rustland/common/unique_fd.hpp"
 #include "supervisor/ctl/client.hpp"
 #include "supervisor/system/bus.hpp"
 
@@ -17,6 +18,7 @@ class BusClient : public Connection {
     // `address` empty: the system bus. An error where the daemon is not on it.
     static Result<std::unique_ptr<BusClient>> connect(const std::string& address);
     Result<nlohmann::json> ask(const nlohmann::json& request) override;
+    [[nodiscard]] int end_fd() const override { return daemon_.get(); }
 
     // True for the requests that it can carry.
     static bool carries(const nlohmann::json& request);
@@ -27,6 +29,11 @@ class BusClient : public Connection {
     };
     explicit BusClient(sd_bus* bus) : bus_(bus) {}
     std::unique_ptr<sd_bus, Close> bus_;
+    UniqueFd daemon_; // its process
 };
+
+// What an error of the bus itself means, with an errno that tells a daemon that has gone; an error
+// of the daemon's own as it is.
+Error bus_error(const std::string& name, const std::string& message, int code);
 
 } // namespace rustland::supervisor

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // rustlandctl check: mistakes of the configuration, what is worth a word, and what all files
 // together say.
+#include "supervisor/config/wide_rules.hpp"
 #include "supervisor/ctl/commands.hpp"
 #include "supervisor/ctl/print.hpp"
 
@@ -77,18 +78,23 @@ Problems passed_over(const ConfigPaths& paths) {
 
 int check(const CtlOptions& options, std::vector<std::string> files, bool show) {
     Problems beside;
-    if (files.empty()) {
+    const bool installed = files.empty();
+    if (installed) {
         files = find_config_files(options.config);
         beside = passed_over(options.config);
     }
     BuiltConfig built = load_config(files, system_user, system_program);
     built.notes.insert(built.notes.end(), beside.begin(), beside.end());
     const bool good = built.problems.empty();
+    // Of one file alone it is not known what the others say.
+    const bool nothing = installed && nothing_counts(built.config);
     if (options.json) {
         json out = {{"ok", good},
                     {"files", files},
                     {"problems", problems_json(built.problems)},
                     {"notes", problems_json(built.notes)}};
+        if (nothing)
+            out["notes"].push_back({{"message", kNothingCounts}});
         if (show)
             out["sections"] = sections_json(built.sections);
         print_json(out);
@@ -103,6 +109,8 @@ int check(const CtlOptions& options, std::vector<std::string> files, bool show) 
     }
     for (const Problem& p : built.notes)
         fmt::print("{}: {}\n", coloured("note", Colour::Note), safe(p.message()));
+    if (nothing)
+        fmt::print("{}: {}\n", coloured("note", Colour::Note), kNothingCounts);
     if (good)
         fmt::print("{} in {} file{}: {} rules, {} companions\n",
                    coloured("no mistakes", Colour::Good), files.size(),

@@ -19,8 +19,10 @@ std::string no_scheduler(const std::string& socket) {
 }
 
 Error Client::silent() const {
-    return Error(fmt::format(
-        "{0} does not answer (stopped or overloaded?); see systemctl status {0}", listener_.name));
+    return Error(
+        fmt::format("{0} does not answer (stopped or overloaded?); see systemctl status {0}",
+                    listener_.name),
+        ETIMEDOUT);
 }
 
 Result<Client> Client::connect(const std::string& path, std::chrono::seconds patience,
@@ -78,7 +80,7 @@ Result<json> Client::receive() {
         if (n < 0)
             return Error::from_errno(listener_.name);
         if (n == 0)
-            return Error(std::string(listener_.name) + " has closed the connection");
+            return Error(std::string(listener_.name) + " has closed the connection", ECONNRESET);
         buffer_.append(chunk.data(), static_cast<std::size_t>(n));
     }
 }

@@ -22,6 +22,9 @@ class Connection {
     virtual ~Connection() = default;
     // One request, one answer; an answer that is not ok is an error.
     virtual Result<nlohmann::json> ask(const nlohmann::json& request) = 0;
+    // A descriptor that can be read, or has hung up, once the daemon has ended; -1 where that
+    // cannot be known.
+    [[nodiscard]] virtual int end_fd() const = 0;
 };
 
 // What is said of a scheduler that does not answer at `socket`.
@@ -46,6 +49,7 @@ class Client : public Connection {
     // The next line; an error where the listener has gone.
     Result<nlohmann::json> receive();
     Result<nlohmann::json> ask(const nlohmann::json& request) override;
+    [[nodiscard]] int end_fd() const override { return fd_.get(); }
     [[nodiscard]] int fd() const { return fd_.get(); }
 
   private:

@@ -13,11 +13,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <fmt/format.h>
 #include <fstream>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace rustland::supervisor {
@@ -42,31 +40,18 @@ constexpr std::chrono::seconds kQuick = 5s;
 constexpr std::chrono::seconds kSlow = 10min;
 
 std::chrono::seconds patience_for(const json& request) {
-    for (const char* slow : {"start", "switch", "stop", "restart"})
+    for (const char* slow : {"start", "switch", "stop", "restart", "hold"})
         if (request["request"] == slow)
             return kSlow;
     return kQuick;
 }
 
-// Root speaks to the socket, which needs no bus; for others polkit decides what they may change, so
-// that goes over the bus where there is one.
-Result<std::unique_ptr<Connection>> connect(const CtlOptions& options, const json& request,
-                                            std::chrono::seconds patience) {
-    if (::geteuid() != 0 && BusClient::carries(request))
-        if (auto bus = BusClient::connect(options.bus_address))
-            return std::unique_ptr<Connection>(*std::move(bus));
-    auto socket = Client::connect(options.socket, patience);
-    if (!socket)
-        return socket.error();
-    return std::unique_ptr<Connection>(std::make_unique<Client>(*std::move(socket)));
-}
-
 // One request; `use` prints the answer where --json does not.
 template <typename Use> int ask(const CtlOptions& options, const json& request, const Use& use) {
-    auto connection = connect(options, request, patience_for(request));
-    if (!connection)
-        return complain(options, connection.error(), kNoDaemon);
-    auto answer = (*connection)->ask(request);
+    const auto reached = reach_daemon(options, request);
+    if (!reached)
+        return complain(options, reached.error(), kNoDaemon);
+    auto answer = reached->connection->ask(request);
     if (!answer)
         return complain(options, answer.error(), kFailed);
     // The bus does not send it along.
@@ -99,6 +84,28 @@ void print_status(const json& status) {
     print_lines(trouble_lines(status, wall_clock_ms()));
 }
 
+} // namespace
+
+// Root speaks to the socket, which needs no bus; for others polkit decides what they may change, so
+// that goes over the bus where there is one.
+Result<ReachedDaemon> reach_daemon(const CtlOptions& options, const json& request) {
+    const bool over_the_bus = ::geteuid() != 0 && BusClient::carries(request);
+    if (over_the_bus)
+        if (auto bus = BusClient::connect(options.bus_address))
+            return ReachedDaemon{*std::move(bus), false};
+    auto socket = Client::connect(options.socket, patience_for(request));
+    if (!socket)
+        return socket.error();
+    return ReachedDaemon{std::make_unique<Client>(*std::move(socket)), over_the_bus};
+}
+
+Result<json> ask_daemon(const CtlOptions& options, const json& request) {
+    const auto reached = reach_daemon(options, request);
+    if (!reached)
+        return reached.error();
+    return reached->connection->ask(request);
+}
+
 json start_request(const StartOptions& start, const std::string& verb) {
     json request = {{"request", verb}};
     if (!start.scheduler.empty())
@@ -108,15 +115,6 @@ json start_request(const StartOptions& start, const std::string& verb) {
     if (start.take_over)
         request["take_over"] = true;
     return request;
-}
-
-} // namespace
-
-Result<json> ask_daemon(const CtlOptions& options, const json& request) {
-    auto connection = connect(options, request, patience_for(request));
-    if (!connection)
-        return connection.error();
-    return (*connection)->ask(request);
 }
 
 int show_status(const CtlOptions& options) {
@@ -132,7 +130,10 @@ int show_list(const CtlOptions& options) {
         for (const json& w : answer["workloads"])
             rows.push_back({field_text(w, "rule"), field_text(w, "pid"),
                             field_text(w, w.contains("name") ? "name" : "comm"),
-                            field_text(w, "class"), w["inherited"] == true ? "parent" : "rule"});
+                            field_text(w, "class"),
+                            w.contains("by")         ? field_text(w, "by")
+                            : w["inherited"] == true ? "parent"
+                                                     : "rule"});
         if (!answer["workloads"].empty())
             print_table(rows);
         // Not among the lines that a script reads.
@@ -170,50 +171,22 @@ int simple(const CtlOptions& options, const std::string& request, const std::str
     return ask(options, {{"request", request}}, [&](const json&) { fmt::print("{}\n", done); });
 }
 
+int reload(const CtlOptions& options) {
+    return ask(options, {{"request", "reload"}}, [](const json& answer) {
+        fmt::print("reloaded\n");
+        constexpr std::size_t kMostNotes = 5;
+        const json notes = field_part(answer, "status").value("configuration_notes", json::array());
+        for (std::size_t i = 0; i < std::min(notes.size(), kMostNotes); ++i)
+            fmt::print("{}: {}\n", coloured("note", Colour::Note),
+                       safe(notes[i].get<std::string>()));
+        if (notes.size() > kMostNotes)
+            fmt::print("{} notes more: rustlandctl check\n", notes.size() - kMostNotes);
+    });
+}
+
 int release(const CtlOptions& options, std::uint64_t cookie) {
     return ask(options, {{"request", "release"}, {"cookie", cookie}},
                [](const json&) { fmt::print("released\n"); });
-}
-
-int run_held(const CtlOptions& options, const StartOptions& start, const std::string& reason,
-             const std::vector<std::string>& command) {
-    // The hold is for this process, which becomes the command's parent: its children are known by
-    // it, and the hold ends with the connection however we end.
-    json request = start_request(start, "hold");
-    request["reason"] = reason.empty() ? command.front() : reason;
-    request["pid"] = ::getpid();
-    // Kept until the command has ended, or the hold would end before.
-    auto connection = connect(options, request, kSlow);
-    const auto answer = connection ? (*connection)->ask(request) : Result<json>(connection.error());
-    if (!answer)
-        // The command matters more than its scheduler.
-        fmt::print(stderr, "rustlandctl: {}; running the command all the same\n",
-                   answer.error().message());
-    std::vector<char*> argv;
-    for (const std::string& word : command)
-        argv.push_back(const_cast<char*>(word.c_str()));
-    argv.push_back(nullptr);
-    // The terminal sends ^C to the command too; we wait for what it makes of it.
-    std::signal(SIGINT, SIG_IGN);
-    std::signal(SIGQUIT, SIG_IGN);
-    const pid_t child = ::fork();
-    if (child < 0)
-        return complain(options, Error::from_errno("fork"), kFailed);
-    if (child == 0) {
-        std::signal(SIGINT, SIG_DFL);
-        std::signal(SIGQUIT, SIG_DFL);
-        ::execvp(argv[0], argv.data());
-        const Error error = Error::from_errno(command.front());
-        if (error.code() == ENOENT && command.front().find('/') == std::string::npos)
-            fmt::print(stderr, "rustlandctl: {}: command not found\n", command.front());
-        else
-            fmt::print(stderr, "rustlandctl: {}\n", error.message());
-        ::_exit(error.code() == ENOENT ? 127 : 126);
-    }
-    int status = 0;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 int monitor(const CtlOptions& options) {

@@ -5,9 +5,11 @@
 
 #include "rustland/common/result.hpp"
 #include "supervisor/config/load.hpp"
+#include "supervisor/ctl/client.hpp"
 #include "supervisor/ctl/game_list.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -37,6 +39,15 @@ struct StartOptions {
 
 // Says on standard error, or in JSON, what went wrong; returns `code`.
 int complain(const CtlOptions& options, const Error& error, int code);
+// A connection to the daemon, on the way that this user has to go for this request.
+struct ReachedDaemon {
+    std::unique_ptr<Connection> connection;
+    // The bus, which takes such requests from others than root, was not there.
+    bool around_the_bus = false;
+};
+Result<ReachedDaemon> reach_daemon(const CtlOptions& options, const nlohmann::json& request);
+// The request to start, or to hold, this scheduler.
+nlohmann::json start_request(const StartOptions& start, const std::string& verb);
 // One request to the daemon, on the way that this user has to go. An error as well where the daemon
 // refuses it.
 Result<nlohmann::json> ask_daemon(const CtlOptions& options, const nlohmann::json& request);
@@ -50,12 +61,11 @@ int stop(const CtlOptions& options);
 std::optional<std::string> still_on(const nlohmann::json& status);
 // What a stop that left nothing on says: how long it lasts.
 std::string stop_answer(const nlohmann::json& status);
-// resume, restart, reload, reset-failed
+// With what check would note, too.
+int reload(const CtlOptions& options);
+// resume, restart, reset-failed
 int simple(const CtlOptions& options, const std::string& request, const std::string& done);
 int release(const CtlOptions& options, std::uint64_t cookie);
-// Holds the scheduler on while the command runs; its exit code.
-int run_held(const CtlOptions& options, const StartOptions& start, const std::string& reason,
-             const std::vector<std::string>& command);
 // `process`: its number or what it is called. `all`: every rule, and lists at full length.
 int explain(const CtlOptions& options, const std::string& process, bool all);
 int monitor(const CtlOptions& options);

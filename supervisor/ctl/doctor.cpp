@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -249,8 +250,12 @@ std::vector<Finding> what_the_daemon_says(const DoctorOptions& options) {
     std::vector<Finding> findings{configuration(machine, ", then: sudo rustlandctl reload")};
     const auto answer = client->ask({{"request", "status"}});
     if (!answer) {
+        const bool silent = answer.error().code() == ETIMEDOUT;
         findings.push_back(
-            {Verdict::Bad, "rustlandd", answer.error().message(), "journalctl -u rustlandd"});
+            {Verdict::Bad, "rustlandd",
+             silent ? "does not answer (stopped or overloaded?)" : answer.error().message(),
+             silent ? "sudo systemctl restart rustlandd (why: journalctl -u rustlandd)"
+                    : "journalctl -u rustlandd"});
         return findings;
     }
     const nlohmann::json status = answer->value("status", nlohmann::json::object());
@@ -260,6 +265,7 @@ std::vector<Finding> what_the_daemon_says(const DoctorOptions& options) {
     findings.push_back(who_runs_finding(status.value("runs", nlohmann::json::object())));
     for (Finding& finding : daemon_findings(status, wall_clock_ms()))
         findings.push_back(std::move(finding));
+    tell_mistakes_once(findings);
     return findings;
 }
 

@@ -29,6 +29,8 @@ std::vector<Finding> examine(const DoctorOptions& options);
 // From the daemon's own status: failures, what it refused, what it waits for. `now_ms`: of the wall
 // clock, since 1970.
 std::vector<Finding> daemon_findings(const nlohmann::json& status, std::int64_t now_ms);
+// Where the daemon has refused the mistake that the configuration on the disk has, it is told once.
+void tell_mistakes_once(std::vector<Finding>& findings);
 // From "runs" of that status, or of what was found without a daemon.
 Finding who_runs_finding(const nlohmann::json& runs);
 

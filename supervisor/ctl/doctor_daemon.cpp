@@ -23,42 +23,39 @@ Finding detection(const json& status) {
             "games are found late; run rustlandd outside containers"};
 }
 
-struct Told {
-    std::string text;
-    std::string advice;
-};
-
-// What is to be done may be said behind the reason already; then that is the advice. To reload does
-// what reset-failed does, and has the daemon see a configuration that was corrected.
-Told reason_and_advice(const std::string& reason) {
-    const std::size_t command = reason.find("sudo rustlandctl reload");
-    const std::size_t at = command == std::string::npos ? command : reason.rfind("; ", command);
-    if (at != std::string::npos)
-        return {reason.substr(0, at), reason.substr(at + 2)};
-    return {reason, "mend that, then: sudo rustlandctl reload (rustlandctl history --dump has "
-                    "more)"};
-}
+// To reload does what reset-failed does, and has the daemon see a configuration that was corrected.
+constexpr const char* kMendFailure =
+    "mend that, then: sudo rustlandctl reload (rustlandctl history --dump has more)";
 
 // Failures that keep the scheduler off, and the last one that did not.
 void failures(const json& status, std::int64_t now_ms, std::vector<Finding>& findings) {
     const json quarantined = status.value("quarantined", json::array());
     for (const json& entry : quarantined) {
-        const Told told = reason_and_advice(field_text(entry, "reason"));
+        const auto [reason, advice] = reason_and_advice(field_text(entry, "reason"));
         findings.push_back({Verdict::Bad, "failures",
                             fmt::format("{} is not started any more, failed {}: {}",
                                         field_text(entry, "scheduler"),
-                                        ago(field_number(entry, "since_ms"), now_ms), told.text),
-                            told.advice});
+                                        ago(field_number(entry, "since_ms"), now_ms), reason),
+                            advice.empty() ? kMendFailure : advice});
     }
     if (!quarantined.empty())
         return;
-    const std::string kind = field_text(status.value("last_exit", json::object()), "kind");
-    const bool failed = kind != "" && kind != "requested" && kind != "asked-for-restart";
-    if (failed)
-        findings.push_back({Verdict::Note, "last run", last_run(status, now_ms),
-                            "sudo rustlandctl history --dump has what it wrote"});
-    else
+    const json exit = status.value("last_exit", json::object());
+    const std::string kind = exit.is_object() ? field_text(exit, "kind") : "";
+    // A stop from outside is told as the stop that it is.
+    const bool failed = kind != "" && kind != "requested" && kind != "asked-for-restart" &&
+                        status.value("stopped_from_outside", json(false)) != true;
+    if (!failed) {
         findings.push_back({Verdict::Good, "failures", "none that keep the scheduler off", ""});
+        return;
+    }
+    const auto [text, advice] = reason_and_advice(last_run(status, now_ms));
+    // Only root is told what it wrote, so that for others there may be something.
+    const bool wrote = !exit.contains("dump") || exit["dump"] != "";
+    findings.push_back({Verdict::Note, "last run", text,
+                        !advice.empty() ? advice
+                        : wrote         ? "what it wrote: sudo rustlandctl history --dump"
+                                        : ""});
 }
 
 } // namespace
@@ -72,6 +69,23 @@ Finding who_runs_finding(const json& runs) {
             fmt::format("the kernel runs {}{}", field_text(runs, "text"),
                         left ? "" : ", and rustlandd leaves it alone"),
             field_text(runs, "advice")};
+}
+
+void tell_mistakes_once(std::vector<Finding>& findings) {
+    const auto bad = [](const char* subject) {
+        return [subject](const Finding& f) {
+            return f.verdict == Verdict::Bad && f.subject == subject;
+        };
+    };
+    const auto on_disk = std::find_if(findings.begin(), findings.end(), bad("configuration"));
+    const auto in_use = std::find_if(findings.begin(), findings.end(), bad("configuration in use"));
+    if (on_disk == findings.end() || in_use == findings.end())
+        return;
+    // What was refused is the first of the mistakes that are still there.
+    const std::string mistake = on_disk->text.substr(0, on_disk->text.rfind(" (and "));
+    if (in_use->text.ends_with(mistake))
+        *in_use = {Verdict::Note, "configuration in use", "is the one from before that mistake",
+                   ""};
 }
 
 std::vector<Finding> daemon_findings(const json& status, std::int64_t now_ms) {
@@ -99,7 +113,7 @@ std::vector<Finding> daemon_findings(const json& status, std::int64_t now_ms) {
         !problem.empty())
         findings.push_back({Verdict::Note, "stop",
                             "a restart of rustlandd would forget it: " + problem,
-                            "mend that, then rustlandctl stop again"});
+                            "mend that, then sudo rustlandctl stop again"});
     if (const std::string problem = field_text(field_part(status, "classes"), "problem");
         !problem.empty())
         findings.push_back({Verdict::Bad, "foreground", problem,

@@ -6,6 +6,7 @@
 #include "supervisor/ctl/explain_view.hpp"
 #include "supervisor/ctl/print.hpp"
 #include "supervisor/ctl/process_choice.hpp"
+#include "supervisor/ctl/status_view.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -44,6 +45,14 @@ void print_proposal(const CtlOptions& options, Pid pid, const std::string& calle
     fmt::print("Or for once:  rustlandctl run -- COMMAND\n");
 }
 
+// Out of the rule that keeps it out, where somebody has made it by exclude.
+void print_way_back(const json& explanation) {
+    for (const json& rule : explanation["rules"])
+        if (field_text(rule, "rule") == field_text(explanation, "decided_by") &&
+            made_by_exclude(field_text(rule, "file")))
+            fmt::print("  to count it again:  {}\n", safe(undo_exclude(field_text(rule, "file"))));
+}
+
 struct Shown {
     Pid pid;
     std::string called; // as the person wrote it
@@ -57,7 +66,13 @@ void show(const CtlOptions& options, const json& explanation, const Shown& what)
         fmt::print("{}\n", line);
     if (is_unclaimed(explanation))
         print_proposal(options, what.pid, what.called);
-    else if (explanation.value("denied", json()) != true)
+    else if (explanation.value("denied", json()) == true)
+        print_way_back(explanation);
+    else if (const json* rule = rule_for_the_seated(explanation))
+        fmt::print("  to count it all the same:  session = any in [workload {}], and sudo "
+                   "rustlandctl reload\n",
+                   field_text(*rule, "rule"));
+    else
         fmt::print("  to keep it out:  sudo rustlandctl exclude {}\n",
                    safe(name_to_give(what.called, what.pid, AdditionKind::Exclusion)));
 }

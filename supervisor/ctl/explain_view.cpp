@@ -46,20 +46,6 @@ std::string kind_of(const json& e, const std::string& rule) {
     return "a game";
 }
 
-// The rule that would take the process if its user sat at the machine, or null.
-const json* waits_for_user(const json& e) {
-    if (!field_text(e, "decided_by").empty() || !field_text(e, "member_of").empty())
-        return nullptr;
-    for (const json& rule : e["rules"]) {
-        if (!is(rule, "enabled") || rule["keys"].empty())
-            continue;
-        const json& last = rule["keys"].back();
-        if (field_text(last, "key") == "session" && !is(last, "matched"))
-            return &rule;
-    }
-    return nullptr;
-}
-
 std::string verdict(const json& e, const ExplainView& view) {
     const std::string decided = field_text(e, "decided_by");
     const std::string member = field_text(e, "member_of");
@@ -80,7 +66,7 @@ std::string verdict(const json& e, const ExplainView& view) {
     if (!decided.empty())
         return fmt::format("{} would count as {}, by the rule {}", subject(e), kind_of(e, decided),
                            decided);
-    if (const json* rule = waits_for_user(e))
+    if (const json* rule = rule_for_the_seated(e))
         return fmt::format("{} is no game: the rule {} is for users who sit at the machine",
                            subject(e), field_text(*rule, "rule"));
     if (!field_text(e, "companion").empty())
@@ -191,9 +177,22 @@ std::string rules_word(std::size_t count) {
 
 } // namespace
 
+const json* rule_for_the_seated(const json& e) {
+    if (!field_text(e, "decided_by").empty() || !field_text(e, "member_of").empty())
+        return nullptr;
+    for (const json& rule : e["rules"]) {
+        if (!is(rule, "enabled") || rule["keys"].empty())
+            continue;
+        const json& last = rule["keys"].back();
+        if (field_text(last, "key") == "session" && !is(last, "matched"))
+            return &rule;
+    }
+    return nullptr;
+}
+
 bool is_unclaimed(const json& e) {
     return field_text(e, "decided_by").empty() && field_text(e, "member_of").empty() &&
-           field_text(e, "companion").empty() && waits_for_user(e) == nullptr;
+           field_text(e, "companion").empty() && rule_for_the_seated(e) == nullptr;
 }
 
 std::vector<std::string> explain_lines(const json& e, const ExplainView& view) {
@@ -205,7 +204,7 @@ std::vector<std::string> explain_lines(const json& e, const ExplainView& view) {
         lines.push_back("  its command: " + cut_text(field_text(e, "cmdline"), view));
     std::vector<const json*> own;
     std::vector<const json*> others;
-    const json* waits = waits_for_user(e);
+    const json* waits = rule_for_the_seated(e);
     const std::string decided =
         waits == nullptr ? field_text(e, "decided_by") : field_text(*waits, "rule");
     for (const json& rule : e["rules"]) {

@@ -20,5 +20,8 @@ std::vector<std::string> explain_lines(const nlohmann::json& explanation, const 
 
 // True where no rule takes the process or keeps it out, so that a new one could take it.
 bool is_unclaimed(const nlohmann::json& explanation);
+// The rule that would take the process if its user sat at the machine, or null; a part of
+// `explanation`.
+const nlohmann::json* rule_for_the_seated(const nlohmann::json& explanation);
 
 } // namespace rustland::supervisor

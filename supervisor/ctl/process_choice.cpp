@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/ctl/process_choice.hpp"
 
+#include "rustland/common/closest.hpp"
+#include "supervisor/ctl/program_search.hpp"
 #include "supervisor/match/pattern.hpp"
 
 #include <algorithm>
@@ -15,6 +17,8 @@ namespace rustland::supervisor {
 namespace {
 
 bool is_called(const ProcessInfo& process, const std::string& name) {
+    if (name.starts_with('/'))
+        return process.exe == name || (!process.argv.empty() && process.argv.front() == name);
     // The kernel cuts its own name for it.
     if (!process.comm.empty() && process.comm == name.substr(0, kCommLength) &&
         (name.size() <= kCommLength || process.comm.size() == kCommLength))
@@ -75,9 +79,9 @@ Result<ChosenProcess> choose_process(const ProcReader& proc, const std::string& 
     }
     std::vector<Pid> called = processes_called(proc, text, user);
     if (called.empty())
-        return Error(fmt::format("no process is called {}; start it, or give its number (ps -e "
-                                 "shows the numbers and short names of all)",
-                                 text));
+        return Error(fmt::format("no process is called {}{} (start it, or give its number: ps -e "
+                                 "shows them)",
+                                 text, proposal(text, names_of_processes(proc))));
     const Pid first = called.front();
     called.erase(called.begin());
     return ChosenProcess{first, std::move(called)};

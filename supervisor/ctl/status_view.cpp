@@ -6,8 +6,10 @@
 #include "supervisor/ctl/print.hpp"
 
 #include <algorithm>
+#include <array>
 #include <fmt/format.h>
 #include <string_view>
+#include <utility>
 
 namespace rustland::supervisor {
 
@@ -52,16 +54,17 @@ std::string how_it_ended(const std::string& kind) {
     return kind == "misconfigured" ? "did not start" : kind;
 }
 
-std::string refused_line(const json& refused, std::int64_t now_ms) {
+std::vector<std::string> refused_lines(const json& refused, std::int64_t now_ms) {
     const std::string all = refused.value("text", std::string());
     const auto more = std::count(all.begin(), all.end(), '\n');
-    return line("config",
-                coloured(fmt::format("not reloaded {}: {}{}; correct it, then sudo rustlandctl "
-                                     "reload",
-                                     ago(field_number(refused, "time_ms"), now_ms),
-                                     safe(all.substr(0, all.find('\n'))),
-                                     more == 0 ? "" : fmt::format(" (and {} more)", more)),
-                         Colour::Bad));
+    return {
+        line("config", coloured(fmt::format("refused {}, the one before it stays: {}{}",
+                                            ago(field_number(refused, "time_ms"), now_ms),
+                                            safe(all.substr(0, all.find('\n'))),
+                                            more == 0 ? "" : fmt::format(" (and {} more)", more)),
+                                Colour::Bad)),
+        line("", coloured("correct it (rustlandctl check), then: sudo rustlandctl reload",
+                          Colour::Note))};
 }
 
 } // namespace
@@ -106,6 +109,16 @@ std::string why_off(const json& status) {
                        advice.empty() ? "" : "; " + advice);
 }
 
+std::pair<std::string, std::string> reason_and_advice(const std::string& reason) {
+    constexpr std::array<std::string_view, 3> advices{"; correct ", "; mend ", "; chmod "};
+    std::size_t at = std::string::npos;
+    for (const std::string_view advice : advices)
+        at = std::min(at, reason.find(advice));
+    if (at == std::string::npos)
+        return {reason, ""};
+    return {reason.substr(0, at), reason.substr(at + 2)};
+}
+
 std::string last_run(const json& status, std::int64_t now_ms) {
     const json exit = status.value("last_exit", json());
     if (!exit.is_object())
@@ -115,7 +128,10 @@ std::string last_run(const json& status, std::int64_t now_ms) {
     if (asked_for && field_text(status, "state") != "off")
         return "";
     const std::string when = ago(field_number(exit, "time_ms"), now_ms);
-    const std::string reason = field_text(exit, "reason");
+    std::string reason = field_text(exit, "reason");
+    // What was to be done about it has been done, where one is on.
+    if (field_text(status, "state") != "off")
+        reason = reason_and_advice(reason).first;
     if (kind == "requested" || reason.empty())
         return fmt::format("{} {}", how_it_ended(kind), when);
     return fmt::format("{} {}: {}", how_it_ended(kind), when, reason);
@@ -153,7 +169,13 @@ std::vector<std::string> trouble_lines(const json& status, std::int64_t now_ms) 
     if (const std::string last = last_run(status, now_ms); !last.empty() && lines.empty())
         lines.push_back(line("last run", last));
     if (const json refused = status.value("refused_configuration", json()); refused.is_object())
-        lines.push_back(refused_line(refused, now_ms));
+        for (std::string& told : refused_lines(refused, now_ms))
+            lines.push_back(std::move(told));
+    // A quarantine has said it as well.
+    if (const std::string problem = field_text(status, "scheduler_problem");
+        !problem.empty() && status.value("quarantined", json::array()).empty())
+        lines.push_back(
+            line("config", coloured(problem + ", then sudo rustlandctl reload", Colour::Bad)));
     for (const char* what : {"classes", "bus"})
         if (const std::string problem = field_text(field_part(status, what), "problem");
             !problem.empty())
@@ -167,7 +189,7 @@ std::vector<std::string> trouble_lines(const json& status, std::int64_t now_ms) 
 
 std::vector<std::string> list_notes(const json& listed) {
     if (listed.empty())
-        return {"no game runs (is yours no game yet? rustlandctl explain PID says why)"};
+        return {"no game runs (is yours no game yet? rustlandctl explain NAME says why)"};
     std::vector<std::string> notes;
     for (const json& entry : listed)
         if (std::string waits = field_text(entry, "waits");

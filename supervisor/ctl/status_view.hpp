@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace rustland::supervisor {
@@ -26,6 +27,9 @@ std::string state_words(const nlohmann::json& status);
 // Why there is no scheduler, with what to do, for who waits for one; empty where one is on or on
 // its way.
 std::string why_off(const nlohmann::json& status);
+// A reason as the daemon tells it, without and with what is said behind it to do about it; the
+// latter empty where nothing is.
+std::pair<std::string, std::string> reason_and_advice(const std::string& reason);
 // "crashed 3min 5s ago: killed by SIGKILL"; empty where nothing has ended yet, or where what is on
 // followed an end that was asked for.
 std::string last_run(const nlohmann::json& status, std::int64_t now_ms);

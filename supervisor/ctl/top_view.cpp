@@ -178,13 +178,37 @@ void heading(std::vector<Line>& lines, std::string text) {
     lines.push_back({{std::move(text), Style::Title}});
 }
 
-// What runs, and what is wrong with it.
-std::vector<Line> scheduler_lines(const TopMoment& now, const Change& change) {
-    std::vector<Line> lines;
-    if (!now.scheduler) {
-        lines.push_back({{"no scheduler: ", Style::Note}, {safe(now.no_scheduler)}});
-        return lines;
+// Why there is no scheduler, in as many lines as that takes: the end says what to do.
+std::vector<Line> why_none(std::string_view why, std::size_t columns) {
+    constexpr std::string_view said_already = "the scheduler is off: ";
+    constexpr const char* label = "no scheduler: ";
+    constexpr const char* indent = "    ";
+    if (why.starts_with(said_already))
+        why.remove_prefix(said_already.size());
+    std::vector<Line> lines{{{label, Style::Note}, {""}}};
+    std::size_t used = std::string_view(label).size();
+    const std::string clean = safe(why);
+    std::string_view rest = clean;
+    while (!rest.empty()) {
+        const std::string_view word = rest.substr(0, rest.find(' '));
+        rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+        std::string& text = lines.back().back().text;
+        if (!text.empty() && used + 1 + word.size() > columns) {
+            lines.push_back({{indent}, {std::string(word)}});
+            used = std::string_view(indent).size() + word.size();
+            continue;
+        }
+        text += (text.empty() ? "" : " ") + std::string(word);
+        used += word.size() + 1;
     }
+    return lines;
+}
+
+// What runs, and what is wrong with it.
+std::vector<Line> scheduler_lines(const TopMoment& now, const Change& change, std::size_t columns) {
+    std::vector<Line> lines;
+    if (!now.scheduler)
+        return why_none(now.no_scheduler, columns);
     const auto up = static_cast<std::int64_t>(change.gauge("uptime").value_or(0) * 1000);
     const Value cpu = change.rate("thread_cpu");
     const Value resident = change.gauge("resident");
@@ -286,7 +310,7 @@ std::vector<Line> fitted(std::vector<Line> lines, TopSize size) {
 std::vector<Line> top_lines(const TopMoment& before, const TopMoment& now, TopSize size) {
     const Change change(before, now);
     const bool tall = size.rows == 0 || size.rows >= kTall;
-    std::vector<Line> lines = scheduler_lines(now, change);
+    std::vector<Line> lines = scheduler_lines(now, change, size.columns);
     // The game first: a small terminal ends somewhere below.
     append(lines, process_lines(now, change, tall ? kMany : kFew));
     if (now.scheduler) {

@@ -193,6 +193,16 @@ Result<TraceSummary> summary_of(const std::string& file) {
     return summarise(*trace);
 }
 
+// As far as that can be told without making it.
+Status can_be_written(const std::string& file) {
+    const std::size_t slash = file.rfind('/');
+    const std::string folder = slash == std::string::npos ? "." : file.substr(0, slash + 1);
+    const bool there = path_exists(file);
+    if (::access(there ? file.c_str() : folder.c_str(), W_OK) == 0)
+        return {};
+    return Error::from_errno(fmt::format("cannot write {}", file));
+}
+
 int show(const CtlOptions& options, const TraceSummary& summary) {
     if (options.json)
         print_json(to_json(summary));
@@ -211,6 +221,9 @@ int trace(const CtlOptions& options, const TraceOptions& trace) {
     std::uint64_t lost = 0;
     Recorded recorded;
     {
+        // Not after minutes of recording.
+        if (const Status status = can_be_written(trace.output); !status)
+            return complain(options, status.error());
         const auto signals = Signals::take();
         if (!signals)
             return complain(options, signals.error());

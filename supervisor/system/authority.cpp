@@ -59,6 +59,10 @@ void append_question(sd_bus_message* m, const Sender& sender, const Authority::Q
 // What is said where polkit does not let a user do it. With sudo a held game would run as root, so
 // that it is named for other requests alone.
 std::string refusal(const Authority::Question& question, const std::string& why) {
+    if (question.action == kHoldAction && question.request == "release")
+        return fmt::format("a hold is released by the user who sits at the machine, and {}; log in "
+                           "there, or as root: rustlandctl release",
+                           why);
     if (question.action == kHoldAction)
         return fmt::format(
             "the scheduler is held on for the user who sits at the machine, and {}; "

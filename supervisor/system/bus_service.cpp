@@ -251,6 +251,8 @@ void BusService::identified(const std::shared_ptr<Call>& call, const Result<Send
     Authority::Question question;
     question.action = action;
     question.request = call->request.body.value("request", std::string());
+    if (call->request.body.value("take_over", false))
+        question.request += " --take-over";
     question.interactive =
         sd_bus_message_get_allow_interactive_authorization(call->message.get()) > 0;
     Right right = std::string_view(action) == kHoldAction ? Right::Hold : Right::Manage;

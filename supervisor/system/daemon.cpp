@@ -76,7 +76,8 @@ void Daemon::runner_event(const RunnerEvent& event) {
         scheduler_->disconnect(); // from the one before, where it was started anew
         record("attached", fmt::format("{} (process {}, ops {})", run.spec.command(),
                                        run.process.pid.value, run.ops));
-        send(event::Attached{run.spec, {}, false, {}});
+        run_->attached_at = monotonic_now();
+        send(event::Attached{run.spec, run_->attached_at, false, {}});
         save_run();
         tell_classes();
         return;
@@ -87,14 +88,17 @@ void Daemon::runner_event(const RunnerEvent& event) {
     if (const auto* failed = std::get_if<runner::StartFailed>(&event)) {
         // What was not even begun has not ended either; it is tried again by itself.
         const bool tried = failed->exit.kind != ExitKind::NotTried;
-        last_reason_ = failed->exit.reason;
-        if (tried)
-            remember_exit(failed->exit);
-        record(tried ? "failed" : "waiting", failed->exit.reason, failed->exit.dump);
-        kernel_changed();
         const SchedulerSpec spec = core_->current().value_or(SchedulerSpec{});
-        tell_of_failed_start(spec, failed->exit.reason);
-        send(event::StartFailed{spec, failed->exit});
+        ExitInfo exit = failed->exit;
+        if (!config_->names(spec))
+            exit.reason = for_command(exit.reason.str());
+        last_reason_ = exit.reason;
+        if (tried)
+            remember_exit(exit);
+        record(tried ? "failed" : "waiting", exit.reason, exit.dump);
+        kernel_changed();
+        tell_of_failed_start(spec, exit.reason);
+        send(event::StartFailed{spec, exit});
     } else if (const auto* exited = std::get_if<runner::Exited>(&event)) {
         record_exit(exited->exit);
         send(event::Exited{exited->exit});

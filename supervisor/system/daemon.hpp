@@ -107,8 +107,12 @@ class Daemon {
         std::set<std::string> users;
     };
     [[nodiscard]] ConfigText read_config() const;
-    [[nodiscard]] static Result<std::shared_ptr<const Config>> make_config(const ConfigText& text,
-                                                                           const UserTable& users);
+    struct MadeConfig {
+        std::shared_ptr<const Config> config;
+        std::vector<std::string> notes; // what check would note
+    };
+    [[nodiscard]] static Result<MadeConfig> make_config(const ConfigText& text,
+                                                        const UserTable& users);
     void begin_reload();
     Status replace_config(const ConfigText& text, const UserTable& users);
     void use_rules();
@@ -172,6 +176,8 @@ class Daemon {
     void do_stop(Request& request);
     void do_restart(Request& request);
     void do_hold(Request& request);
+    [[nodiscard]] std::optional<std::uint64_t> taken_back(const Request& request,
+                                                          const event::HoldAdded& hold) const;
     Status own_hold(Request& request, std::uint64_t id, const event::HoldAdded& hold);
     void do_release(Request& request);
     void do_reload(Request& request);
@@ -186,6 +192,7 @@ class Daemon {
     [[nodiscard]] nlohmann::json list(const Peer& peer) const;
     void list_holds(const Peer& peer, nlohmann::json& out) const;
     [[nodiscard]] nlohmann::json quarantine() const;
+    [[nodiscard]] std::string scheduler_problem() const;
     [[nodiscard]] nlohmann::json companions() const;
     [[nodiscard]] nlohmann::json history(const Peer& peer) const;
     [[nodiscard]] static nlohmann::json entry_for(const Peer& peer, const HistoryEntry& entry);
@@ -245,6 +252,7 @@ class Daemon {
     std::string last_reason_;
     CleanLine bus_problem_;
     // Why the last reload was refused: the whole text, and when; null where it was not.
+    std::vector<std::string> config_notes_;
     nlohmann::json refused_config_;
     std::uint64_t foreign_seq_ = 0; // of the scheduler in core_->foreign()
     std::vector<std::function<void()>> changed_;

@@ -2,6 +2,7 @@
 // The daemon's configuration: read when it comes up, and again when it is told to.
 #include "rustland/common/clock.hpp"
 #include "rustland/common/log.hpp"
+#include "supervisor/config/wide_rules.hpp"
 #include "supervisor/system/daemon.hpp"
 
 #include <algorithm>
@@ -10,9 +11,26 @@
 
 namespace rustland::supervisor {
 
+namespace {
+
+// A scheduler may be installed later, so that its absence is no mistake here.
+std::vector<std::string> missing_programs(const Config& config) {
+    std::vector<std::string> paths{config.settings.scheduler.path};
+    for (const Rule& rule : config.rules)
+        if (rule.enabled && rule.scheduler &&
+            std::find(paths.begin(), paths.end(), *rule.scheduler) == paths.end())
+            paths.push_back(*rule.scheduler);
+    std::vector<std::string> missing;
+    for (const std::string& path : paths)
+        if (const Status status = system_program(path); !status)
+            missing.push_back(status.error().message());
+    return missing;
+}
+
+} // namespace
+
 // From the answers about users alone; an error names every problem.
-Result<std::shared_ptr<const Config>> Daemon::make_config(const ConfigText& text,
-                                                          const UserTable& users) {
+Result<Daemon::MadeConfig> Daemon::make_config(const ConfigText& text, const UserTable& users) {
     std::string all;
     const auto say = [&all](const std::string& problem) {
         all += (all.empty() ? "" : "\n") + problem;
@@ -33,7 +51,15 @@ Result<std::shared_ptr<const Config>> Daemon::make_config(const ConfigText& text
     if (!all.empty())
         return Error(all);
     built.config.files = text.files;
-    return std::make_shared<const Config>(std::move(built.config));
+    MadeConfig made;
+    for (const std::string& missing : missing_programs(built.config))
+        made.notes.push_back(missing);
+    for (const Problem& note : built.notes)
+        made.notes.push_back(note.message());
+    if (nothing_counts(built.config))
+        made.notes.emplace_back(kNothingCounts);
+    made.config = std::make_shared<const Config>(std::move(built.config));
+    return made;
 }
 
 Daemon::ConfigText Daemon::read_config() const {
@@ -76,12 +102,16 @@ Status Daemon::replace_config(const ConfigText& text, const UserTable& users) {
     if (!config) {
         std::string why = config.error().message();
         refused_config_ = {{"text", why}, {"time_ms", wall_clock_ms()}};
-        std::replace(why.begin(), why.end(), '\n', ';');
+        // The first says enough in a line; all of them are told to who has asked.
+        if (const auto more = std::count(why.begin(), why.end(), '\n'); more > 0)
+            why = fmt::format("{} (and {} more: rustlandctl check)", why.substr(0, why.find('\n')),
+                              more);
         record("config", "not reloaded, the old configuration stays: " + why);
         changed();
         return config.error();
     }
-    config_ = *std::move(config);
+    config_ = config->config;
+    config_notes_ = config->notes;
     refused_config_ = nullptr;
     runner_->configure(config_->settings.start_timeout, config_->settings.stop_timeout);
     record("config", "reloaded");

@@ -77,6 +77,21 @@ std::vector<event::HoldAdded> Daemon::take_back_holds() {
     return holds;
 }
 
+// The hold that this process has had since an earlier daemon: it asks for it again because it saw
+// that daemon end.
+std::optional<std::uint64_t> Daemon::taken_back(const Request& request,
+                                                const event::HoldAdded& hold) const {
+    const auto pid = pid_of(request.body);
+    if (!pid)
+        return std::nullopt;
+    const auto key = detector_->proc().key(Pid{*pid});
+    for (const auto& [id, owner] : hold_owners_)
+        if (key && owner.client == 0 && owner.process == *key && owner.uid == request.peer.uid &&
+            owner.spec == hold.spec && owner.reason == hold.reason)
+            return id;
+    return std::nullopt;
+}
+
 void Daemon::do_hold(Request& request) {
     const auto spec = spec_of(request.body, config_->settings.scheduler);
     if (!spec)
@@ -93,10 +108,15 @@ void Daemon::do_hold(Request& request) {
                           request.may(Right::Manage)};
     if (hold.reason.empty())
         hold.reason = "no reason given";
-    if (const Status status = own_hold(request, hold.id, hold); !status)
+    const auto kept = taken_back(request, hold);
+    if (kept)
+        hold.id = *kept;
+    else if (const Status status = own_hold(request, hold.id, hold); !status)
         return request.reply(refused(status.error().message()));
-    ++next_hold_;
-    record("hold", fmt::format("{} taken: {}", hold.id, hold.reason));
+    else
+        ++next_hold_;
+    if (!kept)
+        record("hold", fmt::format("{} taken: {}", hold.id, hold.reason));
     last_reason_.clear();
     // The cookie counts from now on, whether or not the scheduler comes up: the answer says so.
     waiters_.push_back(
@@ -121,7 +141,8 @@ void Daemon::do_release(Request& request) {
     if (owner == hold_owners_.end())
         return request.reply(refused(fmt::format("there is no hold {}", id)));
     if (!request.may(Right::Manage) && owner->second.uid != request.peer.uid)
-        return request.reply(refused(fmt::format("hold {} belongs to another user", id)));
+        return request.reply(refused(
+            fmt::format("hold {0} belongs to another user: sudo rustlandctl release {0}", id)));
     end_hold(id, "");
     request.reply({{"ok", true}});
 }

@@ -195,7 +195,8 @@ void Daemon::do_explain(Request& request) {
     info->gpu = detector_->gpu_use(info->key);
     // Another user's command line and executable are not ours to show around.
     if (!request.may(Right::Manage) && info->uid != request.peer.uid)
-        return request.reply(refused("only root may explain other users' processes"));
+        return request.reply(refused(fmt::format(
+            "only root may explain other users' processes: sudo rustlandctl explain {}", *pid)));
     const Matcher matcher(config_->rules);
     const Matcher companions(config_->used_companions());
     const auto seated = [this](const ProcessInfo& process) { return detector_->seated(process); };

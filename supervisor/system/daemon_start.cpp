@@ -40,7 +40,10 @@ Status Daemon::init() {
     auto config = make_config(text, user_names_.find_now(text.users));
     if (!config)
         return config.error();
-    config_ = *std::move(config);
+    config_ = config->config;
+    config_notes_ = config->notes;
+    for (const std::string& note : config_notes_)
+        log::info("{}", note);
     if (options_.clients.privileged == 0)
         options_.clients.privileged = ::geteuid();
     if (const Status status = make_run_dir(); !status)
@@ -181,7 +184,9 @@ void Daemon::adopt(const RunRecord& left) {
                              : fmt::format("took over {} (process {})", left.spec.command(),
                                            left.process.pid.value));
     run_ = left;
-    send(event::Attached{left.spec, {}, left.by_command, take_back_holds(), starting});
+    // An earlier daemon's word for it; a time to come is none.
+    const Nanos since = left.attached_at <= monotonic_now() ? left.attached_at : Nanos{};
+    send(event::Attached{left.spec, since, left.by_command, take_back_holds(), starting});
     tell_classes();
 }
 

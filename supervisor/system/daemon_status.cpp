@@ -31,7 +31,9 @@ void Daemon::list_holds(const Peer& peer, json& out) const {
         out.push_back({{"rule", fmt::format("hold {}", id)},
                        {"pid", pid.value},
                        {"comm", info ? CleanLine(info->comm) : owner.reason},
+                       {"name", owner.reason}, // its process is rustlandctl, or a game's launcher
                        {"inherited", false},
+                       {"by", "hold"},
                        {"class", "foreground"},
                        {"waits", nullptr}});
     }
@@ -154,6 +156,14 @@ json Daemon::quarantine() const {
     return out;
 }
 
+// Why the scheduler that a game would turn on could not be; empty where nothing is known.
+std::string Daemon::scheduler_problem() const {
+    if (core_->phase() != Phase::Off)
+        return "";
+    const Status there = system_program(config_->settings.scheduler.path);
+    return there ? "" : there.error().message();
+}
+
 json Daemon::status() const {
     const KernelState kernel = kernel_.read();
     json holds = json::array();
@@ -197,6 +207,8 @@ json Daemon::status() const {
                 {"power",
                  {{"on_battery", power_.on_battery ? json(*power_.on_battery) : json()},
                   {"profile", power_.profile}}},
+                {"configuration_notes", config_notes_},
+                {"scheduler_problem", scheduler_problem()},
                 {"classes",
                  {{"foreground", numbers(told.foreground)},
                   {"background", numbers(told.background)},

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstring>
 #include <fmt/format.h>
+#include <utility>
 
 namespace rustland::supervisor {
 namespace {
@@ -129,6 +130,15 @@ std::string last_line(const std::string& text) {
     return std::string(newline == std::string_view::npos ? rest : rest.substr(newline + 1));
 }
 
+std::string for_command(const std::string& reason) {
+    for (const auto& [configured, commanded] :
+         {std::pair(kMendOptions, "correct the options of the command"),
+          std::pair(kMendProgram, "correct the path of the command, or mend the file")})
+        if (const std::size_t at = reason.find(configured); at != std::string::npos)
+            return reason.substr(0, at) + commanded;
+    return reason;
+}
+
 ExitInfo describe_exit(const ProcessEnd& end, const Run& run, const std::string& output) {
     ExitInfo info;
     info.kind = kind_of(end, run);
@@ -137,15 +147,17 @@ ExitInfo describe_exit(const ProcessEnd& end, const Run& run, const std::string&
     std::string reason =
         not_executed(end, run) ? "systemd could not execute it (status 203)" : what_happened(end);
     info.dump = output;
-    // What a healthy scheduler reported last is no reason for its end.
+    // What a healthy scheduler reported last is no reason for its end, and of a signal nobody can
+    // say anything but who has called abort().
+    const bool could_tell = end.signal == 0 || end.signal == SIGABRT;
     if (const std::string line = last_line(output);
-        !line.empty() && line.find(": info: ") == std::string::npos)
+        could_tell && !line.empty() && line.find(": info: ") == std::string::npos)
         reason += ": " + line;
     if (info.kind == ExitKind::Misconfigured && not_executed(end, run))
         reason += fmt::format("; {}", kMendProgram);
     else if (info.kind == ExitKind::Misconfigured)
         reason += end.exit_code == static_cast<int>(ExitCode::Usage)
-                      ? "; correct its options (scheduler_args), then sudo rustlandctl reload"
+                      ? fmt::format("; {}", kMendOptions)
                       : "; mend that, then sudo rustlandctl reload";
     info.reason = reason;
     return info;

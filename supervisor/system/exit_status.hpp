@@ -32,6 +32,12 @@ bool is_no_program(int error);
 // What to do about a file that is none.
 inline constexpr const char* kMendProgram =
     "correct scheduler= or mend the file, then sudo rustlandctl reload";
+// What to do about options that it does not take.
+inline constexpr const char* kMendOptions =
+    "correct its options (scheduler_args), then sudo rustlandctl reload";
+// The same reason where a person's command, not the configuration, named the program and its
+// options.
+std::string for_command(const std::string& reason);
 
 // "stalled", "crashed" …
 const char* exit_kind_name(ExitKind kind);

@@ -33,6 +33,7 @@ struct RunRecord {
     // A person wanted it, so that it stays on without a workload.
     bool by_command = false;
     std::vector<HoldRecord> holds;
+    Nanos attached_at = {}; // by the monotonic clock; 0: not yet
 };
 
 // What became of an attempt to take over what an earlier daemon left.

@@ -316,8 +316,10 @@ RunnerEvent StagedRunner::outcome(const Ending& ending) const {
     }
     if (starting) {
         // Not being attached is a failure, however politely it left.
-        if (exit.kind == ExitKind::Outside)
+        if (exit.kind == ExitKind::Outside) {
             exit.kind = ExitKind::Failed;
+            exit.reason = "ended before it was attached: " + exit.reason.str();
+        }
         return runner::StartFailed{exit};
     }
     if (ending.was == Stage::Ejected && exit.kind == ExitKind::Failed)

@@ -76,7 +76,8 @@ Status StateFile::save(const RunRecord& record) const {
                         {"backend", record.backend},
                         {"unit", record.unit},
                         {"by_command", record.by_command},
-                        {"holds", holds_json(record.holds)}};
+                        {"holds", holds_json(record.holds)},
+                        {"attached_ns", record.attached_at.value}};
     const std::string text = state.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
     return replace_file(path_, text, 0600);
 }
@@ -101,6 +102,7 @@ Result<std::optional<RunRecord>> StateFile::load() const {
         record.by_command = state->value("by_command", false);
         for (const json& hold : state->value("holds", json::array()))
             record.holds.push_back(read_hold(hold));
+        record.attached_at = Nanos{state->value("attached_ns", std::int64_t{0})};
         return std::optional(record);
     } catch (const json::exception&) {
         return not_understood(path_);

@@ -23,6 +23,10 @@ class BusTest : public testing::Test {
     }
     void SetUp() override {
         ASSERT_TRUE(private_bus.ready()) << "dbus-daemon (package dbus-daemon) did not start";
+        start_daemon();
+    }
+    // Also again, after service and daemon were reset.
+    void start_daemon() {
         bus = *Bus::create(*loop, private_bus.address());
         DaemonOptions o;
         if (config_paths)
@@ -47,6 +51,7 @@ class BusTest : public testing::Test {
         // Other users' clients must get to the socket.
         ::chmod(fixture.dir().root().c_str(), 0755);
         service = *BusService::create(*bus, *daemon);
+        answered_ = false;
         ASSERT_TRUE(run_until(*loop, [this] { return on_the_bus(); }));
     }
 

@@ -142,7 +142,7 @@ TEST(ProcessChoice, TakesNumbersAndNames) {
         << "the kernel's name may be cut";
     EXPECT_EQ(choose_process(proc, "53", 4711)->pid, Pid{53});
     EXPECT_THAT(choose_process(proc, "doom9", 4711).error().message(),
-                HasSubstr("no process is called doom9; start it, or give its number"));
+                HasSubstr("no process is called doom9 (start it, or give its number"));
     EXPECT_FALSE(process_number("0ad"));
     EXPECT_EQ(process_number("010"), Pid{10});
 }

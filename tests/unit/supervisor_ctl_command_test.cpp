@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // rustlandctl itself: every command, its JSON, its exit codes, and which way it goes to the daemon.
 #include "rustland/common/file.hpp"
+#include "supervisor/config/wide_rules.hpp"
 #include "support/bus_test.hpp"
 
 #include <filesystem>
@@ -107,7 +108,6 @@ TEST_F(CtlTest, ExplainsWithoutTheDaemonByTheConfiguration) {
 }
 
 TEST_F(CtlTest, ExitCodesTellWhatWentWrong) {
-    EXPECT_THAT(ask({"start", "-s", "relative"}, 1), HasSubstr("must be an absolute path"));
     EXPECT_THAT(ask({"dance"}, 2), HasSubstr("rustlandctl: there is no command 'dance'"));
     EXPECT_THAT(ask({}, 2), HasSubstr("rustlandctl: a command is missing"));
     const std::string bad = fixture.dir().write("bad", "[oops]\n");
@@ -143,7 +143,6 @@ TEST_F(CtlTest, WrongWordsGetTheRightOne) {
     EXPECT_EQ(ask({"stauts"}, 2), "rustlandctl: there is no command 'stauts'; is status meant? "
                                   "(see rustlandctl --help)\n");
     EXPECT_THAT(ask({"status", "--jsno"}, 2), HasSubstr("is --json meant?"));
-    EXPECT_THAT(ask({"release", "x"}, 2), HasSubstr("cookie: 'x' is not a number from 1 to "));
     EXPECT_THAT(ask({"run"}, 2), HasSubstr("rustlandctl run: command is missing"));
     const std::string all = ask({"help"});
     EXPECT_EQ(all, ask({"--help"}));
@@ -205,6 +204,121 @@ TEST_F(CtlTest, AHoldOfAnotherUserLastsAsLongAsTheCommand) {
     EXPECT_EQ(daemon->status()["holds"][0]["reason"], "sleep");
     client.kill(SIGTERM);
     EXPECT_TRUE(until([&] { return runner->stopping; }));
+}
+
+// A command that was begun without the daemon, or outlives one, is held on for once there is one.
+TEST_F(CtlTest, AHoldIsTakenOnceTheDaemonIsBack) {
+    service.reset();
+    daemon.reset();
+    test::ClientCommand client(ctl({"run", "--", "sleep", "100"}));
+    fixture.add({int(client.pid()), 1, "rustlandctl", {"rustlandctl"}, "/", "", 9, 0});
+    ASSERT_TRUE(until([&] { return !client.ended() && !client.output.empty(); }));
+    EXPECT_THAT(client.output, HasSubstr("rustlandctl: rustlandd does not answer on "));
+    EXPECT_THAT(client.output, HasSubstr("; running the command all the same, and the scheduler "
+                                         "comes on for it once rustlandd runs\n"));
+    const auto held = [&] {
+        attach()();
+        return runner->running.has_value() && daemon->status()["holds"].size() == 1;
+    };
+    start_daemon();
+    ASSERT_TRUE(until(held));
+    EXPECT_EQ(daemon->status()["holds"][0]["reason"], "sleep");
+    service.reset();
+    daemon.reset();
+    std::filesystem::remove(fixture.dir().path("run/state.json"));
+    fixture.kernel("disabled", "", 1);
+    start_daemon();
+    ASSERT_TRUE(until(held)) << "a daemon that knows nothing of the one before";
+    client.kill(SIGTERM);
+    EXPECT_TRUE(until([&] { return daemon->status()["holds"].empty(); }));
+}
+
+TEST_F(CtlTest, AHoldOfAnotherUserIsTakenOnceTheDaemonIsBack) {
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs root, to be another user";
+    FakePolkit polkit(*loop, private_bus.address());
+    polkit.allow = true;
+    service.reset();
+    daemon.reset();
+    test::ClientCommand client(ctl({"run", "--", "sleep", "100"}, false));
+    fixture.add({int(client.pid()), 1, "rustlandctl", {"rustlandctl"}, "/", "", 9, 65534});
+    ASSERT_TRUE(until([&] { return !client.ended() && !client.output.empty(); }));
+    start_daemon();
+    ASSERT_TRUE(until([&] {
+        attach()();
+        return runner->running.has_value();
+    })) << client.output;
+    EXPECT_EQ(daemon->status()["holds"][0]["reason"], "sleep");
+}
+
+// What a person without the right to hold is told once is not asked for again and again.
+TEST_F(CtlTest, AHoldThatIsRefusedIsNotAskedForAgain) {
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs root, to be another user";
+    FakePolkit polkit(*loop, private_bus.address());
+    test::ClientCommand client(ctl({"run", "--", "sleep", "3"}, false));
+    fixture.add({int(client.pid()), 1, "rustlandctl", {"rustlandctl"}, "/", "", 9, 65534});
+    ASSERT_TRUE(until([&] { return client.ended(); }));
+    EXPECT_EQ(client.code, 0);
+    EXPECT_THAT(client.output, HasSubstr("; running the command all the same\n"));
+    EXPECT_EQ(polkit.asked.size(), 1U);
+}
+
+TEST_F(CtlTest, WhatIsHeldIsListedByWhatItIs) {
+    test::ClientCommand client(ctl({"run", "--", "sleep", "100"}));
+    fixture.add({int(client.pid()), 1, "rustlandctl", {"rustlandctl"}, "/", "", 9, 0});
+    ASSERT_TRUE(until([&] {
+        attach()();
+        return runner->running.has_value();
+    }));
+    EXPECT_EQ(ask({"list"}), fmt::format("hold 1\t{}\tsleep\tforeground\thold\n", client.pid()));
+}
+
+TEST_F(CtlTest, RefusalsSayWhatHelpsWithThisCommand) {
+    EXPECT_THAT(ask({"start", "-s", "relative"}, 2),
+                HasSubstr("--scheduler: 'relative' is not an absolute path, such as "
+                          "/usr/sbin/rustland"));
+    EXPECT_THAT(ask({"start", "--policy", "fifo"}, 2),
+                HasSubstr("rustlandctl start: there is no option '--policy'; the scheduler's own "
+                          "options stand behind --: rustlandctl start -- --policy (see"));
+    EXPECT_THAT(ask({"status", "extra"}, 2),
+                HasSubstr("rustlandctl status: takes no 'extra' (see rustlandctl status --help)"));
+    EXPECT_THAT(ask({"run", "-r"}, 2), HasSubstr("rustlandctl run: --reason: its TEXT is missing"));
+    EXPECT_EQ(ask({"-V"}), ask({"--version"}));
+    EXPECT_THAT(ask({"release"}, 2), HasSubstr("rustlandctl release: hold is missing"));
+    EXPECT_THAT(ask({"release", "x"}, 2), HasSubstr("hold: 'x' is not a number from 1 on"));
+    EXPECT_THAT(ask({"metrics", "-o", "/nonexistent/x"}, 1),
+                HasSubstr("rustlandctl: /nonexistent/x: No such file or directory"));
+    EXPECT_EQ(ask({"resume"}), "games turn the scheduler on again\n");
+}
+
+TEST_F(CtlTest, RefusalsOfOthersNameTheWholeCommand) {
+    if (::geteuid() != 0)
+        GTEST_SKIP() << "needs root, to be another user";
+    EXPECT_THAT(ask({"start", "--take-over"}, 1, false),
+                HasSubstr(": sudo rustlandctl start --take-over\n"));
+    EXPECT_THAT(ask({"release", "1"}, 1, false), HasSubstr("a hold is released by the user who "
+                                                           "sits at the machine, and there is no "
+                                                           "polkit to ask"));
+    game();
+    EXPECT_THAT(ask({"explain", "50"}, 1, false),
+                HasSubstr("only root may explain other users' processes: sudo rustlandctl explain "
+                          "50\n"));
+}
+
+TEST_F(CtlTest, OptionsOfACommandAreNotThoseOfTheConfiguration) {
+    test::ClientCommand client(ctl({"start", "--", "--polcy"}));
+    ASSERT_TRUE(until([&] {
+        if (runner->starting)
+            runner->fail("exited with status 2: no such option; correct its options "
+                         "(scheduler_args), then sudo rustlandctl reload",
+                         ExitKind::Misconfigured);
+        return client.ended();
+    }));
+    EXPECT_EQ(client.output, "rustlandctl: exited with status 2: no such option; correct the "
+                             "options of the command\n");
+    EXPECT_THAT(ask({"start", "--", "--polcy"}, 1),
+                HasSubstr("correct the options of the command\n"));
 }
 
 TEST_F(CtlTest, StatusAndHistoryNameTheGame) {
@@ -287,6 +401,31 @@ TEST_F(AddTest, ExplainAdvisesWhatAddTakes) {
     EXPECT_THAT(act({"add", "61"}), HasSubstr("cmdline = *run.sh*"));
 }
 
+TEST_F(AddTest, ExplainFindsAPathAndProposesAName) {
+    fixture.add({60, 1, "doom9", {"games/doom9"}, "/user.slice", "/g/games/doom9", 100, 4711});
+    EXPECT_THAT(act({"explain", "/g/games/doom9"}), HasSubstr("doom9 (process 60) is no game"));
+    EXPECT_THAT(act({"explain", "doom"}, 1),
+                HasSubstr("no process is called doom; is doom9 meant? (start it, or give its "
+                          "number: ps -e shows them)\n"));
+    EXPECT_THAT(act({"explain", "DOOM9"}, 1), HasSubstr("is doom9 meant?"));
+}
+
+TEST_F(AddTest, WhatKeepsAProgramOutIsTakenBackByOneCommand) {
+    act({"exclude", "doom9"});
+    doom();
+    const std::string file = fixture.dir().path("etc/d/not-doom9.conf");
+    const std::string command = "sudo rm " + file + " && sudo rustlandctl reload";
+    EXPECT_THAT(act({"explain", "doom9"}), HasSubstr("  to count it again:  " + command + "\n"));
+    EXPECT_THAT(act({"add", "doom9"}, 1),
+                HasSubstr("doom9 is kept out by the rule not-doom9 (" + file +
+                          ":2); to take that back: " + command + "\n"));
+    fixture.dir().write("etc/d/not-doom9.conf",
+                        "[workload not-doom9]\ndeny = yes\nprogram = doom9\n");
+    EXPECT_THAT(act({"add", "doom9"}, 1),
+                HasSubstr("; change it there, then: sudo rustlandctl reload\n"))
+        << "what a person wrote is not thrown away";
+}
+
 TEST_F(AddTest, AProgramIsKeptOutInOneStepAndAtOnce) {
     game();
     runner->attach();
@@ -297,6 +436,48 @@ TEST_F(AddTest, AProgramIsKeptOutInOneStepAndAtOnce) {
     EXPECT_THAT(act({"exclude", "game"}), HasSubstr("game is kept out already, by the rule "
                                                     "not-game ("));
     EXPECT_THAT(act({"add", "game"}, 1), HasSubstr("is kept out by the rule not-game ("));
+}
+
+TEST_F(AddTest, ANameThatNoProgramHasIsNoted) {
+    doom();
+    EXPECT_THAT(act({"add", "doom"}),
+                HasSubstr("note: no program called doom runs now or is installed; is doom9 meant? "
+                          "(rustlandctl explain PID says what a game that runs is called)\n"));
+    EXPECT_THAT(act({"exclude", "/nonexistent/game"}),
+                HasSubstr("note: there is no file /nonexistent/game\n"));
+    EXPECT_THAT(act({"add", "Unheard of.exe"}),
+                HasSubstr("note: no program called Unheard of.exe runs now (rustlandctl"))
+        << "Windows programs are installed nowhere in particular";
+    EXPECT_THAT(json::parse(act({"add", "doom8", "--json"}))["note"].get<std::string>(),
+                HasSubstr("no program called doom8"));
+    for (const char* there : {"doom9", "cat", "/bin/cat", "doo*"})
+        EXPECT_THAT(act({"add", there}), testing::Not(HasSubstr("note:"))) << there;
+}
+
+TEST_F(AddTest, AReloadSaysWhatCheckWouldNote) {
+    const std::string conf = fixture.dir().path("etc/d/z.conf");
+    fixture.dir().write("etc/d/z.conf", "[workload w]\nprogram = *\n");
+    EXPECT_EQ(act({"reload"}), "reloaded\nnote: " + conf +
+                                   ":2: [workload w] program: takes every program of a user "
+                                   "(bash, firefox and gnome-shell among them), so that the "
+                                   "scheduler is always on and nothing comes before others; name "
+                                   "the games\n");
+    fixture.dir().write("etc/d/z.conf", "[supervisor]\nscheduler = /usr/sbin/rustlnd\n"
+                                        "[workload game]\nenabled = no\n");
+    EXPECT_EQ(act({"reload"}),
+              "reloaded\n"
+              "note: there is no program /usr/sbin/rustlnd; install it or correct the path\n"
+              "note: " +
+                  std::string(kNothingCounts) + "\n");
+    EXPECT_THAT(act({"check"}, 1), HasSubstr(std::string("note: ") + kNothingCounts));
+    EXPECT_THAT(act({"check", conf}, 1), testing::Not(HasSubstr(kNothingCounts)))
+        << "of one file alone that is not known";
+    EXPECT_THAT(act({"status"}),
+                HasSubstr("config:     there is no program /usr/sbin/rustlnd; install it or "
+                          "correct the path, then sudo rustlandctl reload\n"));
+    std::filesystem::remove(conf);
+    EXPECT_EQ(act({"reload"}), "reloaded\n");
+    EXPECT_THAT(act({"status"}), testing::Not(HasSubstr("config:")));
 }
 
 TEST_F(AddTest, NothingIsLostAndNothingIsWrittenThatCheckRefuses) {
@@ -337,7 +518,9 @@ TEST_F(AddTest, WithoutTheDaemonItIsWrittenAllTheSame) {
     std::vector<std::string> command{program_, "--socket", "/nonexistent"};
     for (const std::string& word : with_paths({"add", "doom9"}))
         command.push_back(word);
-    EXPECT_THAT(run(command), HasSubstr("sudo systemctl enable --now rustlandd"));
+    EXPECT_THAT(run(command), HasSubstr("written, and read once rustlandd runs: rustlandd does not "
+                                        "answer on /nonexistent"))
+        << "what helps there is not what helps everywhere";
     EXPECT_TRUE(std::filesystem::exists(fixture.dir().path("etc/d/doom9.conf")));
 }
 

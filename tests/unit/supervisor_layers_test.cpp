@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Files of the configuration over each other: what holds, where it is from, and what is told of it.
+#include "supervisor/config/wide_rules.hpp"
 #include "support/bad_files.hpp"
+
+#include <fmt/format.h>
+#include <string_view>
 
 using namespace rustland;
 using namespace rustland::supervisor;
@@ -88,6 +92,55 @@ TEST(Layers, CheckNotesAHomeFolderThatIsARegularExpression) {
                 ElementsAre("f:2: [workload a] exe: \"~/games/doom9\" is a regular expression, as "
                             "all that begins with ~; for a home folder, write "
                             "/home/*/games/doom9"));
+}
+
+TEST(Layers, CheckNotesACommentBehindAValue) {
+    EXPECT_THAT(messages(build("[workload a]\nprogram = doom9 # mine\n").notes),
+                ElementsAre("f:2: [workload a] program: \"# mine\" belongs to the value; a comment "
+                            "stands on a line of its own (quotes, where it is meant)"));
+    EXPECT_THAT(messages(build("[workload a]\nprogram = \"doom # 9\", c#\n").notes), IsEmpty());
+}
+
+TEST(Layers, CheckNotesARuleThatTakesEveryProgram) {
+    const char* const rest = "takes every program of a user (bash, firefox and gnome-shell among "
+                             "them), so that the scheduler is always on and nothing comes before "
+                             "others; name the games";
+    for (const char* key :
+         {"program = *", "comm = *", "exe = /usr/*", "cmdline = *", "cgroup = /user.slice/*",
+          "ancestor = systemd", "program = ~.", "user = 1000"}) {
+        const std::string name(key, std::string_view(key).find(' '));
+        EXPECT_THAT(messages(build(fmt::format("[workload a]\n{}\n", key)).notes),
+                    ElementsAre(fmt::format("f:2: [workload a] {}: {}", name, rest)))
+            << key;
+    }
+    EXPECT_THAT(messages(build("[workload a]\nprogram = *\nuser = 1000\n").notes),
+                ElementsAre(std::string("f:1: [workload a] ") + rest))
+        << "none of the two alone";
+    EXPECT_THAT(messages(build("[workload a]\ndeny = yes\nprogram = *\n").notes),
+                ElementsAre("f:3: [workload a] program: takes every program of a user (bash, "
+                            "firefox and gnome-shell among them), so that nothing counts as a "
+                            "game; name what is to be kept out"));
+    EXPECT_THAT(messages(build("[workload a]\nclass = background\nprogram = *\n").notes),
+                ElementsAre("f:3: [workload a] program: takes every program of a user (bash, "
+                            "firefox and gnome-shell among them); name the programs"));
+    EXPECT_THAT(messages(build("[companion a]\nprogram = *\n").notes),
+                ElementsAre("f:2: [companion a] program: takes every program of a user (bash, "
+                            "firefox and gnome-shell among them); name the programs"));
+    for (const char* narrow :
+         {"program = *\nexe = /home/*", "program = *\ngpu = yes", "program = *\nenabled = no",
+          "program = b*", "program = *.exe", "cgroup = */app.slice/*", "user = 1000\nprogram = d*"})
+        EXPECT_THAT(messages(build(fmt::format("[workload a]\n{}\n", narrow)).notes), IsEmpty())
+            << narrow;
+}
+
+TEST(Layers, ItIsKnownWhereNothingCanCountAsAGame) {
+    EXPECT_TRUE(nothing_counts(build("").config));
+    EXPECT_TRUE(nothing_counts(build("[workload a]\nprogram = a\nenabled = no\n[workload b]\n"
+                                     "program = b\ndeny = yes\n")
+                                   .config));
+    EXPECT_FALSE(nothing_counts(build("[workload a]\nprogram = a\n").config));
+    EXPECT_FALSE(nothing_counts(build("[supervisor]\ndefault_action = start\n").config))
+        << "who wants it always on needs none";
 }
 
 TEST(Layers, MistakesAreInTheOrderOfTheLines) {

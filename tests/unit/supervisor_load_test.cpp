@@ -77,6 +77,7 @@ TEST(DefaultConfig, IsValidAndMentionsEverySupervisorKeyWithItsDefault) {
     ASSERT_TRUE(text);
     const BuiltConfig built = build(*text);
     EXPECT_THAT(messages(built.problems), IsEmpty());
+    EXPECT_THAT(messages(built.notes), IsEmpty());
     EXPECT_GT(built.config.rules.size(), 10U);
     // The commented settings, made active, must be valid and change nothing.
     std::string active = "[supervisor]\n";

@@ -201,7 +201,8 @@ TEST_F(DaemonTest, AHoldMayBeGivenToOthersButNotAProgramNorOtherUsersProcesses) 
     EXPECT_EQ(hold(json::object()), "this user has 16 holds already");
     const json release = {{"request", "release"}, {"cookie", 1}};
     EXPECT_EQ(ask(release, user, 8)["ok"], false) << "no right to it";
-    EXPECT_EQ(ask(release, user + 1, 8, Right::Hold)["error"], "hold 1 belongs to another user");
+    EXPECT_EQ(ask(release, user + 1, 8, Right::Hold)["error"],
+              "hold 1 belongs to another user: sudo rustlandctl release 1");
     EXPECT_EQ(ask(release, user, 8, Right::Hold)["ok"], true);
 }
 
@@ -235,6 +236,9 @@ TEST_F(DaemonTest, AHoldOfAProcessOutlivesARestartOfTheDaemon) {
     EXPECT_EQ(phase(), "on");
     ASSERT_EQ(daemon->status()["holds"].size(), 1U);
     EXPECT_EQ(daemon->status()["holds"][0]["reason"], "one");
+    // Its process has seen the daemon end, and asks again.
+    EXPECT_EQ(ask({{"request", "hold"}, {"pid", 50}, {"reason", "one"}}, 0, 7)["cookie"], 1);
+    EXPECT_EQ(daemon->status()["holds"].size(), 1U);
     EXPECT_EQ(ask({{"request", "release"}, {"cookie", 2}})["ok"], false);
     fixture.end(50);
     EXPECT_TRUE(until([&] { return runner->stopping; }));

@@ -225,7 +225,7 @@ TEST_F(ChildRunnerTest, ASignalThatWasNotOursIsACrashDuringAStopAsWell) {
     fixture.kernel("disabled", "", 1);
     const auto& stopped = next<runner::Stopped>();
     EXPECT_EQ(stopped.exit.kind, ExitKind::Crashed);
-    EXPECT_EQ(stopped.exit.reason, "killed by SIGKILL: fake scheduler: running");
+    EXPECT_EQ(stopped.exit.reason, "killed by SIGKILL");
 }
 
 TEST_F(ChildRunnerTest, AnEjectionDuringAStopIsNoEndThatWasAskedFor) {

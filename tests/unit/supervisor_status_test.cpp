@@ -138,6 +138,8 @@ TEST_F(StatusTest, WhatIsHeldIsListed) {
     EXPECT_EQ(listed["rule"], "hold 1");
     EXPECT_EQ(listed["pid"], 70);
     EXPECT_EQ(listed["class"], "foreground");
+    EXPECT_EQ(listed["name"], "doom9");
+    EXPECT_EQ(listed["by"], "hold");
     EXPECT_TRUE(ask({{"request", "list"}}, 1001)["workloads"].empty()) << "another user's";
 }
 

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What a daemon leaves when it ends, and what the next one makes of it.
+#include "rustland/common/file.hpp"
 #include "support/daemon_test.hpp"
 
 #include <filesystem>
+#include <limits>
+#include <nlohmann/json.hpp>
 
 using namespace rustland;
 using namespace rustland::supervisor;
@@ -25,6 +28,26 @@ TEST_F(DaemonTest, TheNextDaemonAdoptsWhatWasLeftRunning) {
     std::filesystem::remove_all(fixture.dir().path("proc/50"));
     boot();
     EXPECT_TRUE(runner->stopping) << "no workload is left";
+}
+
+TEST_F(DaemonTest, ItIsOnSinceItWasTurnedOnWhicheverDaemonRuns) {
+    constexpr Nanos on_for = millis(120);
+    boot();
+    game(50);
+    runner->attach();
+    until([] { return false; }, on_for);
+    adoptable = true;
+    boot();
+    ASSERT_EQ(phase(), "on");
+    EXPECT_GE(daemon->status()["uptime_ms"].get<std::int64_t>() * 1'000'000, on_for.value);
+    // By the clock of an earlier boot, or of nobody's.
+    const std::string path = fixture.dir().path("run/state.json");
+    json state = json::parse(*read_file(path));
+    state["attached_ns"] = std::numeric_limits<std::int64_t>::max();
+    fixture.dir().write("run/state.json", state.dump());
+    boot();
+    EXPECT_LT(daemon->status()["uptime_ms"].get<std::int64_t>(), 60'000);
+    EXPECT_GE(daemon->status()["uptime_ms"].get<std::int64_t>(), 0);
 }
 
 TEST_F(DaemonTest, WhatAnEarlierDaemonLeftIsNobodyElses) {

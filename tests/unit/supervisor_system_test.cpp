@@ -180,6 +180,12 @@ TEST(ExitStatus, TellsWhyARunEnded) {
               "exited with status 1: last words");
     EXPECT_EQ(describe_exit({true, 0, SIGKILL}, {true}, "rustland: info: attached\n").reason,
               "killed by SIGKILL");
+    EXPECT_EQ(
+        describe_exit({true, 0, SIGSEGV}, {true}, "attached: policy deadline, 2 CPUs\n").reason,
+        "killed by SIGSEGV")
+        << "nobody can say a word of that";
+    EXPECT_EQ(describe_exit({true, 0, SIGABRT}, {true}, "attached\nassertion failed\n").reason,
+              "killed by SIGABRT: assertion failed");
 }
 
 TEST(ExitStatus, WhatSystemdCannotExecuteIsNoProgram) {

@@ -195,6 +195,21 @@ TEST(TopView, WithoutASchedulerItSaysWhyAndShowsTheRest) {
     EXPECT_TRUE(top_json(none, none)["scheduler"].is_null());
 }
 
+TEST(TopView, WhyThereIsNoSchedulerIsReadableOnASmallTerminal) {
+    TopMoment none = second();
+    none.scheduler.reset();
+    none.no_scheduler = "the scheduler is off: no game runs; it comes on by itself when one begins";
+    const std::string all = text(top_lines(none, none, {80, 24}));
+    EXPECT_THAT(all, testing::StartsWith("no scheduler: no game runs; it comes on by itself when "
+                                         "one begins\n"));
+    none.no_scheduler =
+        "the scheduler is off: " + std::string(60, 'x') + " " + std::string(60, 'y');
+    EXPECT_THAT(text(top_lines(none, none, {80, 24})),
+                testing::StartsWith("no scheduler: " + std::string(60, 'x') + "\n    " +
+                                    std::string(60, 'y') + "\n"))
+        << "what is said goes on, where it is cut elsewhere";
+}
+
 TEST(TopView, JsonHasTheSameFigures) {
     const json all = top_json(first(), second());
     EXPECT_EQ(all["scheduler"]["per_second"]["decided"], 2500);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What people are told of why the scheduler is on or off: never two things that contradict, never a
 // wait without its reason, and in the same words wherever it is asked.
+#include "supervisor/config/wide_rules.hpp"
 #include "supervisor/core/decision_core.hpp"
 #include "support/core_test.hpp"
 
@@ -51,6 +52,19 @@ TEST_F(Why, IdleIsNoFault) {
     fail(6, ExitKind::Misconfigured);
     at(7, event::WorkloadEnded{"game"});
     EXPECT_EQ(why(), "no game runs, and /usr/sbin/rustland is in quarantine: broken");
+}
+
+TEST_F(Why, WhatLingersSaysWhenItGoesOff) {
+    at(0, event::WorkloadStarted{"game"});
+    attach(1);
+    at(20, event::WorkloadEnded{"game"});
+    EXPECT_EQ(why(), "game ended; goes off in 10.0s");
+}
+
+TEST_F(Why, WhereNothingCountsNothingComesOnByItself) {
+    configure("[workload a]\nprogram = a\nenabled = no\n");
+    at(0, event::Tick{});
+    EXPECT_EQ(why(), kNothingCounts);
 }
 
 TEST_F(Why, AConditionThatIsNotMetIsSaid) {
@@ -204,8 +218,8 @@ TEST_F(Why, WhatIsToGoIsCountedWhenItIsAsked) {
     at(2, event::Tick{});
     attach(3);
     at(20, event::WorkloadEnded{"game"});
-    EXPECT_EQ(after({}), "game ended; 10.0s to go");
-    EXPECT_EQ(after(seconds(3)), "game ended; 7.0s to go");
+    EXPECT_EQ(after({}), "game ended; goes off in 10.0s");
+    EXPECT_EQ(after(seconds(3)), "game ended; goes off in 7.0s");
     EXPECT_EQ(core.lasting_why(), "game ended") << "what is kept has no time in it";
     at(30, event::Tick{});
     at(31, event::Stopped{});
@@ -235,5 +249,5 @@ TEST_F(Why, OfSeveralGamesThatEndedTheOneThatKeepsItOnIsNamed) {
     at(2, event::WorkloadStarted{"b"});
     at(20, event::WorkloadEnded{"a"});
     at(22, event::WorkloadEnded{"b"});
-    EXPECT_EQ(why(), "b ended; 10.0s to go") << "a's time is over before";
+    EXPECT_EQ(why(), "b ended; goes off in 10.0s") << "a's time is over before";
 }

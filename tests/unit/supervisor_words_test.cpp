@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What rustlandctl says to people: true, and with the command that helps on this machine.
 #include "supervisor/ctl/absent_daemon.hpp"
+#include "supervisor/ctl/bus_client.hpp"
 #include "supervisor/ctl/commands.hpp"
 #include "supervisor/ctl/doctor.hpp"
 #include "supervisor/ctl/status_view.hpp"
 #include "support/daemon_test.hpp"
 
+#include <cerrno>
 #include <gmock/gmock.h>
 
 using namespace rustland;
@@ -84,10 +86,16 @@ TEST_F(Words, ARefusedReloadIsSaid) {
     boot();
     fixture.dir().write("conf", "[supervisor]\nlinger = x\nmin_dwell = y\n");
     ask({{"request", "reload"}});
-    EXPECT_THAT(tail(), Contains(testing::AllOf(StartsWith("config:     not reloaded just now: "),
-                                                HasSubstr("conf:2: [supervisor] linger"),
-                                                HasSubstr("(and 1 more); correct it, then sudo "
-                                                          "rustlandctl reload"))));
+    EXPECT_THAT(tail(),
+                Contains(StartsWith("config:     refused just now, the one before it stays: ")));
+    EXPECT_THAT(tail(), Contains("            correct it (rustlandctl check), then: sudo "
+                                 "rustlandctl reload"));
+    EXPECT_THAT(tail(), Contains(testing::AllOf(HasSubstr("conf:2: [supervisor] linger"),
+                                                testing::EndsWith("(and 1 more)"))));
+    const json history = ask({{"request", "history"}})["history"];
+    const std::string told = history[history.size() - 1]["text"];
+    EXPECT_THAT(told, testing::AllOf(HasSubstr("conf:2: [supervisor] linger"),
+                                     testing::EndsWith(" (and 1 more: rustlandctl check)")));
     EXPECT_THAT(doctor(), Contains(StartsWith("bad configuration in use: is an older one")));
 }
 
@@ -101,6 +109,55 @@ TEST_F(Words, AFileThatTheDaemonMayNotReadIsMadeReadable) {
                 Contains("bad configuration in use: is an older one; 2s ago this was refused: "
                          "/etc/rustland/rustland.conf.d/x.conf: cannot be read: Permission denied "
                          "-> chmod a+r it, then: sudo rustlandctl reload"));
+}
+
+TEST_F(Words, AnAdviceIsSaidInItsTime) {
+    const auto doctor_on = [](const json& exit) {
+        return lines_of(daemon_findings({{"state", "on"}, {"last_exit", exit}}, kNow));
+    };
+    json exit = {{"kind", "misconfigured"},
+                 {"reason", "/x: is not a program; correct scheduler= or mend the file, then sudo "
+                            "rustlandctl reload"},
+                 {"time_ms", kNow - 5000},
+                 {"dump", ""}};
+    EXPECT_EQ(last_run({{"state", "on"}, {"last_exit", exit}}, kNow),
+              "did not start 5s ago: /x: is not a program")
+        << "it is on: that was done";
+    EXPECT_THAT(last_run({{"state", "off"}, {"last_exit", exit}}, kNow), HasSubstr("; correct"));
+    EXPECT_THAT(doctor_on(exit), Contains("note last run: did not start 5s ago: /x: is not a "
+                                          "program -> "))
+        << "it wrote nothing";
+    exit = {{"kind", "crashed"},
+            {"reason", "killed by SIGSEGV"},
+            {"time_ms", kNow - 5000},
+            {"dump", "words"}};
+    EXPECT_THAT(doctor_on(exit), Contains("note last run: crashed 5s ago: killed by SIGSEGV -> "
+                                          "what it wrote: sudo rustlandctl history --dump"));
+    exit["kind"] = "stopped-from-outside";
+    const json stopped = {{"state", "off"},
+                          {"why", "stopped from outside, until …"},
+                          {"stopped_from_outside", true},
+                          {"last_exit", exit}};
+    EXPECT_THAT(lines_of(daemon_findings(stopped, kNow)),
+                Not(Contains(StartsWith("note last run"))))
+        << "the stop is told";
+}
+
+TEST_F(Words, OneMistakeIsToldOnce) {
+    const std::string mistake = "/etc/rustland/rustland.conf.d/x.conf:2: [workload x] progam: "
+                                "unknown key; is program meant?";
+    std::vector<Finding> findings{
+        {Finding::Verdict::Bad, "configuration", mistake + " (and 1 more)", "correct it"},
+        {Finding::Verdict::Bad, "configuration in use",
+         "is an older one; 2s ago this was refused: " + mistake, "correct it"}};
+    tell_mistakes_once(findings);
+    EXPECT_THAT(lines_of(findings),
+                ElementsAre("bad configuration: " + mistake + " (and 1 more) -> correct it",
+                            "note configuration in use: is the one from before that mistake -> "));
+    findings[0].text = "another mistake";
+    findings[1].text = "is an older one; 2s ago this was refused: " + mistake;
+    tell_mistakes_once(findings);
+    EXPECT_THAT(findings[1].text, HasSubstr(mistake));
 }
 
 TEST_F(Words, TheUnitThatIsAlwaysOnIsOn) {
@@ -220,6 +277,25 @@ TEST_F(Words, AnOlderDaemonIsUnderstood) {
         scheduler_lines({{"state", "off"}, {"why", "x"}, {"kernel", {{"supported", true}}}}, kNow),
         ElementsAre("scheduler:  off", "because:    x", "kernel:     "));
     EXPECT_FALSE(still_on({{"state", "off"}}));
+}
+
+TEST(BusWords, ADaemonThatHasGoneIsSaidInWordsForPeople) {
+    const auto said = [](const char* name, const char* text, int code) {
+        return bus_error(name, text, code);
+    };
+    const Error gone =
+        said("org.freedesktop.DBus.Error.NoReply",
+             "Message recipient disconnected from message bus without replying", ECONNRESET);
+    EXPECT_THAT(gone.message(), StartsWith("rustlandd is not there to answer; see "));
+    EXPECT_EQ(gone.code(), ECONNRESET) << "it may be asked again";
+    EXPECT_THAT(said("org.freedesktop.DBus.Error.ServiceUnknown", "no such name", EIO).message(),
+                StartsWith("rustlandd is not there"));
+    EXPECT_THAT(said("org.freedesktop.DBus.Error.Timeout", "too slow", ETIMEDOUT).message(),
+                StartsWith("rustlandd does not answer"));
+    const Error own = said("org.rustland1.Error.NotAuthorized", "stop is for administrators", EIO);
+    EXPECT_EQ(own.message(), "stop is for administrators");
+    EXPECT_EQ(own.code(), 0);
+    EXPECT_EQ(said("", "", EIO).message(), "rustlandd: Input/output error");
 }
 
 TEST(AbsentDaemon, TheCommandThatHelpsOnThisMachine) {

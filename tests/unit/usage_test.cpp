@@ -64,6 +64,12 @@ TEST(ClosestWords, AreThoseThatASlipOfTheFingersMakes) {
     EXPECT_EQ(proposal("dance", known), "");
 }
 
+TEST_F(Usage, SaysWhatIsTooMuchAndWhatIsMissing) {
+    EXPECT_EQ(said({"status", "extra"}), "prog status: takes no 'extra' (see prog status --help)");
+    EXPECT_EQ(said({"status", "a", "b"}), "prog status: takes no 'a' (see prog status --help)");
+    EXPECT_EQ(said({"--socket"}), "prog: --socket: its TEXT is missing (see prog --help)");
+}
+
 TEST_F(Usage, ProposesTheCommandThatWasMeant) {
     EXPECT_EQ(said({"status"}), "");
     EXPECT_EQ(said({"stauts"}),
@@ -87,8 +93,6 @@ TEST_F(Usage, ProposesTheOptionThatWasMeant) {
               "prog: there is no option '--hiden' (see prog --help)")
         << "one that no help shows";
     EXPECT_EQ(said({"-x", "status"}), "prog: there is no option '-x' (see prog --help)");
-    EXPECT_EQ(said({"status", "more"}), "prog status: The following argument was not expected: "
-                                        "more (see prog status --help)");
 }
 
 TEST_F(Usage, NamesTheProgramAndTheCommandOfEveryMistake) {

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <fmt/format.h>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,7 +36,9 @@ CLI::Option* add_number(CLI::App& app, const std::string& names, T& place,
         const auto value = parse_in_range<T>(text, low, high);
         if (!value)
             throw CLI::ValidationError(
-                shown, fmt::format("'{}' is not a number from {} to {}", text, low, high));
+                shown, high == std::numeric_limits<T>::max()
+                           ? fmt::format("'{}' is not a number from {} on", text, low)
+                           : fmt::format("'{}' is not a number from {} to {}", text, low, high));
         place = *value;
     };
     return app.add_option_function<std::string>(names, store, help);

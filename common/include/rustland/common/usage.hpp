@@ -53,6 +53,14 @@ inline bool several_positionals(const CLI::App& app) {
     return false;
 }
 
+inline std::size_t positionals(const CLI::App& app) {
+    std::size_t count = 0;
+    for (const CLI::Option* option : app.get_options())
+        if (option->get_positional())
+            ++count;
+    return count;
+}
+
 // "rustlandctl" or "rustlandctl top".
 inline std::string full_name(const CLI::App& app) {
     const CLI::App* const parent = app.get_parent();
@@ -63,11 +71,13 @@ inline std::string full_name(const CLI::App& app) {
 struct Reading {
     const CLI::App* app = nullptr;    // the command that it chose; the program where it chose none
     std::optional<std::string> wrong; // what is said of the first word that is not known
+    std::optional<std::string> unknown_option; // that word, where it is an option
 };
 
 // Reads a command line as far as it is understood. Values are not judged, only names.
 inline Reading read_names(const CLI::App& top, const std::vector<std::string>& words) {
-    Reading reading{&top, std::nullopt};
+    Reading reading{&top, std::nullopt, std::nullopt};
+    std::size_t room = positionals(top); // for words that are neither commands nor options
     for (std::size_t i = 0; i < words.size(); ++i) {
         const std::string& word = words[i];
         const CLI::App& app = *reading.app;
@@ -78,6 +88,7 @@ inline Reading read_names(const CLI::App& top, const std::vector<std::string>& w
             const std::string name = is_long ? word.substr(0, word.find('=')) : word.substr(0, 2);
             const CLI::Option* const option = app.get_option_no_throw(name);
             if (option == nullptr) {
+                reading.unknown_option = name;
                 reading.wrong = fmt::format("there is no option '{}'{}", name,
                                             is_long ? proposal(name, option_names(app)) : "");
                 return reading;
@@ -96,8 +107,14 @@ inline Reading read_names(const CLI::App& top, const std::vector<std::string>& w
                 return reading;
             }
             reading.app = command;
+            room = positionals(*command);
         } else if (several_positionals(app)) {
             return reading; // the rest may be another program's words
+        } else if (room == 0) {
+            reading.wrong = fmt::format("takes no '{}'", word);
+            return reading;
+        } else {
+            --room;
         }
     }
     return reading;
@@ -114,6 +131,13 @@ inline std::string mistake(const CLI::App& top, const Reading& reading,
     constexpr std::string_view required = " is required";
     if (text.ends_with(required))
         text.replace(text.size() - required.size(), required.size(), " is missing");
+    // "--reason: 1 required TEXT missing"
+    constexpr std::string_view one = ": 1 required ";
+    constexpr std::string_view lacks = " missing";
+    if (const std::size_t at = text.find(one); at != std::string::npos && text.ends_with(lacks))
+        text =
+            fmt::format("{}: its {} is missing", text.substr(0, at),
+                        text.substr(at + one.size(), text.size() - at - one.size() - lacks.size()));
     // CLI11 ends some of its messages with a line break or a full stop.
     while (!text.empty() && (text.back() == '\n' || text.back() == '.'))
         text.pop_back();

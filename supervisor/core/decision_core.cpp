@@ -49,6 +49,11 @@ std::optional<Nanos> DecisionCore::on_since() const {
     return phase_ == Phase::On ? std::optional(attached_at_) : std::nullopt;
 }
 
+CleanLine DecisionCore::could_not_try() const {
+    const bool waits = phase_ == Phase::Off && not_tried_ > 0 && why_.until == retry_start_at_;
+    return waits ? why_not_tried_ : CleanLine();
+}
+
 std::optional<StopOrder> DecisionCore::stop_order() const {
     return stopped_ == Stopped::ByCommand ? order_ : std::nullopt;
 }
@@ -192,8 +197,11 @@ std::optional<DecisionCore::Candidate> DecisionCore::choose(Nanos now) {
     if (manual_)
         all.push_back({*manual_, kCommand, 0, {}, {"started by command"}});
     for (const auto& [id, hold] : holds_)
-        all.push_back({hold.spec.value_or(standard), hold.spec ? kHoldWithSpec : kHold, 0,
-                       Nanos{static_cast<std::int64_t>(id)}, {fmt::format("held: {}", hold.reason)}});
+        all.push_back({hold.spec.value_or(standard),
+                       hold.spec ? kHoldWithSpec : kHold,
+                       0,
+                       Nanos{static_cast<std::int64_t>(id)},
+                       {fmt::format("held: {}", hold.reason)}});
     if (config_->settings.default_action == DefaultAction::Start)
         all.push_back({standard, kDefault, 0, {}, {"default_action = start"}});
     consider_sessions(all, now);

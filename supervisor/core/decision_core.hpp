@@ -62,6 +62,8 @@ class DecisionCore {
     // Why a workload of this rule does not turn the scheduler on now, or nothing. status, list and
     // explain say it in these words.
     [[nodiscard]] std::optional<std::string> why_not_now(const Rule& rule) const;
+    // Why what is wanted could not even be tried, while it waits to be tried again; else empty.
+    [[nodiscard]] CleanLine could_not_try() const;
     // Whose command keeps the scheduler off; nothing where none does.
     [[nodiscard]] std::optional<StopOrder> stop_order() const;
     // Somebody took it out of the kernel without a command, and no game has begun since.
@@ -159,6 +161,7 @@ class DecisionCore {
     std::map<std::uint64_t, Hold> holds_;
     std::optional<SchedulerSpec> manual_;
     bool manual_proven_ = false; // the scheduler that a person started was attached at least once
+    std::optional<SchedulerSpec> manual_before_; // proven, and comes back if manual_ never is
     Stopped stopped_ = Stopped::No;
     std::optional<StopOrder> order_; // of the last stop by command
     bool take_over_ = false;

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace rustland::supervisor {
 
@@ -49,7 +50,7 @@ void Daemon::apply(const Decision& decision) {
     if (const auto* start = std::get_if<Start>(&decision)) {
         record("start", fmt::format("{} ({})", start->spec.command(), start->reason));
         next_.reset();
-        runner_->start(start->spec, start->take_over);
+        start_runner(start->spec, start->take_over);
     } else if (const auto* change = std::get_if<Switch>(&decision)) {
         record("switch", fmt::format("to {} ({})", change->spec.command(), change->reason));
         next_ = change->spec;
@@ -61,6 +62,17 @@ void Daemon::apply(const Decision& decision) {
         scheduler_->disconnect();
         runner_->stop();
     }
+}
+
+// A link to a socket that is gone was left by a unit whose last step was not done (it was masked
+// while it ran). The scheduler would take it for a file of somebody else.
+void Daemon::start_runner(const SchedulerSpec& spec, bool take_over) {
+    const std::string& path = options_.scheduler_socket;
+    struct stat st = {};
+    if (::lstat(path.c_str(), &st) == 0 && S_ISLNK(st.st_mode) && ::stat(path.c_str(), &st) != 0 &&
+        errno == ENOENT)
+        ::unlink(path.c_str());
+    runner_->start(spec, take_over);
 }
 
 void Daemon::runner_event(const RunnerEvent& event) {
@@ -110,7 +122,7 @@ void Daemon::runner_event(const RunnerEvent& event) {
             record_exit(stopped->exit);
         record("stopped", stopped->problem.empty() ? "detached" : stopped->problem);
         if (next_)
-            runner_->start(*std::exchange(next_, std::nullopt), false);
+            start_runner(*std::exchange(next_, std::nullopt), false);
         else
             send(event::Stopped{});
     }

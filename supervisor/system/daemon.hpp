@@ -135,6 +135,7 @@ class Daemon {
 
     void send(const Event& event);
     void apply(const Decision& decision);
+    void start_runner(const SchedulerSpec& spec, bool take_over);
     void runner_event(const RunnerEvent& event);
     void detected(const std::vector<Event>& events);
     void kernel_changed();
@@ -192,6 +193,7 @@ class Daemon {
     [[nodiscard]] nlohmann::json list(const Peer& peer) const;
     void list_holds(const Peer& peer, nlohmann::json& out) const;
     [[nodiscard]] nlohmann::json quarantine() const;
+    [[nodiscard]] std::string runner_note() const;
     [[nodiscard]] std::string scheduler_problem() const;
     [[nodiscard]] nlohmann::json companions() const;
     [[nodiscard]] nlohmann::json history(const Peer& peer) const;

@@ -3,9 +3,11 @@
 #include "rustland/common/clock.hpp"
 #include "rustland/common/version.hpp"
 #include "supervisor/system/daemon.hpp"
+#include "supervisor/system/runner_choice.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <string_view>
 
 namespace rustland::supervisor {
 
@@ -164,7 +166,21 @@ std::string Daemon::scheduler_problem() const {
     return there ? "" : there.error().message();
 }
 
+// Where schedulers are not run as the configuration says.
+std::string Daemon::runner_note() const {
+    const RunnerKind wanted = config_->settings.runner;
+    const std::string_view is = runner_->backend();
+    if (wanted == RunnerKind::Child && is == "systemd")
+        return fmt::format("runner = child is not in force: {}; set runner = auto",
+                           kChildRunnerNeeds);
+    if (wanted == RunnerKind::Systemd && is == "child")
+        return "runner = systemd is in force once rustlandd is started anew; sudo systemctl "
+               "restart rustlandd";
+    return "";
+}
+
 json Daemon::status() const {
+    const std::string held = runner_->what_holds_a_start();
     const KernelState kernel = kernel_.read();
     json holds = json::array();
     for (const auto& hold : core_->holds())
@@ -185,6 +201,8 @@ json Daemon::status() const {
                 {"arguments", current ? json(current->args) : json::array()},
                 {"uptime_ms", since ? json((monotonic_now() - *since).value / 1'000'000) : json()},
                 {"runner", runner_->backend()},
+                {"runner_note", runner_note()},
+                {"could_not_start", held.empty() ? core_->could_not_try() : CleanLine(held)},
                 {"kernel",
                  {{"supported", kernel.supported},
                   {"state", kernel.state},

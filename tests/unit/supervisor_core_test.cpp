@@ -419,3 +419,17 @@ TEST_F(Core, AFailureDuringAStartByCommandIsNotTriedAgainAtOnce) {
     EXPECT_TRUE(is<Keep>(fail(2)));
     EXPECT_THAT(why(), testing::StartsWith("waiting after a failure"));
 }
+
+TEST_F(Core, WhatAPersonHadOnComesBackAfterASwitchThatFailed) {
+    at(0, event::StartRequested{kMain, false});
+    attach(1);
+    ASSERT_TRUE(is<Switch>(at(2, event::StartRequested{kOther, false})));
+    const Decision back = fail(3, ExitKind::Misconfigured);
+    ASSERT_TRUE(is<Start>(back)) << why();
+    EXPECT_EQ(std::get<Start>(back).spec, kMain);
+    attach(4);
+    EXPECT_EQ(why(), "started by command");
+    at(5, event::StopRequested{});
+    at(6, event::Stopped{});
+    EXPECT_TRUE(is<Keep>(at(7, event::Resumed{}))) << "stopped for good";
+}

@@ -568,5 +568,7 @@ TEST_F(CtlTest, ASignalToRunGoesToTheCommand) {
         ASSERT_TRUE(until([&] { return client.ended(); })) << signal;
         EXPECT_THAT(client.output, HasSubstr("heard")) << signal;
         EXPECT_EQ(client.code, 7) << signal;
+        ASSERT_TRUE(until([&] { return runner->stopping; })) << "its hold ends with it";
+        runner->stopped();
     }
 }

@@ -15,21 +15,19 @@ static __always_inline u64 take_decision(struct task_struct* p, u32 row, u64 now
     struct task_ctx* tc = task_ctx_of(p);
     const cpumask_t* allowed = p->cpus_ptr;
     struct target target;
-    s64 key;
 
     read_here(allowed);
     if (!d || !tc || !word_claim(tc, d->seq)) {
         count(stale);
         return 0;
     }
-    key = bounded_key(d->key);
-    pick_target(allowed, scx_bpf_task_cpu(p), key, d->flags & RL_DECISION_PREEMPT, now, &target);
-    tc->target = pack_target(target.cpu, target.kick, target.own);
-    tc->state = d->state;
-    tc->decided_key = key;
-    grant(tc, positive_slice(d->slice), d->deadline);
+    tc->decided_key = bounded_key(d->key);
     tc->request = d->request > (u64)RL_REQUEST_MAX_NS ? RL_REQUEST_MAX_NS : (s64)d->request;
     tc->bias = bounded_key(d->bias);
+    tc->state = d->state;
+    grant(tc, positive_slice(d->slice), d->deadline);
+    pick_target_of(tc, allowed, scx_bpf_task_cpu(p), d->flags & RL_DECISION_PREEMPT, now, &target);
+    tc->target = pack_target(target.cpu, target.kick, target.taker);
     tc->start = target.cpu >= 0 && target.kick == SCX_KICK_IDLE ? START_IDLE
                 : d->flags & RL_DECISION_AGED                   ? START_AGED
                                                                 : START_FIRST;

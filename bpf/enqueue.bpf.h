@@ -38,22 +38,28 @@ static __always_inline u64 slice_past_user_space(const struct task_struct* p) {
                : 0;
 }
 
+/* A CPU for our own thread while the foreground runs on this one: an idle one, or one that runs
+ * something else. */
+static __always_inline s32 cpu_beside_foreground(const cpumask_t* allowed, s32 prev_cpu, s64 key,
+                                                 u64 now) {
+    s32 here = bpf_get_smp_processor_id(), cpu;
+
+    cpu = pick_idle_cpu(allowed, here);
+    if (cpu < 0)
+        cpu = pick_victim(allowed, prev_cpu, key + FAR_NS, now);
+    return cpu < 0 ? here : cpu;
+}
+
 /* A CPU where a task of our class runs or nothing does: our own thread can start there at once. */
 static __always_inline s32 cpu_for_self(const cpumask_t* allowed, s32 prev_cpu, u64 now) {
     struct task_struct* current = (void*)bpf_get_current_task_btf();
     s32 here = bpf_get_smp_processor_id(), cpu;
     struct cpu_ctx* cc = cpu_ctx_of(here);
-    s64 key;
 
     if (current->prio >= MAX_RT_PRIO && bpf_cpumask_test_cpu(here, allowed)) {
-        if (!cc || !cc->pid)
-            return here;
-        cpu = pick_idle_cpu(allowed, here);
-        if (cpu >= 0)
-            return cpu;
-        key = cc->key + (s64)(now - cc->started_at);
-        cpu = pick_victim(allowed, prev_cpu, key + FAR_NS, now);
-        return cpu >= 0 ? cpu : here;
+        if (cc && cc->pid && cc->key < -FAR_NS)
+            return cpu_beside_foreground(allowed, prev_cpu, cc->key, now);
+        return here;
     }
     cpu = pick_idle_cpu(allowed, here);
     if (cpu >= 0)
@@ -67,9 +73,9 @@ static __always_inline s32 cpu_for_self(const cpumask_t* allowed, s32 prev_cpu, 
 }
 
 /*
- * Our own thread wakes on the CPU where the event happened that it is to answer, at once, unless
- * what runs there is of a more urgent kind than what runs elsewhere: a game would be interrupted by
- * each of its own wake-ups. The task that it decides about can follow it on the same CPU.
+ * Our own thread wakes on the CPU where the event happened that it is to answer, at once: no other
+ * CPU has to be interrupted, and the task that it decides about can follow it there. A foreground
+ * task alone is spared, which would be interrupted by each of its own wake-ups.
  */
 static __always_inline s32 select_cpu_self(struct task_struct* p, s32 prev_cpu) {
     u64 now = now_ns();

@@ -185,7 +185,7 @@ VERIFIED_ALONE u64 prepare_to_let_go(struct task_struct* p __arg_trusted, u64 no
     pick_target(allowed, scx_bpf_task_cpu(p), tc->key, !is_batch(p), now, &target);
     dsq = destination(p, allowed, &target, -1);
     bpf_rcu_read_unlock();
-    tc->target = pack_target(target.cpu, target.kick, target.own);
+    tc->target = pack_target(target.cpu, target.kick, target.taker);
     tc->start = target.cpu >= 0 && target.kick == SCX_KICK_IDLE ? START_IDLE : unasked_start(ahead);
     return dsq;
 }

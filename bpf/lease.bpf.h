@@ -100,7 +100,7 @@ VERIFIED_ALONE u64 take_expired(struct task_struct* p __arg_trusted, u64 word, u
     if ((word & WORD_MASK) != WORD_PENDING || !word_claim(tc, word >> 2))
         return 0;
     pick_target(allowed, scx_bpf_task_cpu(p), 0, false, now, &target);
-    tc->target = pack_target(target.cpu, target.kick, target.own);
+    tc->target = pack_target(target.cpu, target.kick, target.taker);
     grant(tc, slice_without_policy(), tc->enqueued_at);
     return destination(p, allowed, &target, -1);
 }

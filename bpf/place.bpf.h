@@ -108,10 +108,17 @@ VERIFIED_ALONE s32 pick_victim(const struct cpumask* allowed __arg_trusted, s32 
     return victim;
 }
 
+/* Who may take a task that a CPU is told of. */
+enum taker {
+    ANY_CPU = 0,
+    THAT_CPU = 1,       /* that CPU alone */
+    THAT_CPU_FIRST = 2, /* … and before all others that wait there */
+};
+
 struct target {
-    s32 cpu;  /* to be told, -1: none */
-    u64 kick; /* 0: it will look by itself */
-    u32 own;  /* that CPU alone is to take it */
+    s32 cpu;   /* to be told, -1: none */
+    u64 kick;  /* 0: it will look by itself */
+    u32 taker; /* enum taker */
 };
 
 /*
@@ -147,14 +154,14 @@ static __always_inline s32 pick_other_victim(const cpumask_t* allowed, s32 near,
 }
 
 /* A target as one number, which is all that a function checked by itself can return. */
-static __always_inline u64 pack_target(s32 cpu, u64 kick, u64 own) {
-    return (u32)cpu | kick << 32 | own << 40;
+static __always_inline u64 pack_target(s32 cpu, u64 kick, u64 taker) {
+    return (u32)cpu | kick << 32 | taker << 40;
 }
 
 static __always_inline void unpack_target(u64 packed, struct target* target) {
     target->cpu = (s32)(u32)packed;
     target->kick = packed >> 32 & 0xff;
-    target->own = packed >> 40;
+    target->taker = packed >> 40;
 }
 
 /* Which CPU should hear about a task: an idle one, this one if it is about to be free, one that has
@@ -164,31 +171,48 @@ VERIFIED_ALONE u64 choose_target(const struct cpumask* allowed __arg_trusted, s3
     s32 cpu = pick_idle_cpu(allowed, near);
 
     if (cpu >= 0)
-        return pack_target(cpu, SCX_KICK_IDLE, 0);
+        return pack_target(cpu, SCX_KICK_IDLE, ANY_CPU);
     if (preempt) {
         cpu = pick_other_victim(allowed, near, key, now);
         if (cpu >= 0)
-            return pack_target(cpu, SCX_KICK_PREEMPT, 1);
+            return pack_target(cpu, SCX_KICK_PREEMPT, THAT_CPU);
     }
     cpu = claim_this_cpu(allowed, key);
     if (cpu >= 0)
-        return pack_target(cpu, 0, 0);
+        return pack_target(cpu, 0, ANY_CPU);
     cpu = pick_dry_cpu(allowed, key, now);
     if (cpu >= 0 || !preempt)
-        return pack_target(cpu, SCX_KICK_PREEMPT, 0);
+        return pack_target(cpu, SCX_KICK_PREEMPT, ANY_CPU);
     cpu = pick_victim(allowed, near, key, now);
-    return pack_target(cpu, SCX_KICK_PREEMPT, cpu >= 0);
+    return pack_target(cpu, SCX_KICK_PREEMPT, cpu >= 0 ? THAT_CPU_FIRST : ANY_CPU);
 }
 
-/* Where a task with this deadline is queued. */
+/* A task that has used up the head start of its short request interrupts, but takes its turn: else
+ * who asks often for little would get more than its share. */
+static __always_inline bool may_come_first(const struct task_ctx* tc) {
+    return tc->lag + tc->request_cap >= tc->request;
+}
+
+/* Where a task with this target and this deadline is queued. */
 static __always_inline u64 place_in_queue(u64 packed_target, u64 deadline) {
-    return packed_target >> 40 && deadline > RL_OWN_AHEAD_NS ? deadline - RL_OWN_AHEAD_NS
-                                                             : deadline;
+    return packed_target >> 40 == THAT_CPU_FIRST && deadline > RL_OWN_AHEAD_NS
+               ? deadline - RL_OWN_AHEAD_NS
+               : deadline;
 }
 
 static __always_inline void pick_target(const cpumask_t* allowed, s32 near, s64 key, bool preempt,
                                         u64 now, struct target* target) {
     unpack_target(choose_target(allowed, near, key, preempt, now), target);
+}
+
+/* The same for a task that has been decided about. */
+static __always_inline void pick_target_of(const struct task_ctx* tc, const cpumask_t* allowed,
+                                           s32 near, bool preempt, u64 now, struct target* target) {
+    pick_target(allowed, near, tc->decided_key, preempt, now, target);
+    if (target->taker == THAT_CPU_FIRST && !may_come_first(tc))
+        target->taker = ANY_CPU;
+    else if (target->taker == THAT_CPU && may_come_first(tc))
+        target->taker = THAT_CPU_FIRST;
 }
 
 /*
@@ -292,7 +316,7 @@ static __always_inline u64 destination(struct task_struct* p, const cpumask_t* a
                                        const struct target* target, s32 near) {
     if (is_offline(scx_bpf_task_cpu(p)))
         return SCX_DSQ_GLOBAL;
-    if (target->own)
+    if (target->taker)
         return DSQ_CPU(target->cpu);
     return home_dsq(p, allowed, target->cpu >= 0 ? target->cpu : near);
 }

@@ -60,15 +60,16 @@ static __always_inline void enqueue_standing(struct task_struct* p, const cpumas
     if (!(tc->decision_flags & RL_DECISION_OWN_KEY))
         tc->decided_key = bounded_key(tc->bias + rl_standing_key(request, stretch, due, tc->rate));
     grant(tc, tc->stands_slice, now + tc->bias + due);
-    pick_target(allowed, scx_bpf_task_cpu(p), tc->decided_key,
-                tc->decision_flags & RL_DECISION_PREEMPT, now, &target);
+    pick_target_of(tc, allowed, scx_bpf_task_cpu(p), tc->decision_flags & RL_DECISION_PREEMPT, now,
+                   &target);
     tc->start = target.cpu >= 0 && target.kick == SCX_KICK_IDLE ? START_IDLE
                 : ahead > RL_WAIT_MAX_NS                        ? START_AGED
                                                                 : START_FIRST;
-    dsq = target.own ? DSQ_CPU(target.cpu) : home_dsq(p, allowed, target.cpu);
-    dsq_insert_vtime(p, dsq, tc->granted,
-                     place_in_queue(pack_target(target.cpu, target.kick, target.own), tc->deadline),
-                     enq_flags);
+    dsq = target.taker ? DSQ_CPU(target.cpu) : home_dsq(p, allowed, target.cpu);
+    dsq_insert_vtime(
+        p, dsq, tc->granted,
+        place_in_queue(pack_target(target.cpu, target.kick, target.taker), tc->deadline),
+        enq_flags);
     kick_target(&target, dsq, now);
 }
 

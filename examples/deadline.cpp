@@ -37,6 +37,11 @@ class Deadline final : public Policy {
         decision.deadline = now + decision.key;
         decision.request = burst;       // goes on after its slice while it would come first
         decision.preempt = task.wakeup; // takes a CPU from one with a larger key
+        // The kernel side reckons the same for the next wake-ups, without asking.
+        decision.standing.valid_for = task.wakeup ? millis(50) : Nanos{};
+        decision.standing.valid_exec = millis(10);
+        decision.standing.due_min = Nanos{} - kFarthest;
+        decision.standing.due_max = kFarthest;
         decision.state = {static_cast<std::uint64_t>(burst.value), task.sleeps,
                           static_cast<std::uint64_t>(task.sum_exec.value)};
         return queue_.push(decision);

@@ -15,9 +15,10 @@ void FakeKernel::place_decided(std::int32_t pid, Nanos deadline, CpuId preferred
     Task& t = task(pid);
     const auto idle = idle_cpu(t);
     auto interrupted = idle ? std::nullopt : dry_cpu(t);
-    const bool takes_it = !idle && !interrupted && preempt && victim(t);
-    if (takes_it)
+    if (!idle && !interrupted && preempt)
         interrupted = victim(t);
+    const bool takes_it = !idle && interrupted && preempt && !cpus_[*interrupted].dry &&
+                          t.fair.lag + t.fair.request_cap >= t.fair.request;
     const auto told = idle ? idle : interrupted;
 
     std::size_t cpu = t.cpu;
@@ -31,7 +32,7 @@ void FakeKernel::place_decided(std::int32_t pid, Nanos deadline, CpuId preferred
 
     if (t.queue != nullptr)
         t.queue->erase(t.place);
-    // What a CPU is interrupted for comes first there, whatever else is due.
+    // What a CPU is interrupted for comes first there, if it is not too deep in debt.
     insert(pid, narrow || takes_it ? singles_[cpu] : llc_queue(cpu),
            takes_it ? deadline - Nanos{RL_OWN_AHEAD_NS} : deadline, Where::Decided);
     if (idle)

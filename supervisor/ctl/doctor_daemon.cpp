@@ -105,7 +105,8 @@ void tell_mistakes_once(std::vector<Finding>& findings) {
     if (on_disk == findings.end() || in_use == findings.end())
         return;
     // What was refused is the first of the mistakes that are still there.
-    const std::string mistake = on_disk->text.substr(0, on_disk->text.rfind(" (and "));
+    std::string mistake = on_disk->text.substr(0, on_disk->text.rfind(" (and "));
+    mistake.resize(std::min(mistake.size(), mistake.find("; chmod"))); // said as the advice there
     if (in_use->text.ends_with(mistake))
         *in_use = {Verdict::Note, "configuration in use", "is the one from before that mistake",
                    ""};

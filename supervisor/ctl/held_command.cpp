@@ -154,7 +154,7 @@ int run_held(const CtlOptions& options, const StartOptions& start, const std::st
     if (!attempt.problem.empty())
         // The command matters more than its scheduler.
         fmt::print(stderr, "rustlandctl: {}; running the command all the same{}\n", attempt.problem,
-                   attempt.no_daemon ? ", and the scheduler comes on for it once rustlandd runs"
+                   attempt.no_daemon ? ", and the scheduler comes on for it once that is possible"
                                      : "");
     // Also of those that end us: we wait for what the command makes of them.
     const SignalsForTheCommand signals;

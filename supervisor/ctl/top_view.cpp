@@ -139,6 +139,7 @@ struct Kind {
 constexpr Kind kKinds[] = {
     {"idle", "found an idle CPU", false},
     {"decided", "decided by the policy", false},
+    {"standing", "by a decision that stands", false},
     {"resumed", "went on with their slice", false},
     {"handed_on", "took a slice over", false},
     {"bypass_kthread", "bound kernel threads", false},

@@ -194,7 +194,7 @@ Result<TraceSummary> summary_of(const std::string& file) {
 }
 
 // As far as that can be told without making it.
-Status can_be_written(const std::string& file) {
+Status check_output(const std::string& file) {
     const std::size_t slash = file.rfind('/');
     const std::string folder = slash == std::string::npos ? "." : file.substr(0, slash + 1);
     const bool there = path_exists(file);
@@ -222,7 +222,7 @@ int trace(const CtlOptions& options, const TraceOptions& trace) {
     Recorded recorded;
     {
         // Not after minutes of recording.
-        if (const Status status = can_be_written(trace.output); !status)
+        if (const Status status = check_output(trace.output); !status)
             return complain(options, status.error());
         const auto signals = Signals::take();
         if (!signals)

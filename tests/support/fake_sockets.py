@@ -10,7 +10,7 @@ import time
 STATS = {
     "uptime": 2.0, "online_cpus": 4, "runnable": 19, "pending": 3, "policy_waiting": 2,
     "queued": 5000, "decided": 4980, "fallback": 2, "dequeued": 15, "congested": 1, "unasked": 0,
-    "resumed": 800, "handed_on": 90, "decided_share": 99.6, "foreground": 1200, "background": 30, "idle": 700,
+    "standing": 2500, "resumed": 800, "handed_on": 90, "decided_share": 99.6, "foreground": 1200, "background": 30, "idle": 700,
     "bypass_kthread": 90, "bypass_self": 12, "stale": 4, "retried": 7, "kick_idle": 300,
     "kick_preempt": 620, "kick_dry": 40, "stolen": 11, "notified": 450, "reenqueued": 3,
     "errors": 0, "lease_active": 0, "limit_periods": 12, "held_back": 40,

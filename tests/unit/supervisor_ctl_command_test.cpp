@@ -216,7 +216,7 @@ TEST_F(CtlTest, AHoldIsTakenOnceTheDaemonIsBack) {
     ASSERT_TRUE(until([&] { return !client.ended() && !client.output.empty(); }));
     EXPECT_THAT(client.output, HasSubstr("rustlandctl: rustlandd does not answer on "));
     EXPECT_THAT(client.output, HasSubstr("; running the command all the same, and the scheduler "
-                                         "comes on for it once rustlandd runs\n"));
+                                         "comes on for it once that is possible\n"));
     const auto held = [&] {
         attach()();
         return runner->running.has_value() && daemon->status()["holds"].size() == 1;

@@ -144,8 +144,8 @@ TEST_F(Words, AnAdviceIsSaidInItsTime) {
 }
 
 TEST_F(Words, OneMistakeIsToldOnce) {
-    const std::string mistake = "/etc/rustland/rustland.conf.d/x.conf:2: [workload x] progam: "
-                                "unknown key; is program meant?";
+    const std::string mistake = "/etc/rustland/rustland.conf.d/x.conf:2: [workload x] comn: "
+                                "unknown key; is comm meant?";
     std::vector<Finding> findings{
         {Finding::Verdict::Bad, "configuration", mistake + " (and 1 more)", "correct it"},
         {Finding::Verdict::Bad, "configuration in use",
@@ -154,7 +154,14 @@ TEST_F(Words, OneMistakeIsToldOnce) {
     EXPECT_THAT(lines_of(findings),
                 ElementsAre("bad configuration: " + mistake + " (and 1 more) -> correct it",
                             "note configuration in use: is the one from before that mistake -> "));
+    findings = {
+        {Finding::Verdict::Bad, "configuration", "x.conf: cannot be read; chmod a+r it", ""},
+        {Finding::Verdict::Bad, "configuration in use",
+         "is an older one; just now this was refused: x.conf: cannot be read", ""}};
+    tell_mistakes_once(findings);
+    EXPECT_THAT(findings[1].text, HasSubstr("from before that mistake"));
     findings[0].text = "another mistake";
+    findings[1].verdict = Finding::Verdict::Bad;
     findings[1].text = "is an older one; 2s ago this was refused: " + mistake;
     tell_mistakes_once(findings);
     EXPECT_THAT(findings[1].text, HasSubstr(mistake));

@@ -53,10 +53,13 @@ make_runner(Loop& loop, Bus& bus, const DaemonOptions& options, RunnerKind kind)
     facts.systemd_machine = ::sd_booted() > 0;
     // It waits for our READY=1: who started us is systemd.
     facts.service = std::getenv("NOTIFY_SOCKET") != nullptr;
+    facts.may_have_children = may_have_children();
     facts.answers = [&bus] { return systemd_answers(bus); };
     const auto choice = choose_runner(kind, facts);
     if (!choice)
         return choice.error();
+    if (kind == RunnerKind::Child && *choice != kind)
+        log::warn("runner = child is not done: {}; systemd runs the scheduler", kChildRunnerNeeds);
     if (*choice == RunnerKind::Systemd) {
         SystemdRunnerOptions units;
         units.sysrq_path = sysrq;

@@ -22,6 +22,9 @@ constexpr std::size_t kLargestFile = 1U << 20U;
 
 std::vector<std::string> conf_files(const std::string& directory) {
     std::vector<std::string> files;
+    // One that cannot be looked into is read itself, which says why and what to do.
+    if (!check_in_sight(directory))
+        return {directory};
     std::error_code ec;
     for (std::filesystem::directory_iterator it(directory, ec), end; !ec && it != end;
          it.increment(ec)) {
@@ -29,6 +32,8 @@ std::vector<std::string> conf_files(const std::string& directory) {
         if (path.extension() == ".conf" && !path.filename().string().starts_with('.'))
             files.push_back(path.string());
     }
+    if (ec == std::errc::permission_denied)
+        return {directory};
     std::sort(files.begin(), files.end());
     return files;
 }
@@ -45,6 +50,8 @@ bool kept_beside(const std::string& name) {
 
 // Also where root reads a file that the daemon, which has no more rights than its owner, cannot.
 constexpr const char* kNotReadable = "cannot be read: Permission denied; chmod a+r it";
+
+constexpr const char* kNotListable = "cannot be read: Permission denied; chmod a+rx it";
 
 Status check_file(const struct stat& st) {
     if (!S_ISREG(st.st_mode))
@@ -87,11 +94,17 @@ std::vector<std::string> passed_over_files(const ConfigPaths& paths) {
 }
 
 Result<std::string> read_trusted_file(const std::string& path) {
+    // First, so that root, who sees it, is told the same as the daemon, which does not.
+    if (const Status status = check_in_sight(path); !status)
+        return status.error();
     // O_NONBLOCK: a FIFO must not hang us before it is refused.
     const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    if (!fd && errno == EACCES) {
+        std::error_code ec;
+        return Error(std::filesystem::is_directory(path, ec) ? kNotListable : kNotReadable, EACCES);
+    }
     if (!fd)
-        return errno == EACCES ? Error(kNotReadable, EACCES)
-                               : Error::from_code("cannot be read", errno);
+        return Error::from_code("cannot be read", errno);
     struct stat st = {};
     if (::fstat(fd.get(), &st) != 0)
         return Error::from_code("cannot be read", errno);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/config/trust.hpp"
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <filesystem>
@@ -15,6 +16,14 @@ namespace {
 constexpr int kMostLinks = 40; // as the kernel follows
 
 using Parts = std::deque<std::string>;
+
+// What ProtectHome= in rustlandd.service hides.
+bool in_home(const std::string& path) {
+    constexpr std::array<std::string_view, 3> homes{"/home", "/root", "/run/user"};
+    return std::any_of(homes.begin(), homes.end(), [&](std::string_view home) {
+        return path.starts_with(home) && (path.size() == home.size() || path[home.size()] == '/');
+    });
+}
 
 Parts split(std::string_view path) {
     Parts parts;
@@ -53,10 +62,11 @@ namespace {
 // here can only be changed by those who are trusted.
 class Walk {
   public:
-    explicit Walk(const std::string& path) : rest_(split(path)) {}
+    explicit Walk(const std::string& path, bool sight_alone = false)
+        : rest_(split(path)), sight_alone_(sight_alone) {}
 
     Status run(bool file_too) {
-        if (Status status = look("/"); !status)
+        if (Status status = look("/"); !status && !sight_alone_)
             return status;
         while (!rest_.empty()) {
             const std::string part = rest_.front();
@@ -80,12 +90,16 @@ class Walk {
         return check_folder(path, st);
     }
     Status step(const std::string& next, bool file_too) {
+        if (sight_alone_ && in_home(next))
+            return out_of_sight();
         struct stat st = {};
         if (::lstat(next.c_str(), &st) != 0)
-            return Error::from_errno(next);
+            return sight_alone_ ? end() : Error::from_errno(next);
         if (S_ISLNK(st.st_mode))
             return follow(next, st);
         at_ = next;
+        if (sight_alone_)
+            return {};
         if (S_ISDIR(st.st_mode))
             return check_folder(next, st);
         return file_too && rest_.empty() ? check_owner(st) : Status{};
@@ -98,10 +112,12 @@ class Walk {
             return Error::from_errno(link);
         if (++links_ > kMostLinks)
             return Error::from_code(link, ELOOP);
-        if (!trusted_owner(st.st_uid))
+        if (!sight_alone_ && !trusted_owner(st.st_uid))
             return Error(
                 fmt::format("the link {} belongs to uid {}; chown -h root it", link, st.st_uid));
         const std::string_view text(target.data(), static_cast<std::size_t>(n));
+        link_ = link;
+        target_ = (std::filesystem::path(at_) / text).lexically_normal().string();
         // Not at_ = "/", of which GCC 12 thinks that it overlaps itself (-Wrestrict).
         if (text.starts_with('/'))
             at_.assign(1, '/');
@@ -110,20 +126,40 @@ class Walk {
         return {};
     }
 
+    Status out_of_sight() {
+        // By its own name it is where whoever gave it wants it: to try it, for instance.
+        if (link_.empty())
+            return end();
+        return Error(
+            fmt::format("{0} leads to {1}, in a home folder, which rustlandd does not see; "
+                        "put a copy in its place: sudo rm {0} && sudo cp -r {1} {0}",
+                        link_, target_));
+    }
+    // Nothing more is looked at.
+    Status end() {
+        rest_.clear();
+        return {};
+    }
+
     std::string at_ = "/";
     Parts rest_;
     int links_ = 0;
+    bool sight_alone_ = false;
+    std::string link_; // the last one that was followed, and where it leads
+    std::string target_;
 };
 
-Status walk(const std::string& path, bool file_too) {
+Status walk(const std::string& path, bool file_too, bool sight_alone = false) {
     std::error_code ec;
     const std::string whole = std::filesystem::absolute(path, ec).string();
-    return ec ? Status(Error::from_code(path, ec.value())) : Walk(whole).run(file_too);
+    return ec ? Status(Error::from_code(path, ec.value())) : Walk(whole, sight_alone).run(file_too);
 }
 
 } // namespace
 
 bool trusted_owner(uid_t uid) { return uid == 0 || uid == ::geteuid(); }
+
+Status check_in_sight(const std::string& path) { return walk(path, false, true); }
 
 Status check_folders(const std::string& path) { return walk(path, false); }
 

@@ -20,6 +20,11 @@ Status check_owner(const struct stat& st);
 // sticky bit may be: there nobody can replace what is not his. The file itself is not looked at.
 Status check_folders(const std::string& path);
 
+// An error that says what to do where links on the way to the file lead into a home folder, which
+// rustlandd does not see as a service, though whoever runs this may. Neither the file nor what is
+// in the home need be there.
+Status check_in_sight(const std::string& path);
+
 // The same for the folders and the file.
 Status check_trusted(const std::string& path);
 

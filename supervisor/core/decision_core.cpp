@@ -13,16 +13,6 @@ namespace {
 // Who is heard first. A lingering workload keeps what runs only while nobody else wants anything.
 enum Rank { kDefault, kLingering, kHold, kWorkload, kHoldWithSpec, kCommand };
 
-// Whole tenths, rounded up: a person reads this.
-std::string in_seconds(Nanos until, Nanos now) {
-    const std::int64_t tenths = ((until - now).value + 99'999'999) / 100'000'000;
-    return fmt::format("{}.{}s", tenths / 10, tenths % 10);
-}
-
-std::string waiting(Nanos until, Nanos now, std::string_view what) {
-    return fmt::format("{}; {} to go", what, in_seconds(until, now));
-}
-
 constexpr const char* kAsleep = "the machine is about to sleep";
 constexpr const char* kUnsupported = "this kernel has no sched_ext; boot one with "
                                      "CONFIG_SCHED_CLASS_EXT (rustlandctl doctor names it)";
@@ -57,6 +47,11 @@ Decision DecisionCore::on(const Event& event, Nanos now) {
 
 std::optional<Nanos> DecisionCore::on_since() const {
     return phase_ == Phase::On ? std::optional(attached_at_) : std::nullopt;
+}
+
+CleanLine DecisionCore::could_not_try() const {
+    const bool waits = phase_ == Phase::Off && not_tried_ > 0 && why_.until == retry_start_at_;
+    return waits ? why_not_tried_ : CleanLine();
 }
 
 std::optional<StopOrder> DecisionCore::stop_order() const {
@@ -191,9 +186,8 @@ void DecisionCore::consider_sessions(std::vector<Candidate>& all, Nanos now) {
         if (!session.active && (phase_ == Phase::Off || current_ != spec))
             continue;
         all.push_back({spec, session.active ? kWorkload : kLingering, rule->priority, session.began,
-                       session.active ? fmt::format("workload {}", name)
-                                      : fmt::format("{} ended; goes off in {}", name,
-                                                    in_seconds(until, now))});
+                       session.active ? Reason{fmt::format("workload {}", name)}
+                                      : Reason{fmt::format("{} ended", name), until, "", true}});
     }
 }
 
@@ -201,12 +195,15 @@ std::optional<DecisionCore::Candidate> DecisionCore::choose(Nanos now) {
     const SchedulerSpec& standard = config_->settings.scheduler;
     std::vector<Candidate> all;
     if (manual_)
-        all.push_back({*manual_, kCommand, 0, {}, "started by command"});
+        all.push_back({*manual_, kCommand, 0, {}, {"started by command"}});
     for (const auto& [id, hold] : holds_)
-        all.push_back({hold.spec.value_or(standard), hold.spec ? kHoldWithSpec : kHold, 0,
-                       Nanos{static_cast<std::int64_t>(id)}, fmt::format("held: {}", hold.reason)});
+        all.push_back({hold.spec.value_or(standard),
+                       hold.spec ? kHoldWithSpec : kHold,
+                       0,
+                       Nanos{static_cast<std::int64_t>(id)},
+                       {fmt::format("held: {}", hold.reason)}});
     if (config_->settings.default_action == DefaultAction::Start)
-        all.push_back({standard, kDefault, 0, {}, "default_action = start"});
+        all.push_back({standard, kDefault, 0, {}, {"default_action = start"}});
     consider_sessions(all, now);
     std::string quarantined;
     std::erase_if(all, [&](const Candidate& c) {
@@ -216,7 +213,7 @@ std::optional<DecisionCore::Candidate> DecisionCore::choose(Nanos now) {
         return out;
     });
     if (all.empty()) {
-        why_ = quarantined.empty() ? why_nobody_wants_it() : quarantined;
+        why_ = {quarantined.empty() ? why_nobody_wants_it() : quarantined};
         return std::nullopt;
     }
     return *std::max_element(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) {
@@ -224,6 +221,9 @@ std::optional<DecisionCore::Candidate> DecisionCore::choose(Nanos now) {
             return a.rank < b.rank;
         if (a.priority != b.priority)
             return a.priority < b.priority;
+        // All that linger keep the same one on: until the last of them is over.
+        if (a.rank == kLingering)
+            return a.why.until < b.why.until;
         return a.began > b.began;
     });
 }
@@ -232,7 +232,7 @@ Decision DecisionCore::decide(Nanos now) {
     wakeup_.reset();
     std::optional<Candidate> target = choose(now);
     if (forced_off()) {
-        why_ = why_forced_off();
+        why_ = {why_forced_off()};
         target.reset();
     }
     Decision decision = Keep{};
@@ -244,15 +244,15 @@ Decision DecisionCore::decide(Nanos now) {
         decision = decide_on(target, now);
         break;
     case Phase::Starting:
-        if (forced_off()) {
-            phase_ = Phase::Stopping;
-            decision = Stop{why_};
-        } else {
+        // A command that came meanwhile is heard once this is done.
+        if (!forced_off()) {
             say_how_the_change_goes(target);
+            return decision;
         }
+        phase_ = Phase::Stopping;
+        decision = Stop{why_.text(now)};
         break;
     case Phase::Stopping:
-        // A command that came meanwhile is heard once this is done.
         say_how_the_change_goes(target);
         return decision;
     }
@@ -265,38 +265,39 @@ Decision DecisionCore::decide(Nanos now) {
 // told both: what goes on, and what follows.
 void DecisionCore::say_how_the_change_goes(const std::optional<Candidate>& target) {
     if (phase_ == Phase::Stopping) {
-        if (target)
-            why_ = fmt::format("{}; it comes back once it has stopped", target->why);
+        if (!target)
+            return;
+        why_ = target->why;
+        why_.then = "; it comes back once it has stopped";
     } else if (!target) {
-        why_ += "; it ends once it has started";
+        why_.then = "; it ends once it has started";
     } else {
-        why_ =
-            target->spec == current_
-                ? target->why
-                : fmt::format("{}; that scheduler follows once this one has started", target->why);
+        why_ = target->why;
+        if (target->spec != current_)
+            why_.then = "; that scheduler follows once this one has started";
     }
 }
 
 Decision DecisionCore::decide_off(const std::optional<Candidate>& target, Nanos now) {
     restart_ = false;
     if (!supported_) {
-        why_ = kUnsupported;
+        why_ = {kUnsupported};
         return Keep{};
     }
     if (!target)
         return Keep{};
     if (foreign_stands() && !take_over_) {
-        why_ = left_alone();
+        why_ = {left_alone()};
         return Keep{};
     }
     if (asleep_) {
-        why_ = kAsleep;
+        why_ = {kAsleep};
         return Keep{};
     }
     if (must_wait(target->spec, now, "waiting after a failure", "too many starts in a short time"))
         return Keep{};
     begin(*target, now);
-    return Start{target->spec, target->why, std::exchange(take_over_, false)};
+    return Start{target->spec, target->why.text(now), std::exchange(take_over_, false)};
 }
 
 Decision DecisionCore::decide_on(const std::optional<Candidate>& target, Nanos now) {
@@ -307,38 +308,37 @@ Decision DecisionCore::decide_on(const std::optional<Candidate>& target, Nanos n
     }
     const Nanos dwell_until = attached_at_ + config_->settings.min_dwell;
     if (!forced_off() && !commanded_ && now < dwell_until) {
-        why_ = waiting(dwell_until, now, "stays on for the minimum time");
+        why_ = {"stays on for the minimum time", dwell_until};
         wake_at(dwell_until);
         return Keep{};
     }
     if (!target) {
         phase_ = Phase::Stopping;
-        return Stop{why_};
+        return Stop{why_.text(now)};
     }
     // What the new one may not do, it must not stop the old one for.
     if (must_wait(target->spec, now, "waiting after a failure before a switch",
                   "too many switches in a short time"))
         return Keep{};
     begin(*target, now);
-    return Switch{target->spec, target->why};
+    return Switch{target->spec, target->why.text(now)};
 }
 
 bool DecisionCore::must_wait(const SchedulerSpec& spec, Nanos now, const char* failed,
                              const char* too_many) {
     if (const auto retry = failures_.retry_at(spec); retry && *retry > now && !commanded_) {
-        why_ = waiting(*retry, now, fmt::format("{} ({})", failed, failures_.reason(spec)));
+        why_ = {fmt::format("{} ({})", failed, failures_.reason(spec)), *retry};
         wake_at(*retry);
         return true;
     }
     if (retry_start_at_ > now && !commanded_) {
-        why_ =
-            waiting(retry_start_at_, now,
-                    fmt::format("it could not be tried ({}), and is tried again", why_not_tried_));
+        why_ = {fmt::format("it could not be tried ({}), and is tried again", why_not_tried_),
+                retry_start_at_};
         wake_at(retry_start_at_);
         return true;
     }
     if (const auto until = limited_until(now); until && !commanded_) {
-        why_ = waiting(*until, now, too_many);
+        why_ = {too_many, *until};
         wake_at(*until);
         return true;
     }

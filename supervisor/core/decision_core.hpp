@@ -15,6 +15,7 @@
 
 #include "supervisor/core/event.hpp"
 #include "supervisor/core/failures.hpp"
+#include "supervisor/core/reason.hpp"
 
 #include <deque>
 #include <functional>
@@ -52,13 +53,17 @@ class DecisionCore {
     [[nodiscard]] const std::optional<SchedulerSpec>& current() const { return current_; }
     [[nodiscard]] std::optional<Nanos> on_since() const;
     // Why it is as it is, for people: "no game runs …", "waiting after a failure …; 3.0s to go" …
-    [[nodiscard]] const std::string& why() const { return why_; }
+    [[nodiscard]] std::string why(Nanos now) const { return why_.text(now); }
+    // The same without what is still to go, for what is not asked for again.
+    [[nodiscard]] std::string lasting_why() const { return why_.lasting(); }
     [[nodiscard]] const FailureBook& failures() const { return failures_; }
     // Who runs what is not ours; Nobody where nothing is.
     [[nodiscard]] const WhoRuns& foreign() const { return foreign_; }
     // Why a workload of this rule does not turn the scheduler on now, or nothing. status, list and
     // explain say it in these words.
     [[nodiscard]] std::optional<std::string> why_not_now(const Rule& rule) const;
+    // Why what is wanted could not even be tried, while it waits to be tried again; else empty.
+    [[nodiscard]] CleanLine could_not_try() const;
     // Whose command keeps the scheduler off; nothing where none does.
     [[nodiscard]] std::optional<StopOrder> stop_order() const;
     // Somebody took it out of the kernel without a command, and no game has begun since.
@@ -95,7 +100,7 @@ class DecisionCore {
         int rank = 0;
         int priority = 0;
         Nanos began;
-        std::string why;
+        Reason why;
     };
 
     void take(const event::WorkloadStarted& e, Nanos now);
@@ -156,6 +161,7 @@ class DecisionCore {
     std::map<std::uint64_t, Hold> holds_;
     std::optional<SchedulerSpec> manual_;
     bool manual_proven_ = false; // the scheduler that a person started was attached at least once
+    std::optional<SchedulerSpec> manual_before_; // proven, and comes back if manual_ never is
     Stopped stopped_ = Stopped::No;
     std::optional<StopOrder> order_; // of the last stop by command
     bool take_over_ = false;
@@ -170,7 +176,7 @@ class DecisionCore {
     CleanLine why_not_tried_;  // the last time
     std::deque<Nanos> starts_; // starts and switches within the limit's window
     std::optional<Nanos> wakeup_;
-    std::string why_ = kIdle;
+    Reason why_{kIdle};
 };
 
 } // namespace rustland::supervisor

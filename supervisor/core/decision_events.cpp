@@ -3,6 +3,7 @@
 #include "supervisor/core/decision_core.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace rustland::supervisor {
 namespace {
@@ -62,6 +63,8 @@ void DecisionCore::take(const event::SleepChanged& e, Nanos) { asleep_ = e.aslee
 void DecisionCore::take(const event::StartRequested& e, Nanos) {
     if (refusal(e))
         return;
+    if (manual_ && manual_proven_)
+        manual_before_ = manual_;
     manual_ = e.spec.value_or(config_->settings.scheduler);
     manual_proven_ = phase_ == Phase::On && current_ == manual_;
     stopped_ = Stopped::No;
@@ -71,6 +74,7 @@ void DecisionCore::take(const event::StartRequested& e, Nanos) {
 
 void DecisionCore::take(const event::StopRequested& e, Nanos) {
     manual_.reset();
+    manual_before_.reset();
     // The first of several counts: since then it has been off.
     if (stopped_ != Stopped::ByCommand || !order_)
         order_ = e.order;
@@ -109,8 +113,12 @@ void DecisionCore::take(const event::StartFailed& e, Nanos now) {
     if (e.exit.kind == ExitKind::NotTried && !starts_.empty())
         starts_.pop_back();
     // A person who was told that the start failed does not expect it to succeed later.
-    if (manual_ == e.spec && !manual_proven_)
-        manual_.reset();
+    if (manual_ == e.spec && !manual_proven_) {
+        // What he had on before he had asked for.
+        manual_ = std::exchange(manual_before_, std::nullopt);
+        manual_proven_ = manual_.has_value();
+        commanded_ = false;
+    }
     note_exit(e.spec, e.exit, {}, now);
 }
 
@@ -166,6 +174,7 @@ void DecisionCore::note_exit(const SchedulerSpec& spec, const ExitInfo& exit, Na
     case ExitKind::Outside:
         // Whoever took it out of the kernel meant it.
         manual_.reset();
+        manual_before_.reset();
         if (stopped_ == Stopped::No)
             stopped_ = Stopped::UntilNextGame;
         return;

@@ -48,9 +48,11 @@ std::string how_to_have_it(const DaemonAbsence& absence) {
     std::string command = "run rustlandd as root";
     if (absence.systemd && absence.installed)
         // One that is enabled was started with the machine, and has ended since.
-        command = absence.enabled ? "sudo systemctl restart rustlandd (why it ended: systemctl "
-                                    "status rustlandd)"
-                                  : "sudo systemctl enable --now rustlandd";
+        command = absence.enabled
+                      ? "sudo systemctl restart rustlandd (why it ended: systemctl "
+                        "status rustlandd; refused as started too often: sudo systemctl "
+                        "reset-failed rustlandd first)"
+                      : "sudo systemctl enable --now rustlandd";
     else if (absence.systemd)
         command = "install the package that has rustlandd and its unit";
     return absence.mistake.empty() ? command : "correct that, then " + command;

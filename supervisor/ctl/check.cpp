@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // rustlandctl check: mistakes of the configuration, what is worth a word, and what all files
 // together say.
+#include "rustland/common/file.hpp"
+#include "supervisor/config/notes.hpp"
 #include "supervisor/config/wide_rules.hpp"
 #include "supervisor/ctl/commands.hpp"
 #include "supervisor/ctl/print.hpp"
+#include "supervisor/system/runner_choice.hpp"
 
 #include <cstdio>
 #include <fmt/format.h>
@@ -66,6 +69,23 @@ void print_sections(const std::vector<LayeredSection>& sections) {
     }
 }
 
+// Where systemd runs the machine, the daemon is a service that may not have a scheduler as its
+// child.
+Problems note_on_runner(const BuiltConfig& built) {
+    Problems notes;
+    if (built.config.settings.runner != RunnerKind::Child || !path_exists("/run/systemd/system"))
+        return notes;
+    for (const LayeredSection& section : built.sections)
+        for (const LayeredKey& key : section.keys)
+            if (section.name == kSupervisorSection && key.name == "runner" && !key.given.empty())
+                notes.push_back({key.given.back().file, key.given.back().line, section.name,
+                                 key.name,
+                                 fmt::format("{}; elsewhere systemd runs the scheduler, as with "
+                                             "runner = auto",
+                                             kChildRunnerNeeds)});
+    return notes;
+}
+
 // What lies beside the files that were read.
 Problems passed_over(const ConfigPaths& paths) {
     Problems notes;
@@ -85,6 +105,8 @@ int check(const CtlOptions& options, std::vector<std::string> files, bool show) 
     }
     BuiltConfig built = load_config(files, system_user, system_program);
     built.notes.insert(built.notes.end(), beside.begin(), beside.end());
+    for (Problem& note : note_on_runner(built))
+        built.notes.push_back(std::move(note));
     const bool good = built.problems.empty();
     // Of one file alone it is not known what the others say.
     const bool nothing = installed && nothing_counts(built.config);

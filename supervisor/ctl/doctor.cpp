@@ -150,17 +150,6 @@ bool unit_is_enabled(const DoctorOptions& options) {
     });
 }
 
-Finding enabled_unit(const DoctorOptions& options) {
-    if (unit_is_enabled(options))
-        return {Verdict::Note, "rustland.service",
-                "is enabled, so that the scheduler is always on, rustlandd leaves it alone, and "
-                "games are not put in front",
-                "sudo systemctl disable --now rustland, to have it on for games alone; with "
-                "default_action = start in rustland.conf it is always on and games are put in "
-                "front"};
-    return {Verdict::Good, "rustland.service", "is not enabled: rustlandd starts it", ""};
-}
-
 // Whether a daemon that is gone left it on, by the file that it writes for the next one.
 bool left_behind(const DoctorOptions& options, const SchedulerOwner& owner) {
     const std::string path = options.root + "/run/rustland/state.json";
@@ -239,6 +228,7 @@ Finding configuration(const DaemonAbsence& machine, const char* then) {
 // What the daemon says, or that it is not there.
 std::vector<Finding> what_the_daemon_says(const DoctorOptions& options) {
     const DaemonAbsence machine = look_for_daemon(options.root);
+    const nlohmann::json runs_now = who_runs_without_daemon(options);
     auto client = Client::connect(options.socket, std::chrono::seconds(5));
     if (!client)
         return {configuration(machine, ""),
@@ -246,7 +236,8 @@ std::vector<Finding> what_the_daemon_says(const DoctorOptions& options) {
                  machine.mistake.empty() ? "does not run"
                                          : "does not run, and cannot with that configuration",
                  how_to_have_it(machine)},
-                who_runs_finding(who_runs_without_daemon(options))};
+                who_runs_finding(runs_now),
+                unit_finding(unit_is_enabled(options), runs_now)};
     std::vector<Finding> findings{configuration(machine, ", then: sudo rustlandctl reload")};
     const auto answer = client->ask({{"request", "status"}});
     if (!answer) {
@@ -262,7 +253,9 @@ std::vector<Finding> what_the_daemon_says(const DoctorOptions& options) {
     // What the daemon refused is told below, whatever can be read here.
     if (status.value("refused_configuration", nlohmann::json()).is_object())
         std::erase_if(findings, [](const Finding& f) { return f.verdict == Verdict::Good; });
-    findings.push_back(who_runs_finding(status.value("runs", nlohmann::json::object())));
+    const nlohmann::json runs = status.value("runs", nlohmann::json::object());
+    findings.push_back(who_runs_finding(runs));
+    findings.push_back(unit_finding(unit_is_enabled(options), runs));
     for (Finding& finding : daemon_findings(status, wall_clock_ms()))
         findings.push_back(std::move(finding));
     tell_mistakes_once(findings);
@@ -280,7 +273,7 @@ std::vector<Finding> examine(const DoctorOptions& options) {
         std::erase_if(findings, [](const Finding& f) { return f.verdict == Verdict::Good; });
     findings.insert(findings.end(),
                     {program(options), cgroup(options), privileges(), capabilities(options),
-                     enabled_unit(options), competitors(options), graphics(options)});
+                     competitors(options), graphics(options)});
     for (Finding& finding : what_the_daemon_says(options))
         findings.push_back(std::move(finding));
     return findings;

@@ -33,6 +33,8 @@ std::vector<Finding> daemon_findings(const nlohmann::json& status, std::int64_t 
 void tell_mistakes_once(std::vector<Finding>& findings);
 // From "runs" of that status, or of what was found without a daemon.
 Finding who_runs_finding(const nlohmann::json& runs);
+// What it means that rustland.service is enabled, or not, with what is on now; `runs` as above.
+Finding unit_finding(bool enabled, const nlohmann::json& runs);
 
 // What to do to have a kernel with sched_ext, by the text of os-release(5) and the machine's name
 // ("x86_64", "aarch64").

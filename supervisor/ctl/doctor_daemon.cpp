@@ -71,6 +71,29 @@ Finding who_runs_finding(const json& runs) {
             field_text(runs, "advice")};
 }
 
+Finding unit_finding(bool enabled, const json& runs) {
+    if (!enabled)
+        return {Verdict::Good, kAlwaysOnUnit, "is not enabled: rustlandd starts it", ""};
+    const std::string by = field_text(runs, "by");
+    if (by == runner_name(WhoRuns::By::AlwaysOn))
+        return {Verdict::Note, kAlwaysOnUnit,
+                "is enabled, so that the scheduler is always on, rustlandd leaves it alone, and "
+                "games are not put in front",
+                "sudo systemctl disable --now rustland, to have it on for games alone; with "
+                "default_action = start in rustland.conf it is always on and games are put in "
+                "front"};
+    const bool ours = by == runner_name(WhoRuns::By::Us);
+    return {Verdict::Note, kAlwaysOnUnit,
+            fmt::format("is enabled, {}; from the next start of the machine on, the scheduler is "
+                        "always on, and games are not put in front",
+                        ours ? "and on for now by rustlandd, which stops it as usual and does not "
+                               "start an enabled unit again"
+                             : "but not on, and rustlandd does not start an enabled unit: no game "
+                               "turns the scheduler on"),
+            "sudo systemctl disable rustland, to have it on for games; with default_action = start "
+            "in rustland.conf it is always on and games are put in front"};
+}
+
 void tell_mistakes_once(std::vector<Finding>& findings) {
     const auto bad = [](const char* subject) {
         return [subject](const Finding& f) {
@@ -117,8 +140,16 @@ std::vector<Finding> daemon_findings(const json& status, std::int64_t now_ms) {
                             "mend that, then sudo rustlandctl stop again"});
     if (const std::string problem = field_text(field_part(status, "classes"), "problem");
         !problem.empty())
-        findings.push_back({Verdict::Bad, "foreground", problem,
-                            "games are not put in front: sudo rustlandctl restart"});
+        findings.push_back({Verdict::Bad, "foreground", problem, kMendClasses});
+    const auto tell = [&](Verdict verdict, const char* subject, const std::string& all) {
+        const std::size_t at = all.rfind("; ");
+        if (!all.empty())
+            findings.push_back(
+                {verdict, subject, all.substr(0, at),
+                 at == std::string::npos ? "why: journalctl -u rustlandd" : all.substr(at + 2)});
+    };
+    tell(Verdict::Bad, "start", field_text(status, "could_not_start"));
+    tell(Verdict::Note, "runner", field_text(status, "runner_note"));
     if (const std::string problem = field_text(field_part(status, "bus"), "problem");
         !problem.empty())
         findings.push_back({Verdict::Note, "message bus", problem,

@@ -79,13 +79,52 @@ void keep_held(const CtlOptions& options, const json& request, Attempt attempt) 
     }
 }
 
+// Who stops "rustlandctl run" means the command. What a terminal sends goes to both by itself.
+constexpr std::array kHandedOn{SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2};
+volatile std::sig_atomic_t held_child = 0; // for the handler below; set before a signal can come
+
+void hand_on(int signal, siginfo_t* info, void*) {
+    const int before = errno;
+    if (info->si_code != SI_KERNEL)
+        ::kill(held_child, signal);
+    errno = before;
+}
+
+// From here on, until hand_to(), no such signal is heard: there is nobody to hand it to yet.
+class SignalsForTheCommand {
+  public:
+    SignalsForTheCommand() {
+        ::sigemptyset(&all_);
+        for (const int signal : kHandedOn)
+            ::sigaddset(&all_, signal);
+        ::pthread_sigmask(SIG_BLOCK, &all_, &before_);
+    }
+    // In the command's process.
+    void give_back() const { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    void hand_to(pid_t child) const {
+        held_child = child;
+        struct sigaction action = {};
+        action.sa_sigaction = hand_on;
+        action.sa_flags = SA_SIGINFO | SA_RESTART;
+        for (const int signal : kHandedOn) {
+            struct sigaction old = {};
+            // What was ignored, by nohup for instance, stays so.
+            if (::sigaction(signal, nullptr, &old) == 0 && old.sa_handler != SIG_IGN)
+                ::sigaction(signal, &action, nullptr);
+        }
+        give_back();
+    }
+
+  private:
+    sigset_t all_{};
+    sigset_t before_{};
+};
+
 [[noreturn]] void become(const std::vector<std::string>& command) {
     std::vector<char*> argv;
     for (const std::string& word : command)
         argv.push_back(const_cast<char*>(word.c_str()));
     argv.push_back(nullptr);
-    std::signal(SIGINT, SIG_DFL);
-    std::signal(SIGQUIT, SIG_DFL);
     ::execvp(argv[0], argv.data());
     const Error error = Error::from_errno(command.front());
     if (error.code() == ENOENT && command.front().find('/') == std::string::npos)
@@ -117,14 +156,16 @@ int run_held(const CtlOptions& options, const StartOptions& start, const std::st
         fmt::print(stderr, "rustlandctl: {}; running the command all the same{}\n", attempt.problem,
                    attempt.no_daemon ? ", and the scheduler comes on for it once that is possible"
                                      : "");
-    // The terminal sends ^C to the command too; we wait for what it makes of it.
-    std::signal(SIGINT, SIG_IGN);
-    std::signal(SIGQUIT, SIG_IGN);
+    // Also of those that end us: we wait for what the command makes of them.
+    const SignalsForTheCommand signals;
     const pid_t child = ::fork();
     if (child < 0)
         return complain(options, Error::from_errno("fork"), kFailed);
-    if (child == 0)
+    if (child == 0) {
+        signals.give_back();
         become(command);
+    }
+    signals.hand_to(child);
     std::thread(keep_held, options, request, std::move(attempt)).detach();
     const int code = exit_code_of(child);
     // Not by way of main(): the thread may be waiting for an answer, and uses what main() would

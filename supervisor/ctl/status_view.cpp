@@ -179,7 +179,15 @@ std::vector<std::string> trouble_lines(const json& status, std::int64_t now_ms) 
     for (const char* what : {"classes", "bus"})
         if (const std::string problem = field_text(field_part(status, what), "problem");
             !problem.empty())
-            lines.push_back(line(what, coloured(problem, Colour::Bad)));
+            lines.push_back(line(what, coloured(what == std::string_view("classes")
+                                                    ? fmt::format("{}; {}", problem, kMendClasses)
+                                                    : problem,
+                                                Colour::Bad)));
+    const std::string waits = field_text(status, "could_not_start");
+    if (!waits.empty() && why.find(waits) == std::string::npos)
+        lines.push_back(line("start", coloured(waits, Colour::Bad)));
+    if (const std::string note = field_text(status, "runner_note"); !note.empty())
+        lines.push_back(line("runner", coloured(note, Colour::Note)));
     // The usual source is no news.
     const std::string source = field_text(field_part(status, "detection"), "source");
     if (!source.starts_with("process events"))

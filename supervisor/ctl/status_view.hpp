@@ -11,6 +11,9 @@
 
 namespace rustland::supervisor {
 
+// What to do where the scheduler is not told the classes of tasks.
+inline constexpr const char* kMendClasses = "games are not put in front: sudo rustlandctl restart";
+
 // The text of a field, fit for a terminal; empty where it is missing or null.
 std::string field_text(const nlohmann::json& value, const char* key);
 // The whole number in a field; 0 where it is missing or none.

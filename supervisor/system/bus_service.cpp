@@ -150,7 +150,7 @@ BusService::~BusService() {
 }
 
 void BusService::publish() {
-    last_ = daemon_.status();
+    last_ = daemon_.lasting_status();
     // One subscription for all: a user with many connections must not use up how many we may have.
     SignalMatch vanished;
     vanished.rule = kVanished;
@@ -318,7 +318,7 @@ void BusService::client_left(const std::string& name) {
 int BusService::property(const char* name, sd_bus_message* reply) {
     const Nanos now = monotonic_now();
     if (shown_.is_null() || now - shown_at_ >= kStatusAge) {
-        shown_ = daemon_.status();
+        shown_ = daemon_.lasting_status();
         shown_at_ = now;
     }
     return append_property(reply, name, shown_);
@@ -328,7 +328,7 @@ void BusService::changed() {
     shown_ = nullptr;
     if (!bus_.connected() || last_.is_null())
         return;
-    const json now = daemon_.status();
+    const json now = daemon_.lasting_status();
     const json before = std::exchange(last_, now);
     std::vector<std::string> names = changed_properties(before, now);
     if (names.empty())

@@ -5,12 +5,14 @@
 #include "rustland/common/log.hpp"
 #include "supervisor/match/process_info.hpp"
 #include "supervisor/system/exit_status.hpp"
+#include "supervisor/system/request_fields.hpp"
 #include "supervisor/system/scheduler_owner.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace rustland::supervisor {
 
@@ -48,7 +50,7 @@ void Daemon::apply(const Decision& decision) {
     if (const auto* start = std::get_if<Start>(&decision)) {
         record("start", fmt::format("{} ({})", start->spec.command(), start->reason));
         next_.reset();
-        runner_->start(start->spec, start->take_over);
+        start_runner(start->spec, start->take_over);
     } else if (const auto* change = std::get_if<Switch>(&decision)) {
         record("switch", fmt::format("to {} ({})", change->spec.command(), change->reason));
         next_ = change->spec;
@@ -60,6 +62,17 @@ void Daemon::apply(const Decision& decision) {
         scheduler_->disconnect();
         runner_->stop();
     }
+}
+
+// A link to a socket that is gone was left by a unit whose last step was not done (it was masked
+// while it ran). The scheduler would take it for a file of somebody else.
+void Daemon::start_runner(const SchedulerSpec& spec, bool take_over) {
+    const std::string& path = options_.scheduler_socket;
+    struct stat st = {};
+    if (::lstat(path.c_str(), &st) == 0 && S_ISLNK(st.st_mode) && ::stat(path.c_str(), &st) != 0 &&
+        errno == ENOENT)
+        ::unlink(path.c_str());
+    runner_->start(spec, take_over);
 }
 
 void Daemon::runner_event(const RunnerEvent& event) {
@@ -96,6 +109,7 @@ void Daemon::runner_event(const RunnerEvent& event) {
             remember_exit(exit);
         record(tried ? "failed" : "waiting", exit.reason, exit.dump);
         kernel_changed();
+        tell_of_failed_start(spec, exit.reason);
         send(event::StartFailed{spec, exit});
     } else if (const auto* exited = std::get_if<runner::Exited>(&event)) {
         record_exit(exited->exit);
@@ -108,7 +122,7 @@ void Daemon::runner_event(const RunnerEvent& event) {
             record_exit(stopped->exit);
         record("stopped", stopped->problem.empty() ? "detached" : stopped->problem);
         if (next_)
-            runner_->start(*std::exchange(next_, std::nullopt), false);
+            start_runner(*std::exchange(next_, std::nullopt), false);
         else
             send(event::Stopped{});
     }
@@ -270,22 +284,33 @@ void Daemon::tell_classes() {
     scheduler_->classes(std::move(list.classes));
 }
 
+json Daemon::answer_for(const Waiter& waiter) const {
+    const bool on = core_->phase() == Phase::On;
+    const std::string why = core_->why(monotonic_now());
+    if (waiter.wants_on != on)
+        return refused(!on && !last_reason_.empty() ? last_reason_ : why);
+    if (on && waiter.wanted && waiter.wanted != core_->current())
+        return refused(fmt::format("{} is on instead: {}", core_->current()->command(), why));
+    return {{"ok", true}, {"status", status_for(waiter.peer)}};
+}
+
+// Before anything else is decided: what a game starts in its place is not what they asked for.
+void Daemon::tell_of_failed_start(const SchedulerSpec& spec, const CleanLine& reason) {
+    std::vector<Waiter> told;
+    for (const Waiter& waiter : std::exchange(waiters_, {}))
+        (waiter.wanted == spec ? told : waiters_).push_back(waiter);
+    for (const Waiter& waiter : told)
+        waiter.reply(refused(reason));
+}
+
 // Answers those who wait for what has just been reached.
 void Daemon::settle() {
     save_stop();
     const Phase phase = core_->phase();
     if (phase == Phase::On || phase == Phase::Off) {
         const std::vector<Waiter> waiters = std::exchange(waiters_, {});
-        for (const Waiter& waiter : waiters) {
-            const bool good = waiter.wants_on == (phase == Phase::On);
-            if (good)
-                waiter.reply({{"ok", true}, {"status", status_for(waiter.peer)}});
-            else
-                waiter.reply(
-                    {{"ok", false},
-                     {"error",
-                      phase == Phase::Off && !last_reason_.empty() ? last_reason_ : core_->why()}});
-        }
+        for (const Waiter& waiter : waiters)
+            waiter.reply(answer_for(waiter));
     }
     if (run_ && phase == Phase::On && run_->by_command != core_->commanded_on())
         save_run();

@@ -88,6 +88,8 @@ class Daemon {
     [[nodiscard]] const Settings& settings() const { return config_->settings; }
     // What is wrong with our place on the message bus; empty: nothing.
     void bus_problem(const CleanLine& problem);
+    // As status(), with a reason that says nothing of the time to go: for those who keep it.
+    [[nodiscard]] nlohmann::json lasting_status() const;
     // For systemctl status.
     [[nodiscard]] CleanLine status_line() const;
     [[nodiscard]] const std::deque<HistoryEntry>& history_entries() const {
@@ -133,6 +135,7 @@ class Daemon {
 
     void send(const Event& event);
     void apply(const Decision& decision);
+    void start_runner(const SchedulerSpec& spec, bool take_over);
     void runner_event(const RunnerEvent& event);
     void detected(const std::vector<Event>& events);
     void kernel_changed();
@@ -190,6 +193,7 @@ class Daemon {
     [[nodiscard]] nlohmann::json list(const Peer& peer) const;
     void list_holds(const Peer& peer, nlohmann::json& out) const;
     [[nodiscard]] nlohmann::json quarantine() const;
+    [[nodiscard]] std::string runner_note() const;
     [[nodiscard]] std::string scheduler_problem() const;
     [[nodiscard]] nlohmann::json companions() const;
     [[nodiscard]] nlohmann::json history(const Peer& peer) const;
@@ -202,7 +206,11 @@ class Daemon {
         bool wants_on = false;
         Reply reply;
         Nanos since = {}; // when it began to wait
+        // The one that a person asked for: another one that is on is not that. Nothing: any.
+        std::optional<SchedulerSpec> wanted = {};
     };
+    [[nodiscard]] nlohmann::json answer_for(const Waiter& waiter) const;
+    void tell_of_failed_start(const SchedulerSpec& spec, const CleanLine& reason);
 
     Loop& loop_;
     DaemonOptions options_;

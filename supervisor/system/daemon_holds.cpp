@@ -124,7 +124,9 @@ void Daemon::do_hold(Request& request) {
              json with_cookie = answer;
              with_cookie["cookie"] = id;
              reply(with_cookie);
-         }});
+         },
+         {},
+         *spec});
     send(hold);
     if (run_)
         save_run();

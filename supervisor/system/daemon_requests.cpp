@@ -109,7 +109,8 @@ void Daemon::do_start(Request& request) {
         return request.reply(refused(*why));
     last_reason_.clear();
     record("command", "start " + spec->value_or(config_->settings.scheduler).command());
-    waiters_.push_back({request.peer, true, request.reply});
+    waiters_.push_back({request.peer, true, request.reply, {},
+                        spec->value_or(config_->settings.scheduler)});
     send(event);
 }
 
@@ -151,13 +152,13 @@ void Daemon::do_resume(Request& request) {
 
 void Daemon::do_restart(Request& request) {
     if (core_->phase() != Phase::On)
-        return request.reply(refused(fmt::format("no scheduler of ours is on ({})", core_->why())));
+        return request.reply(refused(fmt::format("no scheduler of ours is on ({})", core_->why(monotonic_now()))));
     last_reason_.clear();
     record("command", "restart");
     const Event event = event::RestartRequested{};
     // Not through send(): it would answer at once, for the scheduler is still on.
     apply(core_->on(event, monotonic_now()));
-    waiters_.push_back({request.peer, true, request.reply});
+    waiters_.push_back({request.peer, true, request.reply, {}, core_->current()});
     settle();
 }
 

@@ -3,9 +3,11 @@
 #include "rustland/common/clock.hpp"
 #include "rustland/common/version.hpp"
 #include "supervisor/system/daemon.hpp"
+#include "supervisor/system/runner_choice.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <string_view>
 
 namespace rustland::supervisor {
 
@@ -17,7 +19,7 @@ json Daemon::why_waits(const std::string& rule) const {
     const Rule* const known = config_->find_rule(rule);
     if (core_->phase() != Phase::Off || known == nullptr)
         return nullptr;
-    return core_->why_not_now(*known).value_or(core_->why());
+    return core_->why_not_now(*known).value_or(core_->why(monotonic_now()));
 }
 
 // What runs under a hold is in the foreground as a game is.
@@ -164,7 +166,21 @@ std::string Daemon::scheduler_problem() const {
     return there ? "" : there.error().message();
 }
 
+// Where schedulers are not run as the configuration says.
+std::string Daemon::runner_note() const {
+    const RunnerKind wanted = config_->settings.runner;
+    const std::string_view is = runner_->backend();
+    if (wanted == RunnerKind::Child && is == "systemd")
+        return fmt::format("runner = child is not in force: {}; set runner = auto",
+                           kChildRunnerNeeds);
+    if (wanted == RunnerKind::Systemd && is == "child")
+        return "runner = systemd is in force once rustlandd is started anew; sudo systemctl "
+               "restart rustlandd";
+    return "";
+}
+
 json Daemon::status() const {
+    const std::string held = runner_->what_holds_a_start();
     const KernelState kernel = kernel_.read();
     json holds = json::array();
     for (const auto& hold : core_->holds())
@@ -180,11 +196,13 @@ json Daemon::status() const {
     const WhoRuns runs = who_runs_now(kernel);
     json out = {{"version", kVersion},
                 {"state", phase_name(core_->phase())},
-                {"why", core_->why()},
+                {"why", core_->why(monotonic_now())},
                 {"scheduler", current ? json(current->path) : json()},
                 {"arguments", current ? json(current->args) : json::array()},
                 {"uptime_ms", since ? json((monotonic_now() - *since).value / 1'000'000) : json()},
                 {"runner", runner_->backend()},
+                {"runner_note", runner_note()},
+                {"could_not_start", held.empty() ? core_->could_not_try() : CleanLine(held)},
                 {"kernel",
                  {{"supported", kernel.supported},
                   {"state", kernel.state},
@@ -227,6 +245,12 @@ json Daemon::status() const {
     return out;
 }
 
+json Daemon::lasting_status() const {
+    json out = status();
+    out["why"] = core_->lasting_why();
+    return out;
+}
+
 void Daemon::bus_problem(const CleanLine& problem) {
     if (problem == bus_problem_)
         return;
@@ -238,7 +262,7 @@ void Daemon::bus_problem(const CleanLine& problem) {
 CleanLine Daemon::status_line() const {
     const auto& current = core_->current();
     return fmt::format("{}{}{}: {}", phase_name(core_->phase()), current ? " " : "",
-                       current ? current->command() : "", core_->why());
+                       current ? current->command() : "", core_->lasting_why());
 }
 
 } // namespace rustland::supervisor

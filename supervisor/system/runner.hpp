@@ -92,6 +92,8 @@ class SchedulerRunner {
     [[nodiscard]] virtual bool owns_kernel_scheduler() const = 0;
     virtual void configure(Nanos start_timeout, Nanos stop_timeout) = 0;
     [[nodiscard]] virtual const char* backend() const = 0;
+    // Why nothing can be started now, and what helps, as "REASON; ADVICE"; empty: nothing known.
+    [[nodiscard]] virtual std::string what_holds_a_start() const { return ""; }
     // Why a stop that is under way cannot be done now, and what helps; empty: nothing known.
     [[nodiscard]] virtual std::string what_holds_a_stop() const { return ""; }
 

@@ -111,18 +111,23 @@ void SystemdRunner::launch(const SchedulerSpec& spec, bool take_over) {
     unit_.clear();
     job_.clear();
     invocation_.clear();
-    sent_ = began_ = interfering_ = false;
+    sent_ = began_ = interfering_ = masked_ = false;
     end_ = {};
     pid_ = {};
     pidfd_source_.reset();
     pidfd_.reset();
     fallback_timer_.disarm();
+    // It does not take the bus to be there to know that the bus is away.
+    if (const std::string held = what_holds_a_start(); !held.empty())
+        return not_tried(held);
     if (!has_control_socket(spec.path))
         return launch_transient();
     bus_.call(get_unit(kOurUnit), run_,
               [this, take_over](sd_bus_message* reply, const Bus::Failure* failure) {
                   if (failure != nullptr)
-                      return not_tried("systemd does not answer: " + failure->message.str());
+                      return not_tried(fmt::format("systemd does not answer: {}; see systemctl "
+                                                   "status dbus",
+                                                   failure->message));
                   const auto unit = read_unit_state(reply);
                   if (!unit)
                       return launch_failed(unit.error().message());
@@ -136,8 +141,8 @@ void SystemdRunner::launch(const SchedulerSpec& spec, bool take_over) {
 void SystemdRunner::launch_ours(const UnitState& unit, bool take_over) {
     // No failures of the scheduler: an administrator has the unit, or is about to give it up.
     if (!unit.down() && !take_over)
-        return not_tried(fmt::format("{} was started by somebody else and is left alone (sudo "
-                                     "systemctl stop {})",
+        return not_tried(fmt::format("{} was started by somebody else and is left alone; sudo "
+                                     "systemctl stop {}",
                                      kOurUnit, kOurUnit));
     if (unit.unit_file_state == "enabled" && !take_over)
         return not_tried(fmt::format("{} is enabled and so is left alone; to have it started for "
@@ -261,6 +266,7 @@ void SystemdRunner::refresh() {
 void SystemdRunner::look(const UnitState& unit) {
     if (unit_.empty())
         return;
+    masked_ = unit.load_state == "masked";
     began_ = began_ || !unit.down();
     if (!began_)
         return;
@@ -335,6 +341,9 @@ void SystemdRunner::over(const ProcessEnd& end) {
     // An administrator who starts the unit later has the arguments of /etc in mind.
     if (last_unit_ == kOurUnit)
         ::unlink(environment_path_.c_str());
+    // One that was masked while it ran has lost its ExecStopPost=; this does the same.
+    if (masked_)
+        restore_machine();
     if (BusMessage m = manager("UnrefUnit")) {
         sd_bus_message_append(m.get(), "s", last_unit_.c_str());
         bus_.post(std::move(m));
@@ -379,6 +388,19 @@ void SystemdRunner::send_signal(int signal) {
             refresh();
         }
     });
+}
+
+void SystemdRunner::restore_machine() {
+    BusMessage m = manager("StartUnit");
+    if (m && sd_bus_message_append(m.get(), "ss", "rustland-restore.service", "replace") >= 0)
+        bus_.post(std::move(m));
+}
+
+std::string SystemdRunner::what_holds_a_start() const {
+    return bus_.connected()
+               ? ""
+               : "systemd cannot be asked without the system bus; sudo systemctl start "
+                 "dbus.socket";
 }
 
 std::string SystemdRunner::what_holds_a_stop() const {

@@ -32,6 +32,7 @@ class SystemdRunner : public StagedRunner {
     static Result<std::unique_ptr<SystemdRunner>> create(Loop& loop, Bus& bus,
                                                          SchedExtReader kernel, ProcReader proc,
                                                          SystemdRunnerOptions options);
+    [[nodiscard]] std::string what_holds_a_start() const override;
     [[nodiscard]] std::string what_holds_a_stop() const override;
     [[nodiscard]] const char* backend() const override { return "systemd"; }
 
@@ -63,6 +64,7 @@ class SystemdRunner : public StagedRunner {
     void process_gone();
     void no_word();
     void over(const ProcessEnd& end);
+    void restore_machine();
     [[nodiscard]] BusMessage manager(const char* method) const;
     [[nodiscard]] BusMessage get_unit(const std::string& unit) const;
 
@@ -82,6 +84,7 @@ class SystemdRunner : public StagedRunner {
     ProcessEnd end_;           // of the run before it did
     Pid pid_;
     std::string invocation_;
+    bool masked_ = false; // the unit file was taken away, and its last step with it
     UniqueFd pidfd_;
     Source pidfd_source_;
     Source fallback_timer_;

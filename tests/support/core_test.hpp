@@ -9,8 +9,11 @@ namespace rustland::test {
 class CoreTest : public testing::Test {
   protected:
     supervisor::Decision at(std::int64_t second, const supervisor::Event& event) {
-        return core.on(event, seconds(1000) + seconds(second));
+        last = seconds(1000) + seconds(second);
+        return core.on(event, last);
     }
+    // What would be answered when the last event came.
+    [[nodiscard]] std::string why() const { return core.why(last); }
     void attach(std::int64_t second) {
         EXPECT_TRUE(is<supervisor::Keep>(
             at(second, supervisor::event::Attached{*core.current(), {}, false, {}})));
@@ -21,6 +24,7 @@ class CoreTest : public testing::Test {
                   supervisor::event::StartFailed{*core.current(), {kind, 1, 0, "broken", ""}});
     }
 
+    Nanos last;
     std::shared_ptr<Config> config = sample_config();
     supervisor::DecisionCore core{config, [] { return 0.5; }};
 };

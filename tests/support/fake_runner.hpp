@@ -39,7 +39,8 @@ class FakeRunner : public supervisor::SchedulerRunner {
         return running || starting || stopping;
     }
     void configure(Nanos, Nanos) override {}
-    [[nodiscard]] const char* backend() const override { return "fake"; }
+    [[nodiscard]] const char* backend() const override { return name; }
+    [[nodiscard]] std::string what_holds_a_start() const override { return holds_a_start; }
     [[nodiscard]] std::string what_holds_a_stop() const override { return holds_a_stop; }
 
     // What the machine does next. The scheduler is this process, which may play its socket, too.
@@ -91,6 +92,8 @@ class FakeRunner : public supervisor::SchedulerRunner {
     bool adoptable = false;
     int starts = 0;
     std::string holds_a_stop;
+    std::string holds_a_start;
+    const char* name = "fake";
 
   private:
     ProcFixture& fixture_;

@@ -216,11 +216,13 @@ int FakeSystemd::get_all(sd_bus_message* m, const std::string& name) {
     sd_bus_message_new_method_return(m, &reply);
     sd_bus_message_open_container(reply, 'a', "{sv}");
     sd_bus_message_append(reply, "{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}", "LoadState", "s",
-                          unit.loaded ? "loaded" : "not-found", "ActiveState", "s",
-                          unit.active.c_str(), "SubState", "s", unit.sub.c_str(), "UnitFileState",
-                          "s", unit.file_state.c_str(), "Id", "s", name.c_str(), "MainPID", "u",
-                          static_cast<unsigned>(unit.pid), "ExecMainCode", "i", unit.code,
-                          "ExecMainStatus", "i", unit.status);
+                          unit.masked   ? "masked"
+                          : unit.loaded ? "loaded"
+                                        : "not-found",
+                          "ActiveState", "s", unit.active.c_str(), "SubState", "s",
+                          unit.sub.c_str(), "UnitFileState", "s", unit.file_state.c_str(), "Id",
+                          "s", name.c_str(), "MainPID", "u", static_cast<unsigned>(unit.pid),
+                          "ExecMainCode", "i", unit.code, "ExecMainStatus", "i", unit.status);
     sd_bus_message_append(reply, "{sv}{sv}", "NRestarts", "u", unit.automatic_restarts, "Job",
                           "(uo)", unit.to_start ? 9U : 0U,
                           unit.to_start ? "/org/freedesktop/systemd1/job/9" : "/");

@@ -24,6 +24,7 @@ class FakeSystemd {
 
     struct Unit {
         bool loaded = true;
+        bool masked = false;
         std::string active = "inactive";
         std::string sub = "dead";
         std::string file_state = "disabled";

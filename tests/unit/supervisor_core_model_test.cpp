@@ -52,11 +52,11 @@ class Machine {
             due_ = now_ + millis(pick(3000));
         }
         const auto wake = core_.next_wakeup();
-        EXPECT_TRUE(!wake || *wake > now_) << "a wake-up in the past would spin: " << core_.why();
-        EXPECT_FALSE(core_.why().empty());
-        EXPECT_FALSE(core_.phase() != Phase::Off && core_.why() == kIdle)
+        EXPECT_TRUE(!wake || *wake > now_) << "a wake-up in the past would spin: " << core_.why(now_);
+        EXPECT_FALSE(core_.why(now_).empty());
+        EXPECT_FALSE(core_.phase() != Phase::Off && core_.why(now_) == kIdle)
             << "idle, and " << phase_name(core_.phase());
-        EXPECT_FALSE(core_.why() == kIdle && (active_.count("game") || active_.count("big")))
+        EXPECT_FALSE(core_.why(now_) == kIdle && (active_.count("game") || active_.count("big")))
             << "no game, and one that runs";
     }
 
@@ -92,7 +92,7 @@ class Machine {
             else
                 return;
         }
-        ADD_FAILURE() << "spins: " << core_.why();
+        ADD_FAILURE() << "spins: " << core_.why(now_);
     }
 
     void finish() {
@@ -105,9 +105,10 @@ class Machine {
         if (healthy_ || !chance(30)) {
             running_ = spec;
             foreign_ = false;
-            send(event::Attached{spec, {}, false, {}});
+            send(event::Attached{spec, {}, false, {}}, std::exchange(start_waits_, false));
         } else {
-            send(event::StartFailed{spec, {ExitKind::Failed, 1, 0, "broken", ""}});
+            send(event::StartFailed{spec, {ExitKind::Failed, 1, 0, "broken", ""}},
+                 std::exchange(start_waits_, false));
         }
     }
 
@@ -179,8 +180,8 @@ class Machine {
             send(event::Resumed{}, true);
             break;
         case 0:
-            // One that comes during a stop is answered after it.
-            start_waits_ = stopping_;
+            // One that comes during a stop or another start is answered after it.
+            start_waits_ = stopping_ || starting_;
             send(event::StartRequested{chance(50) ? Op(kOther) : Op(), chance(30)}, true);
             break;
         case 1:
@@ -210,14 +211,14 @@ class Machine {
             send(event::ForeignScheduler{});
         send(event::StopRequested{}, true);
         advance(now_ + seconds(40));
-        EXPECT_FALSE(running_ || starting_ || stopping_) << "still on: " << core_.why();
+        EXPECT_FALSE(running_ || starting_ || stopping_) << "still on: " << core_.why(now_);
         EXPECT_EQ(core_.phase(), Phase::Off);
         EXPECT_FALSE(core_.next_wakeup()) << "wakes for nothing";
         send(event::Resumed{}, true);
         send(event::FailuresReset{});
         send(event::WorkloadStarted{"game"});
         advance(now_ + seconds(200));
-        EXPECT_TRUE(running_ == kMain) << "not on: " << core_.why();
+        EXPECT_TRUE(running_ == kMain) << "not on: " << core_.why(now_);
     }
 
     std::mt19937 rng_;

@@ -40,7 +40,7 @@ TEST_F(Core, AGameStartsTheSchedulerAndItsEndStopsItAfterTheLinger) {
     EXPECT_EQ(core.phase(), Phase::Stopping);
     EXPECT_TRUE(is<Keep>(at(111, event::Stopped{})));
     EXPECT_EQ(core.phase(), Phase::Off);
-    EXPECT_EQ(core.why(), kIdle);
+    EXPECT_EQ(why(), kIdle);
     EXPECT_FALSE(wakeup());
 }
 
@@ -57,7 +57,7 @@ TEST_F(Core, AKernelWithoutSchedExtIsNotTriedAndTheReasonIsSaid) {
     EXPECT_TRUE(is<Keep>(at(0, event::KernelSupport{false})));
     EXPECT_TRUE(is<Keep>(at(1, event::WorkloadStarted{"game"})));
     EXPECT_EQ(core.phase(), Phase::Off);
-    EXPECT_THAT(core.why(), testing::HasSubstr("no sched_ext"));
+    EXPECT_THAT(why(), testing::HasSubstr("no sched_ext"));
     EXPECT_FALSE(wakeup());
     const auto refusal = core.refusal({std::nullopt, true});
     ASSERT_TRUE(refusal);
@@ -118,7 +118,7 @@ TEST_F(Core, AFailedStartIsTriedAgainWithGrowingDelaysAndThenQuarantined) {
     EXPECT_FALSE(wakeup());
     EXPECT_TRUE(core.failures().quarantined(kMain));
     EXPECT_TRUE(is<Keep>(at(1000, event::Tick{})));
-    EXPECT_THAT(core.why(), testing::HasSubstr("is in quarantine after repeated failures"));
+    EXPECT_THAT(why(), testing::HasSubstr("is in quarantine after repeated failures"));
     EXPECT_TRUE(core.refusal({}));
     ASSERT_TRUE(is<Start>(at(1001, event::FailuresReset{})));
 }
@@ -130,7 +130,7 @@ TEST_F(Core, WhatWouldFailTheSameWayAgainIsNotTriedAgain) {
         at(0, event::WorkloadStarted{"game"});
         EXPECT_TRUE(is<Keep>(fail(1, ExitKind::Misconfigured)));
         EXPECT_FALSE(wakeup());
-        EXPECT_EQ(core.why(), "/usr/sbin/rustland is in quarantine: broken");
+        EXPECT_EQ(why(), "/usr/sbin/rustland is in quarantine: broken");
         EXPECT_EQ(core.refusal({}), "/usr/sbin/rustland is in quarantine: broken");
         EXPECT_TRUE(is<Keep>(at(50, event::WorkloadEnded{"game"})));
         EXPECT_TRUE(is<Keep>(at(100, event::WorkloadStarted{"game"}))) << "a new session";
@@ -208,7 +208,7 @@ TEST_F(Core, AGameThatBeginsTurnsOnWhatWasStoppedFromOutside) {
     at(0, began);
     attach(1);
     EXPECT_TRUE(is<Keep>(die(10, ExitKind::Outside)));
-    EXPECT_EQ(core.why(), "stopped from outside, until the next game begins or rustlandctl resume");
+    EXPECT_EQ(why(), "stopped from outside, until the next game begins or rustlandctl resume");
     EXPECT_TRUE(is<Keep>(at(11, over)));
     EXPECT_TRUE(is<Start>(at(13, began))) << "within the linger time, too";
     attach(14);
@@ -236,7 +236,7 @@ TEST_F(Core, ACommandToStopHoldsUntilSomebodyWhoMayWantsItAgain) {
         EXPECT_TRUE(is<Keep>(at(120, event::WorkloadStarted{"game"}))) << "a new session";
         EXPECT_TRUE(is<Keep>(at(121, event::WorkloadStarted{"big"}))) << "another workload";
         EXPECT_TRUE(is<Keep>(at(122, users)));
-        EXPECT_EQ(core.why(), "stopped by command, until rustlandctl resume or start");
+        EXPECT_EQ(why(), "stopped by command, until rustlandctl resume or start");
         EXPECT_TRUE(is<Start>(at(200, undo)));
     }
 }
@@ -315,7 +315,7 @@ TEST_F(Core, SleepStopsAndResumeStartsAgain) {
 TEST_F(Core, AForeignSchedulerIsLeftAloneUnlessTakenOverByCommand) {
     at(0, event::ForeignScheduler{"scx_lavd"});
     EXPECT_TRUE(is<Keep>(at(1, event::WorkloadStarted{"game"})));
-    EXPECT_NE(core.why().find("scx_lavd"), std::string::npos);
+    EXPECT_NE(why().find("scx_lavd"), std::string::npos);
     EXPECT_TRUE(core.refusal({}));
     const Decision d = at(2, event::StartRequested{std::nullopt, true});
     ASSERT_TRUE(is<Start>(d));
@@ -395,10 +395,41 @@ TEST_F(Core, WhatCouldNotBeTriedIsTriedAgainAndIsNoFailure) {
         ASSERT_TRUE(wakeup());
         EXPECT_TRUE(is<Keep>(at(*wakeup() - 1, event::Tick{})));
         now = static_cast<int>(*wakeup());
-        ASSERT_TRUE(is<Start>(at(now, event::Tick{}))) << core.why();
+        ASSERT_TRUE(is<Start>(at(now, event::Tick{}))) << why();
     }
     EXPECT_FALSE(core.failures().quarantined(kMain));
     EXPECT_FALSE(core.failures().retry_at(kMain));
     attach(now);
     EXPECT_EQ(core.phase(), Phase::On);
+}
+
+TEST_F(Core, AStartByCommandDuringAnotherStartDoesNotWaitForTheMinimumTime) {
+    at(0, event::WorkloadStarted{"game"});
+    at(1, event::StartRequested{kOther, false});
+    const Decision change = at(2, event::Attached{kMain, {}, false, {}});
+    ASSERT_TRUE(is<Switch>(change)) << why();
+    EXPECT_EQ(std::get<Switch>(change).spec, kOther);
+    attach(3);
+    EXPECT_TRUE(is<Keep>(at(4, event::Tick{})));
+}
+
+TEST_F(Core, AFailureDuringAStartByCommandIsNotTriedAgainAtOnce) {
+    at(0, event::WorkloadStarted{"game"});
+    at(1, event::StartRequested{kMain, false});
+    EXPECT_TRUE(is<Keep>(fail(2)));
+    EXPECT_THAT(why(), testing::StartsWith("waiting after a failure"));
+}
+
+TEST_F(Core, WhatAPersonHadOnComesBackAfterASwitchThatFailed) {
+    at(0, event::StartRequested{kMain, false});
+    attach(1);
+    ASSERT_TRUE(is<Switch>(at(2, event::StartRequested{kOther, false})));
+    const Decision back = fail(3, ExitKind::Misconfigured);
+    ASSERT_TRUE(is<Start>(back)) << why();
+    EXPECT_EQ(std::get<Start>(back).spec, kMain);
+    attach(4);
+    EXPECT_EQ(why(), "started by command");
+    at(5, event::StopRequested{});
+    at(6, event::Stopped{});
+    EXPECT_TRUE(is<Keep>(at(7, event::Resumed{}))) << "stopped for good";
 }

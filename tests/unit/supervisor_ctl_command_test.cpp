@@ -4,6 +4,7 @@
 #include "supervisor/config/wide_rules.hpp"
 #include "support/bus_test.hpp"
 
+#include <csignal>
 #include <filesystem>
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
@@ -551,4 +552,23 @@ TEST_F(CtlTest, MonitorPrintsWhatHappens) {
     const std::string first = client.output.substr(0, client.output.find('\n'));
     EXPECT_EQ(json::parse(first)["event"], "status");
     client.kill(SIGKILL);
+}
+
+TEST_F(CtlTest, ASignalToRunGoesToTheCommand) {
+    for (const int signal : {SIGTERM, SIGHUP, SIGINT, SIGUSR1}) {
+        test::ClientCommand client(ctl({"run", "--", "sh", "-c",
+                                        "trap 'echo heard; exit 7' TERM HUP INT USR1; echo ready; "
+                                        "while :; do sleep 0.05; done"}));
+        fixture.add({int(client.pid()), 1, "rustlandctl", {"rustlandctl"}, "/", "", 9, 0});
+        ASSERT_TRUE(until([&] {
+            attach()();
+            return client.ended() || client.output.find("ready") != std::string::npos;
+        }));
+        client.kill(signal);
+        ASSERT_TRUE(until([&] { return client.ended(); })) << signal;
+        EXPECT_THAT(client.output, HasSubstr("heard")) << signal;
+        EXPECT_EQ(client.code, 7) << signal;
+        ASSERT_TRUE(until([&] { return runner->stopping; })) << "its hold ends with it";
+        runner->stopped();
+    }
 }

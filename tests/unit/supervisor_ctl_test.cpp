@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "supervisor/config/config.hpp"
+#include "supervisor/core/who_runs.hpp"
 #include "supervisor/ctl/doctor.hpp"
 #include "supervisor/ctl/import_ananicy.hpp"
 #include "supervisor/ctl/import_others.hpp"
 #include "supervisor/ctl/print.hpp"
+#include "supervisor/ctl/status_view.hpp"
 #include "supervisor/match/matcher.hpp"
 #include "support/proc_fixture.hpp"
 
@@ -287,4 +289,51 @@ TEST(Doctor, NamesWhatTheKernelWasBootedWithThatKeepsASchedulerOut) {
     dir.write("sys/kernel/security/lockdown", "none integrity [confidentiality]\n");
     EXPECT_EQ(subjects(), (std::set<std::string>{"kernel", "BTF", "isolated CPUs",
                                                  "real-time kernel", "lockdown"}));
+}
+
+TEST(Doctor, SaysOfAnEnabledUnitWhatIsTrueNow) {
+    const auto found = [](bool enabled, WhoRuns::By by) {
+        return unit_finding(enabled, {{"by", runner_name(by)}});
+    };
+    EXPECT_EQ(found(false, WhoRuns::By::Us).verdict, Finding::Verdict::Good);
+    EXPECT_EQ(
+        found(true, WhoRuns::By::AlwaysOn).text,
+        "is enabled, so that the scheduler is always on, rustlandd leaves it alone, and games "
+        "are not put in front");
+    EXPECT_EQ(
+        found(true, WhoRuns::By::Us).text,
+        "is enabled, and on for now by rustlandd, which stops it as usual and does not start "
+        "an enabled unit again; from the next start of the machine on, the scheduler is always "
+        "on, and games are not put in front");
+    EXPECT_EQ(
+        found(true, WhoRuns::By::Nobody).text,
+        "is enabled, but not on, and rustlandd does not start an enabled unit: no game turns "
+        "the scheduler on; from the next start of the machine on, the scheduler is always on, "
+        "and games are not put in front");
+    EXPECT_EQ(found(true, WhoRuns::By::Nobody).advice.find("sudo systemctl disable rustland,"), 0U);
+}
+
+TEST(Doctor, WhatCannotBeStartedIsBadAndHasTheAdvice) {
+    nlohmann::json status = {
+        {"could_not_start", "no bus; start it"},
+        {"runner_note", "runner = child is not in force: x; set runner = auto"},
+        {"classes", {{"problem", "scheduler.sock: No such file"}}}};
+    const auto find = [&](const std::string& subject) {
+        for (const Finding& f : daemon_findings(status, 0))
+            if (f.subject == subject)
+                return f;
+        return Finding{};
+    };
+    EXPECT_EQ(find("start").verdict, Finding::Verdict::Bad);
+    EXPECT_EQ(find("start").text, "no bus");
+    EXPECT_EQ(find("start").advice, "start it");
+    EXPECT_EQ(find("runner").advice, "set runner = auto");
+    // status says the same, with what to do.
+    std::string all;
+    for (const std::string& line : trouble_lines(status, 0))
+        all += line + "\n";
+    EXPECT_NE(all.find("no bus; start it"), std::string::npos) << all;
+    EXPECT_NE(all.find("No such file; games are not put in front: sudo rustlandctl restart"),
+              std::string::npos)
+        << all;
 }

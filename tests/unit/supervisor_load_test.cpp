@@ -8,6 +8,7 @@
 #include "support/temp_dir.hpp"
 
 #include <filesystem>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <set>
 #include <sstream>
@@ -145,4 +146,33 @@ TEST(Trust, AFileIsAsGoodAsTheFoldersAndLinksThatLeadToIt) {
         ASSERT_EQ(::chown(dir.path("a/b").c_str(), 1000, 1000), 0);
         EXPECT_THAT(said(program), testing::HasSubstr("a/b can be written by others"));
     }
+}
+
+TEST(ConfigFiles, ALinkIntoAHomeIsRefusedWhoeverReadsIt) {
+    const test::TempDir dir;
+    // Nothing need be there: the daemon could not tell, and root is told the same.
+    const std::string link = dir.path("x.conf");
+    for (const char* target : {"/root/dot/x.conf", "/home/nobody-at-all/x.conf"}) {
+        std::filesystem::remove(link);
+        std::filesystem::create_symlink(target, link);
+        const auto text = read_trusted_file(link);
+        ASSERT_FALSE(text);
+        EXPECT_EQ(text.error().message(),
+                  fmt::format("{0} leads to {1}, in a home folder, which rustlandd does not see; "
+                              "put a copy in its place: sudo rm {0} && sudo cp -r {1} {0}",
+                              link, target));
+    }
+    // A whole folder, too, in which the daemon would find nothing.
+    std::filesystem::create_symlink("/root/rules", dir.path("rules"));
+    ConfigPaths paths;
+    paths.vendor_dir = dir.path("none");
+    paths.main_file = dir.path("none.conf");
+    paths.admin_dir = dir.path("rules");
+    const BuiltConfig built = load_config(find_config_files(paths), system_user);
+    ASSERT_EQ(built.problems.size(), 1U);
+    EXPECT_NE(built.problems[0].message().find("leads to /root/rules"), std::string::npos);
+    // What is named by a path in a home is meant by whoever names it: to try it.
+    const auto own = read_trusted_file("/root/no/such/file.conf");
+    ASSERT_FALSE(own);
+    EXPECT_EQ(own.error().message().find("leads to"), std::string::npos);
 }

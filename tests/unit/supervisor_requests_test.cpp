@@ -39,6 +39,46 @@ TEST_F(DaemonTest, SwitchStopsTheOldOneFirst) {
     EXPECT_EQ(answers.back()["status"]["scheduler"], "/opt/x");
 }
 
+// Its workload's scheduler comes up in place of the one that was asked for: no success.
+TEST_F(DaemonTest, AStartThatFailsWhileAGameRunsIsAnsweredAsAFailure) {
+    boot();
+    game(50);
+    runner->attach();
+    for (const char* verb : {"start", "switch"}) {
+        const std::size_t before = answers.size();
+        ask({{"request", verb}, {"scheduler", "/opt/sched"}, {"arguments", {"--policy", "nosuch"}}});
+        ASSERT_TRUE(runner->stopping);
+        runner->stopped();
+        runner->fail(std::string("no policy nosuch, ") + verb, ExitKind::Misconfigured);
+        ASSERT_EQ(answers.size(), before + 1) << "answered when it is known";
+        EXPECT_EQ(answers.back()["ok"], false);
+        EXPECT_EQ(answers.back()["error"], std::string("no policy nosuch, ") + verb);
+        ASSERT_TRUE(runner->starting) << "the game has its own";
+        runner->attach();
+        EXPECT_EQ(answers.size(), before + 1);
+        EXPECT_EQ(daemon->status()["arguments"], json::array());
+        ask({{"request", "reset-failed"}});
+    }
+}
+
+TEST_F(DaemonTest, AStartThatAnotherStartReplacesIsNoSuccess) {
+    boot();
+    ask({{"request", "start"}, {"scheduler", "/opt/a"}});
+    ask({{"request", "start"}, {"scheduler", "/opt/b"}}, 0, 2);
+    ASSERT_TRUE(answers.empty());
+    runner->attach();
+    // A person's start does not wait for the minimum time, also where it came during another one.
+    ASSERT_TRUE(runner->stopping) << phase();
+    runner->stopped();
+    ASSERT_EQ(runner->starting->path, "/opt/b");
+    runner->attach();
+    ASSERT_EQ(answers.size(), 2U);
+    EXPECT_EQ(answers[0]["ok"], false);
+    EXPECT_EQ(answers[0]["error"], "/opt/b is on instead: started by command");
+    EXPECT_EQ(answers[1]["ok"], true);
+    EXPECT_EQ(answers[1]["status"]["scheduler"], "/opt/b");
+}
+
 TEST_F(DaemonTest, AStopThatCannotBeDoneNowIsAnsweredWithWhatItWaitsFor) {
     fixture.dir().write(
         "conf",

@@ -170,3 +170,45 @@ TEST(SchedulerOwner, OfSeveralTheOneThatIsCalledSo) {
     EXPECT_EQ(find_scheduler_owner(fixture.proc(), "scx_b_1.2")->pid, Pid{6});
     EXPECT_EQ(find_scheduler_owner(fixture.proc(), "scx_b_1.2")->unit.str(), "x.service");
 }
+
+// Left by a unit that was masked while it ran: the scheduler would take it for somebody else's.
+TEST_F(StatusTest, ALinkToASocketThatIsGoneIsTakenAwayBeforeAStart) {
+    const std::string link = fixture.dir().path("scheduler.sock");
+    std::filesystem::create_symlink("scheduler/scheduler.sock", link);
+    boot();
+    game(50);
+    ASSERT_TRUE(runner->starting);
+    EXPECT_FALSE(std::filesystem::is_symlink(link));
+    runner->fail("broken");
+    // One that leads to something is left as it is.
+    fixture.dir().write("scheduler/scheduler.sock", "");
+    std::filesystem::create_symlink("scheduler/scheduler.sock", link);
+    ASSERT_TRUE(until([&] { return runner->starting.has_value(); }));
+    EXPECT_TRUE(std::filesystem::is_symlink(link));
+}
+
+TEST_F(StatusTest, WhatKeepsAStartFromBeingTriedIsToldBeforeAGameAndDuringOne) {
+    boot();
+    EXPECT_EQ(daemon->status()["could_not_start"], "");
+    runner->holds_a_start = "no bus; start it";
+    EXPECT_EQ(daemon->status()["could_not_start"], "no bus; start it");
+    runner->holds_a_start.clear();
+    game(50);
+    runner->fail("the unit is enabled; disable it", ExitKind::NotTried);
+    EXPECT_EQ(daemon->status()["could_not_start"], "the unit is enabled; disable it");
+    ASSERT_TRUE(until([&] { return runner->starting.has_value(); }));
+    runner->attach();
+    EXPECT_EQ(daemon->status()["could_not_start"], "");
+}
+
+TEST_F(StatusTest, ARunnerThatIsNotTheOneAskedForIsTold) {
+    fixture.dir().write(
+        "conf", std::string(test::kConfig).insert(sizeof("[supervisor]"), "runner = child\n"));
+    boot();
+    EXPECT_EQ(daemon->status()["runner_note"], "");
+    runner->name = "systemd";
+    EXPECT_THAT(std::string(daemon->status()["runner_note"]),
+                testing::AllOf(StartsWith("runner = child is not in force: "),
+                               HasSubstr("CAP_BPF, CAP_PERFMON and CAP_KILL"),
+                               testing::EndsWith("; set runner = auto")));
+}

@@ -138,7 +138,7 @@ TEST(Unit, NamesAndTextsAreEscaped) {
 
 TEST(RunnerChoice, AServiceOfSystemdNeverFallsBack) {
     bool asked = false;
-    RunnerFacts facts{true, true, [&] {
+    RunnerFacts facts{true, true, true, [&] {
                           asked = true;
                           return false;
                       }};
@@ -146,7 +146,13 @@ TEST(RunnerChoice, AServiceOfSystemdNeverFallsBack) {
     EXPECT_EQ(*choose_runner(RunnerKind::Systemd, facts), RunnerKind::Systemd);
     EXPECT_EQ(*choose_runner(RunnerKind::Child, facts), RunnerKind::Child);
     EXPECT_FALSE(asked) << "nothing waits for a slow bus at boot";
+    facts.may_have_children = false;
+    EXPECT_EQ(*choose_runner(RunnerKind::Child, facts), RunnerKind::Systemd)
+        << "it could neither start one nor end one that was left to it";
+    EXPECT_FALSE(asked);
     facts.service = false; // started by hand
+    EXPECT_EQ(*choose_runner(RunnerKind::Child, facts), RunnerKind::Child) << "nothing else can be";
+    asked = false;
     EXPECT_EQ(*choose_runner(RunnerKind::Auto, facts), RunnerKind::Child);
     EXPECT_FALSE(choose_runner(RunnerKind::Systemd, facts));
     EXPECT_TRUE(asked);
@@ -163,5 +169,19 @@ TEST_F(SystemdRunnerTest, ABusThatIsAwayIsNoFailureOfTheScheduler) {
     runner_->start(spec("rustland", {}), false);
     const ExitInfo exit = next<runner::StartFailed>().exit;
     EXPECT_EQ(exit.kind, ExitKind::NotTried);
-    EXPECT_THAT(exit.reason.str(), HasSubstr("systemd does not answer"));
+    EXPECT_EQ(exit.reason.str(), "systemd cannot be asked without the system bus; sudo systemctl "
+                                 "start dbus.socket");
+    EXPECT_EQ(runner_->what_holds_a_start(), exit.reason.str());
+}
+
+// systemd has forgotten the unit's ExecStopPost= by then.
+TEST_F(SystemdRunnerTest, AUnitThatIsMaskedWhileItRunsLeavesTheMachineAsItWas) {
+    runner_->start(spec("rustland", {}), false);
+    next<runner::Attached>();
+    systemd->unit(kOurUnit).loaded = false;
+    systemd->unit(kOurUnit).masked = true;
+    runner_->stop();
+    next<runner::Stopped>();
+    EXPECT_TRUE(
+        test::run_until(*loop_, [&] { return called("StartUnit rustland-restore.service"); }));
 }

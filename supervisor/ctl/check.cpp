@@ -80,7 +80,7 @@ Problems note_on_runner(const BuiltConfig& built) {
             if (section.name == kSupervisorSection && key.name == "runner" && !key.given.empty())
                 notes.push_back({key.given.back().file, key.given.back().line, section.name,
                                  key.name,
-                                 fmt::format("{}; elsewhere systemd runs the scheduler, as with "
+                                 fmt::format("{}; there systemd runs the scheduler, as with "
                                              "runner = auto",
                                              kChildRunnerNeeds)});
     return notes;

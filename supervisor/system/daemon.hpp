@@ -142,7 +142,7 @@ class Daemon {
     // Who keeps a scheduler on that is not ours, as far as it can be found.
     [[nodiscard]] std::optional<SchedulerOwner> owner_of(const CleanLine& ops) const;
     [[nodiscard]] WhoRuns who_runs_now(const KernelState& kernel) const;
-    [[nodiscard]] nlohmann::json why_waits(const std::string& rule) const;
+    [[nodiscard]] nlohmann::json why_waits(const std::string& rule, Nanos now) const;
     void power_changed();
     void tell_classes();
     bool out_of_focus(const Member& member);
@@ -198,7 +198,7 @@ class Daemon {
     [[nodiscard]] nlohmann::json companions() const;
     [[nodiscard]] nlohmann::json history(const Peer& peer) const;
     [[nodiscard]] static nlohmann::json entry_for(const Peer& peer, const HistoryEntry& entry);
-    [[nodiscard]] nlohmann::json workloads() const;
+    [[nodiscard]] nlohmann::json workloads(Nanos now) const;
     [[nodiscard]] nlohmann::json own_pids(const std::vector<Pid>& pids, const Peer& peer) const;
 
     struct Waiter {

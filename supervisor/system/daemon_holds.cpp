@@ -119,14 +119,15 @@ void Daemon::do_hold(Request& request) {
         record("hold", fmt::format("{} taken: {}", hold.id, hold.reason));
     last_reason_.clear();
     // The cookie counts from now on, whether or not the scheduler comes up: the answer says so.
-    waiters_.push_back(
-        {request.peer, true, [reply = request.reply, id = hold.id](const json& answer) {
-             json with_cookie = answer;
-             with_cookie["cookie"] = id;
-             reply(with_cookie);
-         },
-         {},
-         *spec});
+    waiters_.push_back({request.peer,
+                        true,
+                        [reply = request.reply, id = hold.id](const json& answer) {
+                            json with_cookie = answer;
+                            with_cookie["cookie"] = id;
+                            reply(with_cookie);
+                        },
+                        {},
+                        *spec});
     send(hold);
     if (run_)
         save_run();

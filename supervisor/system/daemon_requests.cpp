@@ -109,8 +109,8 @@ void Daemon::do_start(Request& request) {
         return request.reply(refused(*why));
     last_reason_.clear();
     record("command", "start " + spec->value_or(config_->settings.scheduler).command());
-    waiters_.push_back({request.peer, true, request.reply, {},
-                        spec->value_or(config_->settings.scheduler)});
+    waiters_.push_back(
+        {request.peer, true, request.reply, {}, spec->value_or(config_->settings.scheduler)});
     send(event);
 }
 
@@ -152,7 +152,8 @@ void Daemon::do_resume(Request& request) {
 
 void Daemon::do_restart(Request& request) {
     if (core_->phase() != Phase::On)
-        return request.reply(refused(fmt::format("no scheduler of ours is on ({})", core_->why(monotonic_now()))));
+        return request.reply(
+            refused(fmt::format("no scheduler of ours is on ({})", core_->why(monotonic_now()))));
     last_reason_.clear();
     record("command", "restart");
     const Event event = event::RestartRequested{};
@@ -211,7 +212,7 @@ void Daemon::do_explain(Request& request) {
     if (const Member* member = detector_->workloads().find(*group)) {
         shown["member_of"] = member->rule;
         shown["inherited"] = member->inherited;
-        shown["waits"] = why_waits(member->rule);
+        shown["waits"] = why_waits(member->rule, monotonic_now());
     }
     request.reply({{"ok", true}, {"explanation", std::move(shown)}});
 }

@@ -15,11 +15,11 @@ using nlohmann::json;
 
 // Why a workload of this rule does not turn the scheduler on now; null where it does, or where the
 // scheduler is on for another reason.
-json Daemon::why_waits(const std::string& rule) const {
+json Daemon::why_waits(const std::string& rule, Nanos now) const {
     const Rule* const known = config_->find_rule(rule);
     if (core_->phase() != Phase::Off || known == nullptr)
         return nullptr;
-    return core_->why_not_now(*known).value_or(core_->why(monotonic_now()));
+    return core_->why_not_now(*known).value_or(core_->why(now));
 }
 
 // What runs under a hold is in the foreground as a game is.
@@ -43,6 +43,7 @@ void Daemon::list_holds(const Peer& peer, json& out) const {
 
 json Daemon::list(const Peer& peer) const {
     json out = json::array();
+    const Nanos asked = monotonic_now(); // one wait is told in one way
     for (const Member& member : detector_->workloads().members()) {
         if (member.user != peer.uid && !peer.may(Right::Manage))
             continue;
@@ -53,7 +54,7 @@ json Daemon::list(const Peer& peer) const {
                        {"name", member.name},
                        {"inherited", member.inherited},
                        {"class", rule != nullptr ? class_name(rule->workload_class) : "normal"},
-                       {"waits", why_waits(member.rule)}});
+                       {"waits", why_waits(member.rule, asked)}});
     }
     list_holds(peer, out);
     const std::vector<Pid>& told = scheduler_->confirmed().companions;
@@ -98,7 +99,7 @@ json Daemon::history(const Peer& peer) const {
     return out;
 }
 
-json Daemon::workloads() const {
+json Daemon::workloads(Nanos now) const {
     json out = json::array();
     const Workloads& all = detector_->workloads();
     for (const auto& [name, processes] : all.active()) {
@@ -107,7 +108,7 @@ json Daemon::workloads() const {
         out.push_back(
             {{"rule", name},
              {"processes", processes},
-             {"waits", why_waits(name)},
+             {"waits", why_waits(name, now)},
              {"class", class_name(rule != nullptr ? rule->workload_class : WorkloadClass::Normal)},
              {"name", face != nullptr ? json(face->name) : json()},
              {"pid", face != nullptr ? json(face->key.pid.value) : json()},
@@ -171,7 +172,8 @@ std::string Daemon::runner_note() const {
     const RunnerKind wanted = config_->settings.runner;
     const std::string_view is = runner_->backend();
     if (wanted == RunnerKind::Child && is == "systemd")
-        return fmt::format("runner = child is not in force: {}; set runner = auto",
+        return fmt::format("runner = child is not in force: {}, and counts from the next start of "
+                           "rustlandd on; set runner = auto",
                            kChildRunnerNeeds);
     if (wanted == RunnerKind::Systemd && is == "child")
         return "runner = systemd is in force once rustlandd is started anew; sudo systemctl "
@@ -181,6 +183,7 @@ std::string Daemon::runner_note() const {
 
 json Daemon::status() const {
     const std::string held = runner_->what_holds_a_start();
+    const Nanos now = monotonic_now();
     const KernelState kernel = kernel_.read();
     json holds = json::array();
     for (const auto& hold : core_->holds())
@@ -196,7 +199,7 @@ json Daemon::status() const {
     const WhoRuns runs = who_runs_now(kernel);
     json out = {{"version", kVersion},
                 {"state", phase_name(core_->phase())},
-                {"why", core_->why(monotonic_now())},
+                {"why", core_->why(now)},
                 {"scheduler", current ? json(current->path) : json()},
                 {"arguments", current ? json(current->args) : json::array()},
                 {"uptime_ms", since ? json((monotonic_now() - *since).value / 1'000'000) : json()},
@@ -215,7 +218,7 @@ json Daemon::status() const {
                   {"unit", runs.owner ? runs.owner->unit.str() : ""},
                   {"text", runs.text()},
                   {"advice", runs.advice()}}},
-                {"workloads", workloads()},
+                {"workloads", workloads(now)},
                 {"companions", companions()},
                 {"holds", holds},
                 {"stopped", stopped},
@@ -248,6 +251,8 @@ json Daemon::status() const {
 json Daemon::lasting_status() const {
     json out = status();
     out["why"] = core_->lasting_why();
+    for (json& workload : out["workloads"])
+        workload.erase("waits");
     return out;
 }
 

@@ -19,8 +19,7 @@ struct RunnerFacts {
 // Without them a child could not load a scheduler, and one that an earlier daemon left in a unit of
 // its own, as another user, could not be ended.
 inline constexpr const char* kChildRunnerNeeds =
-    "it counts from the start of rustlandd on, and only where rustlandd has CAP_BPF, CAP_PERFMON "
-    "and CAP_KILL, which rustlandd.service does not grant";
+    "it needs CAP_BPF, CAP_PERFMON and CAP_KILL, which rustlandd.service does not grant";
 bool may_have_children();
 
 // How schedulers are run: Systemd or Child; an error where `wanted` cannot be. A daemon that is a

@@ -52,7 +52,8 @@ class Machine {
             due_ = now_ + millis(pick(3000));
         }
         const auto wake = core_.next_wakeup();
-        EXPECT_TRUE(!wake || *wake > now_) << "a wake-up in the past would spin: " << core_.why(now_);
+        EXPECT_TRUE(!wake || *wake > now_)
+            << "a wake-up in the past would spin: " << core_.why(now_);
         EXPECT_FALSE(core_.why(now_).empty());
         EXPECT_FALSE(core_.phase() != Phase::Off && core_.why(now_) == kIdle)
             << "idle, and " << phase_name(core_.phase());

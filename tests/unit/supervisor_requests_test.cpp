@@ -46,7 +46,9 @@ TEST_F(DaemonTest, AStartThatFailsWhileAGameRunsIsAnsweredAsAFailure) {
     runner->attach();
     for (const char* verb : {"start", "switch"}) {
         const std::size_t before = answers.size();
-        ask({{"request", verb}, {"scheduler", "/opt/sched"}, {"arguments", {"--policy", "nosuch"}}});
+        ask({{"request", verb},
+             {"scheduler", "/opt/sched"},
+             {"arguments", {"--policy", "nosuch"}}});
         ASSERT_TRUE(runner->stopping);
         runner->stopped();
         runner->fail(std::string("no policy nosuch, ") + verb, ExitKind::Misconfigured);

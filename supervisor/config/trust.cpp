@@ -63,7 +63,7 @@ namespace {
 class Walk {
   public:
     explicit Walk(const std::string& path, bool sight_alone = false)
-        : rest_(split(path)), sight_alone_(sight_alone) {}
+        : path_(path), rest_(split(path)), sight_alone_(sight_alone) {}
 
     Status run(bool file_too) {
         if (Status status = look("/"); !status && !sight_alone_)
@@ -130,10 +130,9 @@ class Walk {
         // By its own name it is where whoever gave it wants it: to try it, for instance.
         if (link_.empty())
             return end();
-        return Error(
-            fmt::format("{0} leads to {1}, in a home folder, which rustlandd does not see; "
-                        "put a copy in its place: sudo rm {0} && sudo cp -r {1} {0}",
-                        link_, target_));
+        return Error(fmt::format("{2}leads to {1}, in a home folder, which rustlandd does not see; "
+                                 "put a copy in its place: sudo rm {0} && sudo cp -r {1} {0}",
+                                 link_, target_, link_ == path_ ? "" : link_ + " "));
     }
     // Nothing more is looked at.
     Status end() {
@@ -141,6 +140,7 @@ class Walk {
         return {};
     }
 
+    std::string path_;
     std::string at_ = "/";
     Parts rest_;
     int links_ = 0;

@@ -10,10 +10,10 @@ namespace rustland::supervisor {
 struct RunnerFacts {
     bool systemd_machine = false; // systemd is process 1
     bool service = false;         // systemd runs this daemon
-    // This process has what kChildRunnerNeeds names.
-    bool may_have_children = true;
     // Whether systemd answers on the bus just now; may wait for it. Asked only where it matters.
     std::function<bool()> answers;
+    // This process has what kChildRunnerNeeds names.
+    bool may_have_children = true;
 };
 
 // Without them a child could not load a scheduler, and one that an earlier daemon left in a unit of

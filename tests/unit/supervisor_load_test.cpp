@@ -158,7 +158,7 @@ TEST(ConfigFiles, ALinkIntoAHomeIsRefusedWhoeverReadsIt) {
         const auto text = read_trusted_file(link);
         ASSERT_FALSE(text);
         EXPECT_EQ(text.error().message(),
-                  fmt::format("{0} leads to {1}, in a home folder, which rustlandd does not see; "
+                  fmt::format("leads to {1}, in a home folder, which rustlandd does not see; "
                               "put a copy in its place: sudo rm {0} && sudo cp -r {1} {0}",
                               link, target));
     }

@@ -138,7 +138,7 @@ TEST(Unit, NamesAndTextsAreEscaped) {
 
 TEST(RunnerChoice, AServiceOfSystemdNeverFallsBack) {
     bool asked = false;
-    RunnerFacts facts{true, true, true, [&] {
+    RunnerFacts facts{true, true, [&] {
                           asked = true;
                           return false;
                       }};

@@ -321,7 +321,8 @@ TEST(AbsentDaemon, TheCommandThatHelpsOnThisMachine) {
     std::filesystem::create_symlink(
         "/nowhere", dir.path("etc/systemd/system/multi-user.target.wants/rustlandd.service"));
     EXPECT_EQ(said(), "rustlandd does not run; sudo systemctl restart rustlandd (why it ended: "
-                      "systemctl status rustlandd)");
+                      "systemctl status rustlandd; refused as started too often: sudo systemctl "
+                      "reset-failed rustlandd first)");
     dir.write("etc/rustland/rustland.conf", "[supervisor]\nlinger = x\nmin_dwell = y\n");
     EXPECT_THAT(said(),
                 testing::AllOf(StartsWith("rustlandd does not run, and cannot with a "

@@ -221,15 +221,15 @@ int trace(const CtlOptions& options, const TraceOptions& trace) {
     std::uint64_t lost = 0;
     Recorded recorded;
     {
-        // Not after minutes of recording.
-        if (const Status status = check_output(trace.output); !status)
-            return complain(options, status.error());
         const auto signals = Signals::take();
         if (!signals)
             return complain(options, signals.error());
         auto instance = TraceInstance::create(trace.buffer_kib);
         if (!instance)
             return complain(options, instance.error());
+        // Not after minutes of recording; but who may not record at all is told that.
+        if (const Status status = check_output(trace.output); !status)
+            return complain(options, status.error());
         const auto done = record(*instance, *signals, trace);
         if (!done)
             return complain(options, done.error());

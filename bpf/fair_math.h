@@ -146,6 +146,13 @@ static inline __s64 rl_standing_key(__s64 request, __u64 stretch, __s64 due, __u
     return key > due ? key : due;
 }
 
+/* Whether a task that interrupts a CPU may take the place of those that are due there before it:
+ * not with the head start of its short request used up, or who asks often for little would get more
+ * than its share. */
+static inline __u32 rl_may_come_first(__s64 request, __s64 lag, __s64 request_cap) {
+    return lag + request_cap >= request;
+}
+
 /* Whether a burst was of another kind than the ones that the request was learned from. */
 static inline __u32 rl_burst_is_off(__u64 burst, __s64 request) {
     return burst > 2 * (__u64)request || (request > 400000 && burst < (__u64)request / 4);

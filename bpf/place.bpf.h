@@ -187,12 +187,6 @@ VERIFIED_ALONE u64 choose_target(const struct cpumask* allowed __arg_trusted, s3
     return pack_target(cpu, SCX_KICK_PREEMPT, cpu >= 0 ? THAT_CPU_FIRST : ANY_CPU);
 }
 
-/* A task that has used up the head start of its short request interrupts, but takes its turn: else
- * who asks often for little would get more than its share. */
-static __always_inline bool may_come_first(const struct task_ctx* tc) {
-    return tc->lag + tc->request_cap >= tc->request;
-}
-
 /* Where a task with this target and this deadline is queued. */
 static __always_inline u64 place_in_queue(u64 packed_target, u64 deadline) {
     return packed_target >> 40 == THAT_CPU_FIRST && deadline > RL_OWN_AHEAD_NS
@@ -209,9 +203,10 @@ static __always_inline void pick_target(const cpumask_t* allowed, s32 near, s64 
 static __always_inline void pick_target_of(const struct task_ctx* tc, const cpumask_t* allowed,
                                            s32 near, bool preempt, u64 now, struct target* target) {
     pick_target(allowed, near, tc->decided_key, preempt, now, target);
-    if (target->taker == THAT_CPU_FIRST && !may_come_first(tc))
+    if (target->taker == THAT_CPU_FIRST &&
+        !rl_may_come_first(tc->request, tc->lag, tc->request_cap))
         target->taker = ANY_CPU;
-    else if (target->taker == THAT_CPU && may_come_first(tc))
+    else if (target->taker == THAT_CPU && rl_may_come_first(tc->request, tc->lag, tc->request_cap))
         target->taker = THAT_CPU_FIRST;
 }
 

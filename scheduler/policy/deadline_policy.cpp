@@ -129,16 +129,17 @@ bool DeadlinePolicy::inherits(Nanos mean_burst, Nanos used, Nanos now) {
     return true;
 }
 
-// The decision is made by these bounds, too.
-Standing DeadlinePolicy::standing_for(bool first, bool unsqueezed) const {
-    Standing standing;
-    standing.valid_for = kStandsFor;
-    standing.valid_exec = kStandsExec;
-    standing.due_min = Nanos{} - params_.credit;
-    standing.due_max = first ? kForegroundFarthest : params_.wait_max;
-    standing.rate = unsqueezed ? 1024 : kSqueeze;
-    standing.own_key = first;
-    return standing;
+// By what rule a task is due that comes first, or beside a foreground. Decisions are made by it,
+// whether they stand or not.
+Standing DeadlinePolicy::rule_for(bool first, bool beside) const {
+    Standing rule;
+    rule.valid_for = kStandsFor;
+    rule.valid_exec = kStandsExec;
+    rule.due_min = Nanos{} - params_.credit;
+    rule.due_max = first ? std::min(kForegroundFarthest, params_.wait_max) : params_.wait_max;
+    rule.rate = beside ? kSqueeze : RL_RATE_ONE;
+    rule.own_key = first;
+    return rule;
 }
 
 bool DeadlinePolicy::enqueue(const QueuedTask& task, Nanos now) {
@@ -158,38 +159,37 @@ bool DeadlinePolicy::enqueue(const QueuedTask& task, Nanos now) {
     const bool first = task.task_class == TaskClass::Foreground
                            ? !repaying_
                            : task.called && known && inherits(wanted, used, now);
-    const Nanos ahead{rl_time_to_deadline(request.value, bounded(task.lag).value, task.stretch)};
-
-    Decision decision;
-    // Not cut, since the stretch may be another by the time that it is used again.
-    decision.request = known ? std::clamp(wanted, kShortestRequest, Nanos{RL_REQUEST_MAX_NS}) : cap;
-    decision.seq = task.seq;
-    decision.pid = task.pid;
-    decision.slice = slice_for(task, known ? memory.mean_burst : Nanos{}, cap);
+    const bool beside = !first && now - last_foreground_ < kForegroundSpan;
     // A foreground that owes the others something comes after them. Its lag says nothing about
     // that, since it is towards a clock of its own.
     const bool owes = task.task_class == TaskClass::Foreground && !first;
-    const Nanos due =
-        owes ? params_.wait_max : std::clamp(ahead, Nanos{} - params_.credit, params_.wait_max);
+    const Nanos ahead =
+        owes ? params_.wait_max
+             : Nanos{rl_time_to_deadline(request.value, bounded(task.lag).value, task.stretch)};
+    const Standing rule = rule_for(first, beside);
+    const Nanos due{
+        rl_standing_due(ahead.value, rule.due_min.value, rule.due_max.value, rule.rate)};
+
+    Decision decision;
+    decision.seq = task.seq;
+    decision.pid = task.pid;
+    decision.slice = slice_for(task, known ? memory.mean_burst : Nanos{}, cap);
     decision.aged = owes || ahead > params_.wait_max;
-    // What a task is owed brings its deadline forward, but does not keep others from interrupting
-    // it.
-    decision.key = std::max(due, Nanos{rl_time_to_deadline(request.value, 0, task.stretch)});
-    if (first) {
-        decision.deadline = now + std::min(due, kForegroundFarthest) - params_.foreground_credit;
-        // Who of the foreground was short of CPU time tells the order, not who interrupts whom.
-        decision.key = decision.request - params_.foreground_credit;
+    // Not cut, since the stretch may be another by the time that it is used again.
+    decision.request = known ? std::clamp(wanted, kShortestRequest, Nanos{RL_REQUEST_MAX_NS}) : cap;
+    if (first)
         decision.bias = Nanos{} - params_.foreground_credit;
-    } else {
-        const bool beside = now - last_foreground_ < kForegroundSpan;
-        decision.deadline = now + (beside ? squeezed(due) : due);
-        decision.key = beside ? squeezed(decision.key) : decision.key;
-        // Beside a foreground each slice is asked about, because what it owes is counted then.
-        decision.goes_on = !beside;
-    }
+    decision.deadline = now + decision.bias + due;
+    // Who of the foreground was short of CPU time tells the order, not who interrupts whom.
+    decision.key =
+        decision.bias +
+        (rule.own_key ? decision.request
+                      : Nanos{rl_standing_key(request.value, task.stretch, due.value, rule.rate)});
+    // With a foreground each slice is asked about, because what it owes is counted then.
+    decision.goes_on = !first && !beside;
     decision.preempt = task.wakeup && !background && !task.batch;
     if (task.wakeup && known && !owes)
-        decision.standing = standing_for(first, first || decision.goes_on);
+        decision.standing = rule;
     decision.state = memory.to_state();
     return queue_.push(decision);
 }

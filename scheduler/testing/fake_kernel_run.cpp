@@ -17,8 +17,9 @@ void FakeKernel::place_decided(std::int32_t pid, Nanos deadline, CpuId preferred
     auto interrupted = idle ? std::nullopt : dry_cpu(t);
     if (!idle && !interrupted && preempt)
         interrupted = victim(t);
-    const bool takes_it = !idle && interrupted && preempt && !cpus_[*interrupted].dry &&
-                          t.fair.lag + t.fair.request_cap >= t.fair.request;
+    const bool takes_it =
+        !idle && interrupted && preempt && !cpus_[*interrupted].dry &&
+        rl_may_come_first(t.fair.request.value, t.fair.lag.value, t.fair.request_cap.value) != 0;
     const auto told = idle ? idle : interrupted;
 
     std::size_t cpu = t.cpu;

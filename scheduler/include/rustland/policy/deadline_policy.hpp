@@ -71,15 +71,10 @@ class DeadlinePolicy final : public Policy {
     // "inherited": tasks that came as early as the foreground because it had woken them.
     [[nodiscard]] std::span<const NamedCounter> counters() const override { return counters_; }
 
-    // The bound above while there are foreground tasks.
-    [[nodiscard]] static Nanos squeezed(Nanos ahead) {
-        return Nanos{ahead.value > 0 ? ahead.value * kSqueeze / 1024 : ahead.value};
-    }
-
   private:
-    static constexpr std::uint32_t kSqueeze = 410; // 2/5, of 1024
+    static constexpr std::uint32_t kSqueeze = 410; // beside a foreground: 2/5, of 1024
     [[nodiscard]] bool inherits(Nanos mean_burst, Nanos used, Nanos now);
-    [[nodiscard]] Standing standing_for(bool first, bool unsqueezed) const;
+    [[nodiscard]] Standing rule_for(bool first, bool beside) const;
     void account_shares(bool foreground, Nanos used, Nanos now);
     [[nodiscard]] Nanos slice_for(const QueuedTask& task, Nanos mean_burst, Nanos cap) const;
 
